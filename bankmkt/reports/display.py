@@ -1,0 +1,194 @@
+"""What a notebook shows: figures with alt text, tables for readers, sentences with computed numbers.
+
+Everything that comes from data is escaped, so a branch called ``<script>`` stays a name.
+"""
+
+import hashlib
+import html
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from string import Formatter
+from typing import TYPE_CHECKING, Any
+
+from bankmkt.errors import ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from great_tables import GT
+
+DPI = 160
+_MARKDOWN = re.compile(r"([\\`*_\[\]()#|~$!])")
+MISSING = "–"
+
+
+def show(figure: Any, alt: str) -> None:
+    """Show a figure once, with alternative text for readers who cannot see it.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure, Axes or array of Axes
+        What a plot function returned. The figure is closed afterwards.
+    alt : str
+        What the figure shows, in one sentence: the reading, not "a bar chart".
+
+    Raises
+    ------
+    ParameterError
+        If ``alt`` is empty or ``figure`` is no matplotlib figure.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> show(Figure().subplots(), alt="An empty chart.")
+    <Figure: An empty chart.>
+    """
+    from matplotlib import pyplot as plt
+
+    if not alt.strip():
+        raise ParameterError("alt", alt, "a sentence that says what the figure shows", "pass alt='…'")
+    first = figure.flat[0] if hasattr(figure, "flat") else figure
+    canvas = first if hasattr(first, "savefig") else getattr(first, "figure", None)
+    if canvas is None:
+        raise ParameterError(
+            "figure", type(figure).__name__, "a matplotlib Figure or Axes", "pass what the plot returns"
+        )
+    buffer = BytesIO()
+    canvas.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    width = round(int.from_bytes(buffer.getvalue()[16:20], "big") * 96 / DPI)  # IHDR: pixels → CSS pixels
+    plt.close(canvas)
+    data = {"image/png": b64encode(buffer.getvalue()).decode(), "text/plain": f"<Figure: {alt}>"}
+    put(data, {"image/png": {"alt": alt, "width": width}})
+
+
+def table(
+    frame: "pd.DataFrame | GT",
+    caption: str = "",
+    *,
+    formats: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """Show a frame as a table for readers.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or great_tables.GT
+        A frame is shown column by column without its index; a ``GT`` is shown as it is.
+    caption : str
+        Title above the table.
+    formats : mapping of column name to Python format
+        For example ``{"share": ".1%", "change": "+,.0f"}``. Otherwise whole numbers get thousands
+        separators and other numbers two decimals.
+    labels : mapping of column name to heading
+        Otherwise the name with spaces for underscores.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table(pd.DataFrame({"branch": ["<b>"], "share": [0.5]}), formats={"share": ".0%"})
+    branch share
+       <b>   50%
+    """
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        put({"text/html": _fixed_id(frame.as_raw_html()), "text/plain": caption or "<table>"})
+        return
+    unknown = sorted(map(str, {*(formats or {}), *(labels or {})} - set(frame.columns)))
+    if unknown:
+        raise ParameterError(
+            "formats or labels", unknown, f"columns of the table: {', '.join(map(str, frame.columns))}"
+        )
+    text = _as_text(frame, formats or {})
+    headings = {name: (labels or {}).get(name, _heading(str(name))) for name in frame.columns}
+    put({"text/html": _as_html(frame, text, caption, headings), "text/plain": text.to_string(index=False)})
+
+
+def say(text: str, **values: Any) -> None:
+    """Show a sentence in which every number is computed.
+
+    Parameters
+    ----------
+    text : str
+        Markdown; ``{name}`` or ``{name:,.0f}`` stands for a value. Without values it is shown as it is.
+    **values
+        Text values are escaped: they can neither bring markup nor break it.
+
+    Examples
+    --------
+    >>> say("**{name}** has {n:,} customers.", name="North <1>", n=1234)
+    **North &lt;1&gt;** has 1,234 customers.
+    """
+    shown = _Escaping().vformat(text, (), values) if values else text
+    put({"text/markdown": shown, "text/plain": shown})
+
+
+def put(data: Mapping[str, str], metadata: Mapping[str, Any] | None = None) -> None:
+    """Display one output given as MIME type → text; outside Jupyter its plain text is printed."""
+    from IPython.display import display
+
+    display(_Output(dict(data), dict(metadata or {})))
+
+
+@dataclass(frozen=True)
+class _Output:
+    data: dict[str, str]
+    metadata: dict[str, Any]
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        return self.data, self.metadata
+
+    def __repr__(self) -> str:
+        return self.data["text/plain"]
+
+
+class _Escaping(Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        text = format(value, format_spec)
+        return _MARKDOWN.sub(r"\\\1", html.escape(text)) if isinstance(value, str) else text
+
+
+def _heading(name: str) -> str:
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _as_text(frame: "pd.DataFrame", formats: Mapping[str, str]) -> "pd.DataFrame":
+    import pandas as pd
+
+    def render(column: "pd.Series") -> "pd.Series":
+        default = {"i": ",", "u": ",", "f": ",.2f"}.get(getattr(column.dtype, "kind", "O"), "")
+        spec = formats.get(str(column.name), default)
+        return pd.Series(
+            [MISSING if pd.isna(value) else format(value, spec) for value in column],
+            index=column.index,
+            dtype="object",
+        )
+
+    return pd.DataFrame({name: render(frame[name]) for name in frame.columns})
+
+
+def _as_html(frame: "pd.DataFrame", text: "pd.DataFrame", caption: str, headings: Mapping[str, str]) -> str:
+    import pandas as pd
+    from great_tables import GT
+
+    numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
+    words = [name for name in frame.columns if name not in numbers]
+    shown = GT(text).cols_label(cases=dict(headings)).tab_options(table_font_size="14px")
+    if numbers:
+        shown = shown.cols_align("right", columns=numbers)
+    if words:
+        shown = shown.cols_align("left", columns=words)
+    if caption:
+        shown = shown.tab_header(title=caption)
+    return _fixed_id(shown.as_raw_html())
+
+
+def _fixed_id(text: str) -> str:
+    """Replace the table's random id by one that follows from the content, so that equal tables are equal bytes."""
+    found = re.search(r'<div id="(\w+)"', text)
+    if found is None:
+        return text
+    return text.replace(found[1], "t" + hashlib.sha256(text.replace(found[1], "").encode()).hexdigest()[:10])
