@@ -1,0 +1,130 @@
+"""Small cells: figures about fewer than k customers are hidden, and cannot be worked out from the totals.
+
+Protection is within one table. Two reports on overlapping groups can still be subtracted from each other:
+whoever publishes several must choose their groups with that in mind.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bankmkt.errors import DataError, ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+K = 10
+"""The least number of customers a published figure may be about."""
+
+
+def check_k(k: int) -> int:
+    """Return ``k``, or raise ParameterError unless it is an integer from 1."""
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise ParameterError("k", k, "an integer from 1", f"pass k={K}")
+    return k
+
+
+def small_cells(counts: "pd.Series", *, by: "Sequence[pd.Series]" = (), k: int = K) -> "pd.Series":
+    """Say which cells of a table must be hidden.
+
+    A cell with 1 to k − 1 customers is hidden (primary suppression). The cells of a block add up to a total
+    that readers know, so further cells, the smallest first, are hidden until the hidden ones are at least two
+    and together at least ``k`` customers (secondary suppression). Empty cells hide nobody and stay.
+
+    Parameters
+    ----------
+    counts : pandas.Series of int
+        Customers in each cell.
+    by : sequence of pandas.Series
+        Labels of the block that a cell belongs to; without, all cells are one block.
+    k : int
+        The least number of customers a shown cell may have; 1 hides nothing.
+
+    Returns
+    -------
+    pandas.Series of bool
+        True where a cell is to be hidden, with the index of ``counts``.
+
+    Raises
+    ------
+    ParameterError
+        If ``k`` is no integer from 1.
+    DataError
+        If a count is missing or negative.
+
+    References
+    ----------
+    Hundepool et al. (2012), *Statistical Disclosure Control*, chapter 4 (threshold rule, secondary suppression).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> small_cells(pd.Series({"a": 500, "b": 40, "c": 3}), k=10).to_dict()
+    {'a': False, 'b': True, 'c': True}
+    """
+    import pandas as pd
+
+    check_k(k)
+    if counts.isna().any() or (counts < 0).any():
+        raise DataError("counts", counts[~(counts >= 0)].head().to_dict(), "customers in each cell, 0 or more")
+    hidden = counts.between(1, k - 1)
+    if not hidden.any():
+        return hidden
+    cells = pd.DataFrame({"count": counts.to_numpy(), "hidden": hidden.to_numpy()})
+    blocks = [label.to_numpy() for label in by] or [[0] * len(cells)]
+    for _, block in cells.groupby([pd.Series(block) for block in blocks], sort=False, dropna=False):
+        if block["hidden"].any():
+            rows = block[block["count"] > 0].sort_values("count", kind="stable")
+            total = rows["count"].cumsum()
+            number = max(int(rows["hidden"].sum()), 2, int((total < k).sum()) + 1)
+            cells.loc[rows.index[:number], "hidden"] = True
+    return pd.Series(cells["hidden"].to_numpy(), index=counts.index)
+
+
+def suppress(
+    frame: "pd.DataFrame",
+    count: str,
+    values: Sequence[str] = (),
+    *,
+    by: Sequence[str] = (),
+    k: int = K,
+) -> "pd.DataFrame":
+    """Hide the small cells of a summary.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        A row per cell.
+    count : str
+        Column with the customers of each cell.
+    values : sequence of str
+        Columns to hide along with ``count``.
+    by : sequence of str
+        Columns naming the block whose rows add up to a known total.
+    k : int
+        See :func:`small_cells`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy with ``count`` and ``values`` null in hidden rows, and the boolean column ``suppressed``.
+
+    Raises
+    ------
+    ParameterError, DataError
+        As :func:`small_cells`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> cells = pd.DataFrame({"group": ["a", "b", "c"], "customers": [500, 40, 3], "aum": [9.0, 8.0, 7.0]})
+    >>> suppress(cells, "customers", ["aum"])
+      group  customers  aum  suppressed
+    0     a      500.0  9.0       False
+    1     b        NaN  NaN        True
+    2     c        NaN  NaN        True
+    """
+    hidden = small_cells(frame[count], by=[frame[name] for name in by], k=k)
+    if "suppressed" in frame:
+        hidden |= frame["suppressed"]
+    shown = {name: frame[name].astype("float64").mask(hidden) for name in (count, *values)}
+    return frame.assign(**shown, suppressed=hidden)
