@@ -1,0 +1,62 @@
+# Every target does its own set-up; run again, it installs nothing unless the lock or pyproject changed.
+# Another Python: make PYTHON=/path/to/python3.12 report
+
+IS_FIT := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(IS_FIT)' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+READY := .venv/.installed
+UV := $(shell sed -n 's/^uv==\([^ ;]*\).*/\1/p' requirements.lock)
+PARALLEL := -n 2 --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help report test lint unit notebooks-test lab notebooks bench lock clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf 'make %-10s %s\n' "$$name" "$$what"; done
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(IS_FIT)' 2>/dev/null || { \
+		echo "bankmkt needs Python 3.11, 3.12 or 3.13 with its venv module, and found none (PYTHON='$(PYTHON)')."; \
+		echo "Install one (Debian, Ubuntu: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3.12 …"; \
+		exit 1; }
+	@$(BIN)/python -c '$(IS_FIT)' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+report: $(READY)  ## make the demo bank and all reports; the last line names reports/index.html
+	$(BIN)/bankmkt report
+
+test: lint unit notebooks-test  ## lint, types, unit tests, then the notebooks against their stored figures
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: $(READY)
+	$(BIN)/pytest $(PARALLEL) --doctest-modules --cov --cov-report=term:skip-covered bankmkt tests
+
+notebooks-test: $(READY)
+	$(BIN)/python -c 'import bankmkt; bankmkt.demo_bank()'
+	$(BIN)/pytest $(PARALLEL) --nbval-lax --nbval-current-env --nbval-cell-timeout 120 notebooks
+
+lab: $(READY)  ## open JupyterLab at the start page, for this machine only
+	$(BIN)/bankmkt lab
+
+notebooks: $(READY)  ## run the committed notebooks again and store what they show
+	$(BIN)/bankmkt notebooks
+
+bench: $(READY)  ## measure: one line of figures a benchmark
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+lock: $(READY)  ## choose new versions for requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --upgrade --no-emit-index-url \
+		--no-emit-find-links --no-annotate --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean:  ## remove the environment, the caches and what was made (demo bank, reports)
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* data/demo
+	find reports -mindepth 1 ! -name README.md -delete 2>/dev/null || true
+	find bankmkt tests benchmarks notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
