@@ -1,0 +1,365 @@
+"""A bank: its tables in one engine, as they are now or as they were known on a day."""
+
+import datetime
+import functools
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bankmkt import conform, engines, sources
+from bankmkt.conform import Raw
+from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
+from bankmkt.manifest import check_files, file_record, read_manifest, write_manifest
+from bankmkt.schema import TABLES
+
+
+class Bank:
+    """The tables of a bank in one engine; made by :func:`open_bank`.
+
+    Every table is an attribute, an Ibis table with the columns of :mod:`bankmkt.schema` in its order and types.
+    Nothing is read before a result is asked for.
+
+    Parameters
+    ----------
+    con
+        Ibis backend that holds the tables.
+    raw
+        Tables as they were found, by name; what :func:`bankmkt.validate` looks at.
+    engine
+        Address of the engine.
+    path
+        Where the bank was opened, if anywhere.
+    manifest
+        What the bank was made with, if known.
+    date
+        Last day that is known; None for all.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> bank = open_bank({"organisations": pd.DataFrame({"org_id": [1], "level": "head_office", "name": "Head"})})
+    >>> bank
+    Bank(1 table, engine='duckdb')
+    >>> bank.organisations.count().execute()
+    1
+    """
+
+    def __init__(
+        self,
+        con: Any,
+        raw: Mapping[str, Raw],
+        *,
+        engine: str = "duckdb",
+        path: Path | None = None,
+        manifest: dict[str, Any] | None = None,
+        date: datetime.date | None = None,
+    ) -> None:
+        self.con = con
+        self.raw = dict(raw)
+        self.engine = engine
+        self.path = path
+        self.manifest = manifest
+        self.date = date
+        self._made: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        tables = f"{len(self.raw)} table" + ("s" if len(self.raw) != 1 else "")
+        where = f"{str(self.path)!r}, " if self.path else ""
+        date = f", as of {self.date}" if self.date else ""
+        return f"Bank({where}{tables}, engine={self.engine!r}{date})"
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.raw]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in TABLES:
+            return self.table(name)
+        raise AttributeError(f"a Bank has no {name!r}; its tables are {', '.join(self.__dict__.get('raw', ()))}")
+
+    def has(self, name: str) -> bool:
+        """Whether the bank has a table of that name."""
+        return name in self.raw
+
+    def table(self, name: str) -> Any:
+        """Return a table by name, as the attribute of that name does.
+
+        Parameters
+        ----------
+        name
+            One of :data:`bankmkt.schema.TABLES`.
+
+        Returns
+        -------
+        ibis table
+
+        Raises
+        ------
+        SchemaError
+            When the bank lacks the table, or the table lacks a column.
+        """
+        if name not in TABLES:
+            raise SchemaError("table", name, one_of(TABLES))
+        if name not in self.raw:
+            raise SchemaError(
+                f"table {name} is not in this bank, which has {', '.join(self.raw)}",
+                todo=f"test bank.has({name!r}) first" if TABLES[name].optional else f"add {name}: every bank needs it",
+            )
+        if name not in self._made:
+            table = conform.conform(TABLES[name], self.raw[name])
+            self._made[name] = table if self.date is None else self._known(name, table)
+        return self._made[name]
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """Every table of the bank by name, in the order of the schema."""
+        return {name: self.table(name) for name in TABLES if name in self.raw}
+
+    def _known(self, name: str, table: Any) -> Any:
+        """Return what of a table was known at the end of ``self.date``."""
+        import ibis
+
+        assert self.date is not None
+        declared = TABLES[name]
+        day = ibis.literal(self.date)
+        if declared.time:
+            time = table[declared.time]
+            if declared[declared.time].type == "timestamp":
+                midnight = datetime.datetime.combine(self.date, datetime.time()) + datetime.timedelta(days=1)
+                table = table.filter(time < ibis.literal(midnight))
+            else:
+                table = table.filter(time <= day)
+        if name == "truth":
+            campaigns = self.table("campaigns")
+            over = campaigns.filter(day.delta(campaigns.starts_on, unit="day") >= campaigns.outcome_days)
+            return table.semi_join(over, "campaign_id").select(*declared.names)
+        later = {
+            c.name: (table[c.name] <= day).ifelse(table[c.name], ibis.null("date"))
+            for c in declared.columns
+            if c.set_later
+        }
+        if name == "assignments":
+            later["participated"] = (table.participated_on > day).fill_null(False).ifelse(False, table.participated)
+        return table.mutate(**later) if later else table
+
+    def as_of(self, date: datetime.date | str) -> "Bank":
+        """Return the bank as it was known at the end of a day.
+
+        Rows of a later time are gone; dates that were set later (``closed_on``, ``app_registered_on``,
+        ``participated_on``) are null, and the truth of a campaign shows only when its outcomes could be measured.
+
+        Parameters
+        ----------
+        date
+            A day, or its text such as ``"2026-06-30"``. Of two, the earlier counts.
+
+        Returns
+        -------
+        Bank
+
+        Raises
+        ------
+        ParameterError
+            When the date is none.
+        """
+        day = parse_date("date", date)
+        if self.date is not None:
+            day = min(day, self.date)
+        return Bank(self.con, self.raw, engine=self.engine, path=self.path, manifest=self.manifest, date=day)
+
+    @functools.cached_property
+    def months(self) -> list[datetime.date]:
+        """Month ends that balances holds, in order."""
+        frame = self.con.to_pyarrow(self.table("balances").select("month").distinct().order_by("month"))
+        return [day for day in frame["month"].to_pylist() if day is not None]
+
+    def describe(self) -> dict[str, Any]:
+        """Say in a few words which bank this is, for the foot of a report.
+
+        Returns
+        -------
+        dict
+            ``path``, ``engine``, ``as_of``, ``tables``, and where there is a manifest ``made_with`` (version),
+            ``seed`` and ``rows`` by table; absent ones are left out.
+        """
+        manifest = self.manifest or {}
+        out = {
+            "path": str(self.path) if self.path else None,
+            "engine": self.engine,
+            "as_of": str(self.date) if self.date else None,
+            "tables": len(self.raw),
+            "made_with": manifest.get("bankmkt"),
+            "seed": manifest.get("parameters", {}).get("seed"),
+            "rows": manifest.get("rows"),
+        }
+        return {name: value for name, value in out.items() if value is not None}
+
+    def save(self, path: str | Path) -> "Bank":
+        """Write the bank as a Parquet folder, whole or not at all, and open it.
+
+        The engine writes the files, so that the bank need not fit in memory; Spark must see the same path.
+
+        Parameters
+        ----------
+        path
+            A folder that does not exist.
+
+        Returns
+        -------
+        Bank
+            The saved one, in the same engine.
+
+        Raises
+        ------
+        DataError
+            When the folder exists or cannot be written.
+        SchemaError
+            When a table lacks a column.
+        """
+        path = Path(path).absolute()
+        if path.exists():
+            raise DataError("path", str(path), "a folder that does not exist", "choose another, or remove it first")
+        tables = self.tables
+        aside = path.with_name(f".{path.name}.saving-{os.getpid()}")
+        try:
+            aside.mkdir(parents=True)
+            for name, table in tables.items():
+                sources.write_parquet(self.con, table, aside / name)
+            self._declare(aside)
+            os.rename(aside, path)
+        except OSError as error:
+            raise DataError(
+                f"the bank cannot be saved to {path} ({error})", todo="free space, or choose another place"
+            ) from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return open_bank(path, engine=self.engine)
+
+    def _declare(self, folder: Path) -> None:
+        """Write the manifest of a folder that was saved."""
+        import pyarrow.parquet as pq
+
+        files = {p.relative_to(folder).as_posix(): p for p in sorted(folder.glob("*/*.parquet"))}
+        rows = dict.fromkeys((p.parent.name for p in files.values()), 0)
+        for p in files.values():
+            rows[p.parent.name] += pq.read_metadata(p).num_rows
+        parameters = dict((self.manifest or {}).get("parameters", {}))
+        if self.date is not None:
+            parameters["as_of"] = str(self.date)
+        write_manifest(folder, parameters, rows, {k: file_record(p) for k, p in files.items()}, "save")
+
+
+def open_bank(
+    source: str | Path | Mapping[str, Any],
+    engine: str = "duckdb",
+    *,
+    mapping: str | Path | Mapping[str, Any] | None = None,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    deep: bool = False,
+) -> Bank:
+    """Open a bank where it lies.
+
+    Parameters
+    ----------
+    source
+        A folder of Parquet files (``<table>/*.parquet`` or ``<table>.parquet``) or CSV files (``<table>.csv``), a
+        DuckDB file, or a mapping from table names to Ibis tables, pandas frames or Arrow tables.
+    engine
+        ``"duckdb"``, ``"local[2]"``, ``"spark://host:port"`` or ``"sc://host:port"``. Ibis tables stay in their own.
+    mapping
+        How the source's names and values become ours: a YAML file (see ``docs/own-data.md``) or its content.
+        By default ``mapping.yml`` in the folder, if there.
+    memory_limit, threads
+        Of the engine; see :func:`bankmkt.engines.connect`.
+    deep
+        Whether to compare checksums with the manifest, not only sizes.
+
+    Returns
+    -------
+    Bank
+
+    Raises
+    ------
+    DataError
+        When there is no bank, or it is unfinished or damaged.
+    EngineError
+        When the engine cannot be reached.
+    SchemaError, ParameterError
+        When a table's name or an argument is not valid.
+
+    Examples
+    --------
+    >>> open_bank("no/such/folder")
+    Traceback (most recent call last):
+        ...
+    bankmkt.errors.DataError: source = 'no/such/folder': expected a folder or a DuckDB file; check the path
+    """
+    engines.check_engine(engine)
+    connect = functools.partial(engines.connect, engine, memory_limit=memory_limit, threads=threads)
+    names = tuple(TABLES)
+    if isinstance(source, Mapping):
+        con = sources.backend_of(source)
+        own = con is not None
+        con = con if own else connect()
+        found = sources.read_frames(con, source, names)
+        return Bank(con, _raw(found), engine=con.name if own else engine)
+    path = Path(source).absolute()
+    if path.is_dir():
+        manifest = read_manifest(path)
+        if manifest is not None:
+            check_files(path, manifest, deep)
+        con = connect()
+        return Bank(con, _raw(sources.read_folder(con, path, names)), engine=engine, path=path, manifest=manifest)
+    if not path.is_file():
+        raise DataError("source", str(source), "a folder or a DuckDB file", "check the path")
+    con = connect(database=path)
+    return Bank(con, _raw(sources.read_database(con, names)), engine=engine, path=path)
+
+
+def _raw(found: Mapping[str, sources.Found]) -> dict[str, Raw]:
+    out = {}
+    for name in TABLES:
+        if name in found:
+            table = found[name]
+            readers = conform.text_readers(TABLES[name], tuple(table.expr.columns)) if table.text else {}
+            out[name] = Raw(table.expr, readers)
+    return out
+
+
+def parse_date(what: str, date: datetime.date | str) -> datetime.date:
+    """Return a day given as a date, as a time at midnight, or as text such as ``"2026-06-30"``.
+
+    Parameters
+    ----------
+    what
+        Name of the parameter, for the message.
+    date
+        The value.
+
+    Raises
+    ------
+    ParameterError
+        When the value is no day.
+
+    Examples
+    --------
+    >>> parse_date("as_of", "2026-06-30")
+    datetime.date(2026, 6, 30)
+    >>> parse_date("as_of", "June")
+    Traceback (most recent call last):
+        ...
+    bankmkt.errors.ParameterError: as_of = 'June': expected a date; write it as "2026-06-30"
+    """
+    if isinstance(date, datetime.datetime):
+        if date.time() == datetime.time():
+            return date.date()
+    elif isinstance(date, datetime.date):
+        return date
+    elif isinstance(date, str):
+        try:
+            return datetime.date.fromisoformat(date)
+        except ValueError:
+            pass
+    raise ParameterError(what, date, "a date", 'write it as "2026-06-30"')

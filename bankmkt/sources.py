@@ -1,0 +1,280 @@
+"""What a place holds: Parquet and CSV folders, DuckDB files and frames as raw tables of one engine."""
+
+import glob
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bankmkt.errors import DataError, EngineError, ParameterError, SchemaError, one_of
+from bankmkt.schema import TABLES, Table
+
+_FOLDER_TODO = "see docs/own-data.md, or make a bank: bankmkt generate PATH"
+_counter = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A table found at a place: an Ibis table, and whether its columns are untyped text."""
+
+    expr: Any
+    text: bool = False
+
+
+def list_folder(folder: Path) -> dict[str, Path]:
+    """Return the tables in a folder: a name and the file or folder of Parquet files or the CSV file that holds it.
+
+    Raises
+    ------
+    DataError
+        When two places in the folder hold a table of the same name.
+    """
+    out: dict[str, Path] = {}
+    parts = {path.parent for path in folder.glob("*/*.parquet")}
+    for path in sorted([*parts, *folder.glob("*.parquet"), *folder.glob("*.csv")]):
+        if path.name.startswith("."):
+            continue
+        if path.stem in out:
+            raise DataError(
+                f"table {path.stem} is there twice: {out[path.stem].name} and {path.name}", todo="remove one of them"
+            )
+        out[path.stem] = path
+    return out
+
+
+def read_folder(con: Any, folder: Path, names: Iterable[str]) -> dict[str, Found]:
+    """Read the named tables that a folder holds, lazily.
+
+    Parameters
+    ----------
+    con
+        Ibis backend.
+    folder
+        With ``<name>/*.parquet``, ``<name>.parquet`` or ``<name>.csv``.
+    names
+        Tables wanted; absent ones are left out.
+
+    Raises
+    ------
+    DataError
+        When the folder holds none of them, or a file cannot be read.
+    """
+    there = list_folder(folder)
+    wanted = [name for name in names if name in there]
+    if not wanted:
+        held = f"it holds {', '.join(sorted(there))}" if there else "it holds no Parquet or CSV file"
+        raise DataError(f"folder {folder} is no bank: {held}", None, "tables such as customers", _FOLDER_TODO)
+    return {name: _read(con, there[name]) for name in wanted}
+
+
+def _read(con: Any, path: Path) -> Found:
+    import duckdb
+
+    text = path.suffix == ".csv"
+    view = _view_name(con, path.stem)
+    if con.name == "duckdb":
+        try:
+            if text:
+                return Found(con.read_csv(str(path), table_name=view, all_varchar=True), text)
+            files = glob.escape(str(path)) + ("/*.parquet" if path.is_dir() else "")
+            return Found(con.read_parquet(files, table_name=view), text)
+        except duckdb.Error as error:
+            raise DataError(f"{path} cannot be read ({error})", todo="replace the file by a whole one") from error
+    return Found(_read_spark(con, path, view), text)
+
+
+def _read_spark(con: Any, path: Path, view: str) -> Any:
+    from pyspark.errors import PySparkException
+
+    try:
+        if path.suffix == ".csv":
+            frame = con._session.read.csv(str(path), header=True, inferSchema=False, escape='"', multiLine=True)
+        else:
+            frame = con._session.read.parquet(str(path))
+        frame.createOrReplaceTempView(view)
+    except PySparkException as error:
+        raise DataError(
+            f"{path} cannot be read by Spark ({error})", todo="put the bank where Spark's own machines see it"
+        ) from error
+    return con.table(view)
+
+
+def _view_name(con: Any, name: str) -> str:
+    """Return the table's own name in DuckDB, a name of its own in a Spark session that banks share."""
+    return name if con.name == "duckdb" else f"bankmkt_{next(_counter)}_{name}"
+
+
+def read_database(con: Any, names: Iterable[str]) -> dict[str, Found]:
+    """Return the named tables of a DuckDB file that was opened as the engine.
+
+    Raises
+    ------
+    DataError
+        When the file holds none of them.
+    """
+    there = con.list_tables()
+    wanted = [name for name in names if name in there]
+    if not wanted:
+        raise DataError(
+            f"the DuckDB file is no bank: it holds {', '.join(there) or 'nothing'}",
+            None,
+            "tables such as customers",
+            _FOLDER_TODO,
+        )
+    return {name: Found(con.table(name)) for name in wanted}
+
+
+def backend_of(frames: Mapping[str, Any]) -> Any:
+    """Return the one Ibis backend behind a mapping's tables, None if they all are frames in memory.
+
+    Raises
+    ------
+    EngineError
+        When the tables live in several engines.
+    """
+    import ibis
+
+    backends: list[Any] = []
+    for table in frames.values():
+        if isinstance(table, ibis.expr.types.Table):
+            backends += [b for b in table._find_backends()[0] if b not in backends]
+    if len(backends) > 1:
+        raise EngineError("the tables live in several engines", todo="read them all with one Ibis connection")
+    return backends[0] if backends else None
+
+
+def read_frames(con: Any, frames: Mapping[str, Any], names: Iterable[str]) -> dict[str, Found]:
+    """Take Ibis tables as they are and put frames in memory into the engine.
+
+    Parameters
+    ----------
+    con
+        Ibis backend.
+    frames
+        By name, an Ibis table, a pandas frame or a pyarrow table.
+    names
+        Tables wanted; others are refused.
+
+    Raises
+    ------
+    ParameterError
+        When a value is no table, or its name is not wanted.
+    """
+    import ibis
+    import pandas as pd
+    import pyarrow as pa
+
+    names = tuple(names)
+    out = {}
+    for name, table in frames.items():
+        if name not in names:
+            raise SchemaError("table", name, one_of(names), "rename it, or leave it out")
+        if isinstance(table, ibis.expr.types.Table):
+            in_memory = not table._find_backends()[0]
+            out[name] = Found(_register(con, name, table.to_pyarrow()) if in_memory else table)
+        elif isinstance(table, pd.DataFrame):
+            out[name] = Found(_register(con, name, _arrow(table, TABLES.get(name))))
+        elif isinstance(table, pa.Table):
+            out[name] = Found(_register(con, name, table))
+        else:
+            raise ParameterError(
+                f"table {name}", type(table).__name__, "an Ibis table, a pandas frame or an Arrow table"
+            )
+    return out
+
+
+def _arrow(frame: Any, table: Table | None) -> Any:
+    """Return a pandas frame as an Arrow table, undoing what pandas does to dates and to integers with nulls.
+
+    pandas has no type for dates and keeps integers with missing values as floats: such columns take the schema's
+    type where no value changes by it. All-null columns stay without type.
+    """
+    import pyarrow as pa
+
+    arrays, names = [], []
+    for name in frame.columns:
+        values = frame[name]
+        wanted = table[name].type if table is not None and name in table.names else ""
+        if len(values) and values.isna().all() and values.dtype == object:
+            array = pa.nulls(len(values))
+        else:
+            array = pa.Array.from_pandas(values)
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks()
+        arrays.append(_undo_pandas(array, wanted))
+        names.append(str(name))
+    return pa.table(arrays, names=names)
+
+
+def _undo_pandas(array: Any, wanted: str) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = array.type
+    if pa.types.is_timestamp(kind) and kind.tz is None:
+        if wanted == "date" and pc.all(pc.equal(array, pc.floor_temporal(array, unit="day"))).as_py() is not False:
+            return array.cast(pa.date32(), safe=False)
+        return array.cast(pa.timestamp("us"), safe=False)
+    if (
+        pa.types.is_floating(kind)
+        and wanted == "int64"
+        and pc.all(pc.equal(array, pc.floor(array))).as_py() is not False
+    ):
+        return array.cast(pa.int64())
+    if array.null_count == len(array) and wanted and not pa.types.is_null(kind):
+        return pa.nulls(len(array)) if pa.types.is_floating(kind) else array
+    if pa.types.is_dictionary(kind):
+        return array.dictionary_decode()
+    if pa.types.is_large_string(kind):
+        return array.cast(pa.string())
+    return array
+
+
+def _register(con: Any, name: str, table: Any) -> Any:
+    view = _view_name(con, name)
+    if con.name == "duckdb":
+        return con.create_table(view, table, temp=True, overwrite=True)
+    con._session.createDataFrame(table).createOrReplaceTempView(view)
+    return con.table(view)
+
+
+def write_parquet(con: Any, table: Any, folder: Path) -> None:
+    """Let the engine write a table into a new folder of Parquet files, ``part-*.parquet``.
+
+    Parameters
+    ----------
+    con
+        Ibis backend.
+    table
+        Ibis table in it.
+    folder
+        Does not exist; with Spark, a place that its machines and this one share.
+
+    Raises
+    ------
+    DataError
+        When the engine cannot write there.
+    """
+    if con.name == "duckdb":
+        import duckdb
+
+        folder.mkdir()
+        try:
+            con.to_parquet(table, folder / "part-00000.parquet", compression="zstd")
+        except duckdb.Error as error:
+            raise DataError(
+                f"{folder} cannot be written ({error})", todo="free space, or choose another place"
+            ) from error
+        return
+    from pyspark.errors import PySparkException
+
+    try:
+        con._session.sql(con.compile(table)).write.parquet(str(folder), compression="zstd")
+    except PySparkException as error:
+        raise DataError(f"{folder} cannot be written by Spark ({error})", todo="choose a shared place") from error
+    if not (folder / "_SUCCESS").exists():
+        raise DataError(f"Spark wrote {folder} on another machine", todo="choose a place that this machine shares")
+    for path in folder.iterdir():
+        if path.suffix != ".parquet":
+            path.unlink()
