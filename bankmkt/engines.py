@@ -121,7 +121,8 @@ def _duckdb(memory_limit: str | None, threads: int | None, database: str | Path 
         con: Any = ibis.duckdb.connect(database or ":memory:", read_only=database is not None, **config)
     except duckdb.Error as error:
         raise EngineError(f"DuckDB cannot open {database or 'a database in memory'} ({error})") from error
-    con.raw_sql("SET enable_progress_bar = false")
+    if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:  # in Jupyter it may refuse to be set
+        con.raw_sql("SET enable_progress_bar = false")
     return con
 
 

@@ -4,15 +4,25 @@ For notebooks: :func:`show` a figure, a :func:`table`, :func:`say` a sentence, :
 figures, :func:`open_bank_parameter`. For everybody else: :func:`run_report` and :func:`run_reports`.
 """
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from bankmkt.reports.display import say, show, table
+from bankmkt.reports.notebooks import contents
 from bankmkt.reports.record import record
 
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
 
-__all__ = ["open_bank_parameter", "record", "say", "show", "table"]
+_LATER = {"run_report": "bankmkt.reports.runner", "run_reports": "bankmkt.reports.runner"}
+
+__all__ = ["contents", "open_bank_parameter", "record", "run_report", "run_reports", "say", "show", "table"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'bankmkt.reports' has no attribute {name!r}")
 
 
 def open_bank_parameter(bank: str = "demo", engine: str = "duckdb") -> "Bank":

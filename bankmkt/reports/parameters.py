@@ -1,0 +1,217 @@
+"""The parameters of a report: declared in the notebook, checked before anything runs.
+
+A notebook declares them in the cell tagged ``parameters``, one a line: an annotated literal whose
+comment says what it means, and may end with what is allowed::
+
+    month: str = "2026-06"  # month to check, YYYY-MM
+    smallest: int = 10      # fewest customers a number may stand for [3..1000]
+    org_id: int | None = None  # a branch; None for the whole bank [1..]
+    method: str = "cuped"   # how to adjust {plain, cuped}
+
+``[low..high]`` is a range, both ends included and either open; ``{a, b}`` lists the choices; the words
+``YYYY-MM`` and ``YYYY-MM-DD`` ask for a month or a day.
+"""
+
+import ast
+import datetime as dt
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bankmkt.errors import DataError, ParameterError
+
+Value = str | int | float | bool | None
+TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+_RANGE = re.compile(r"\s*\[\s*([-+.\d_e]*?)\s*\.\.\s*([-+.\d_e]*?)\s*\]\s*$")
+_CHOICES = re.compile(r"\s*\{([^{}]*)\}\s*$")
+_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter as its notebook declares it."""
+
+    name: str
+    type: str
+    default: Value
+    meaning: str = ""
+    optional: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        optional = " | None" if self.optional else ""
+        return f"{self.name}: {self.type}{optional} = {self.default!r}  {self.meaning}{self.allowed}".rstrip()
+
+    @property
+    def allowed(self) -> str:
+        """The range or the choices, as the notebook's comment writes them."""
+        if self.choices:
+            return " {" + ", ".join(self.choices) + "}"
+        if self.minimum is None and self.maximum is None:
+            return ""
+        low, high = ("" if bound is None else f"{bound:g}" for bound in (self.minimum, self.maximum))
+        return f" [{low}..{high}]"
+
+    def read(self, given: object) -> Value:
+        """Turn what the analyst gave into a value of this parameter's type.
+
+        Texts, as they come from a command line, are converted; other values must have the type already.
+
+        Raises
+        ------
+        ParameterError
+            If the value has another type or is not allowed.
+        """
+        value = self._typed(given)
+        if value is None:
+            return None
+        if self.choices and str(value) not in self.choices:
+            raise ParameterError(self.name, given, "one of " + ", ".join(self.choices))
+        if isinstance(value, int | float) and not (
+            (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
+        ):
+            raise ParameterError(self.name, given, f"a value in{self.allowed}")
+        form = re.search(r"YYYY-MM(-DD)?", self.meaning)
+        if form and isinstance(value, str):
+            try:
+                dt.datetime.strptime(value, "%Y-%m-%d" if form[1] else "%Y-%m")
+            except ValueError:
+                raise ParameterError(self.name, given, f"a date written {form[0]}") from None
+        return value
+
+    def _typed(self, given: object) -> Value:
+        kind = TYPES[self.type]
+        wrong = ParameterError(
+            self.name, given, {"str": "a text", "bool": "true or false"}.get(self.type, f"a {self.type}")
+        )
+        if given is None or (self.optional and isinstance(given, str) and given.lower() in ("none", "null", "")):
+            if self.optional:
+                return None
+            raise wrong
+        if isinstance(given, kind) and (kind is bool or not isinstance(given, bool)):
+            return given  # type: ignore[return-value]  # kind is one of Value's types
+        if kind is float and isinstance(given, int) and not isinstance(given, bool):
+            return float(given)
+        if kind is str and isinstance(given, dt.date):  # YAML reads 2026-06-30 as a date
+            return given.isoformat()
+        if not isinstance(given, str):
+            raise wrong
+        if kind is bool:
+            if given.lower() not in _TRUE + _FALSE:
+                raise wrong
+            return given.lower() in _TRUE
+        try:
+            return int(given) if kind is int else float(given)
+        except ValueError:
+            raise wrong from None
+
+
+def declared(notebook: Mapping[str, Any], name: str = "notebook") -> dict[str, Parameter]:
+    """Read the parameters that a notebook declares.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    name : str
+        For messages.
+
+    Returns
+    -------
+    dict
+        Name → :class:`Parameter` in the notebook's order; empty without a cell tagged ``parameters``.
+
+    Raises
+    ------
+    DataError
+        If the tagged cell holds anything but annotated literals, or a default that its own comment forbids.
+    """
+    tagged = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", ())]
+    found: dict[str, Parameter] = {}
+    for cell in tagged[:1]:
+        comments = _comments(cell["source"])
+        for line in ast.parse(cell["source"]).body:
+            parameter = _parameter(line, comments.get(line.end_lineno or line.lineno, ""), name)
+            try:
+                parameter.read(parameter.default)
+            except ParameterError as error:
+                raise DataError(f"the default of a parameter of {name}", str(error)) from error
+            found[parameter.name] = parameter
+    return found
+
+
+def resolve(parameters: Mapping[str, Parameter], given: Mapping[str, object], name: str) -> dict[str, Value]:
+    """Check what the analyst gave against what a notebook declares.
+
+    Parameters
+    ----------
+    parameters : mapping
+        As :func:`declared` returns them.
+    given : mapping of name to value
+    name : str
+        The report, for messages.
+
+    Returns
+    -------
+    dict
+        The value of every declared parameter, given or default.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or a value is not allowed; the message lists what is.
+    """
+    try:
+        check_names(given, parameters)
+        values = {key: parameters[key].read(value) for key, value in given.items()}
+    except ParameterError as error:
+        listing = "\n".join(f"  {parameter}" for parameter in parameters.values())
+        raise ParameterError(f"{error}\n{name} takes\n{listing}") from None
+    return {key: values.get(key, parameter.default) for key, parameter in parameters.items()}
+
+
+def check_names(given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise a ParameterError that names the first of the given parameters that is not known."""
+    known = list(known)
+    for name in given:
+        if name not in known:
+            raise ParameterError("parameter", name, f"one of {', '.join(known)}" if known else "none")
+
+
+def _comments(source: str) -> dict[int, str]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {t.start[0]: t.string.lstrip("# ").rstrip() for t in tokens if t.type == tokenize.COMMENT}
+
+
+def _parameter(line: ast.stmt, comment: str, notebook: str) -> Parameter:
+    wrong = DataError(
+        f"line {line.lineno} of the parameters of {notebook}",
+        ast.unparse(line),
+        "an annotated literal, like  bins: int = 5  # groups a score is cut into [2..20]",
+    )
+    if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None):
+        raise wrong
+    kinds = [kind.strip() for kind in ast.unparse(line.annotation).split("|")]
+    (kind, *more) = [kind for kind in kinds if kind != "None"] or [""]
+    if kind not in TYPES or more:
+        raise wrong
+    try:
+        default = ast.literal_eval(line.value)
+    except ValueError:
+        raise wrong from None
+    limits, choices = _RANGE.search(comment), _CHOICES.search(comment)
+    low, high = limits.groups() if limits else ("", "")
+    return Parameter(
+        name=line.target.id,
+        type=kind,
+        default=default,
+        meaning=_CHOICES.sub("", _RANGE.sub("", comment)),
+        optional="None" in kinds,
+        minimum=float(low) if low else None,
+        maximum=float(high) if high else None,
+        choices=tuple(choice.strip().strip("\"'") for choice in choices[1].split(",")) if choices else (),
+    )

@@ -1,0 +1,147 @@
+"""What a batch will run, decided and checked before anything runs."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bankmkt.errors import ParameterError
+from bankmkt.reports import notebooks
+from bankmkt.reports.parameters import Parameter, Value, check_names, declared, resolve
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bankmkt.bank import Bank
+
+EVERY_REPORT_TAKES = ("bank", "engine")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One notebook with one set of parameters."""
+
+    name: str
+    path: Path
+    title: str
+    question: str
+    parameters: dict[str, Value]
+    bank: dict[str, Any]
+    fingerprint: str
+    label: str = ""
+
+
+def plan(
+    names: Sequence[str], given: Mapping[str, object], bank: str | Path | None, engine: str, by: str | None
+) -> list[Run]:
+    """Decide what to run, and refuse what cannot be right.
+
+    Parameters
+    ----------
+    names
+        Reports or paths of notebooks; empty for every report.
+    given
+        Parameters; each goes to the reports that have it, and must be known to at least one.
+    bank, engine
+        Values of the parameters of that name, unless ``given`` has them.
+    by
+        ``"org_id"`` for a run per branch.
+
+    Raises
+    ------
+    ParameterError, DataError
+        If a name or value is wrong, or there is no such bank.
+    """
+    if by not in (None, "org_id"):
+        raise ParameterError("by", by, "org_id", "leave it out for one report on the whole bank")
+    paths = [notebooks.find(name) for name in (names or notebooks.reports())]
+    found = {path: notebooks.read(path) for path in paths}
+    parameters = {path: _declared(path, notebook, by) for path, notebook in found.items()}
+    merged = {"engine": engine, **({} if bank is None else {"bank": str(bank)}), **given}
+    check_names(merged, dict.fromkeys(name for known in parameters.values() for name in known))
+    values = {
+        path: resolve(known, {name: value for name, value in merged.items() if name in known}, path.stem)
+        for path, known in parameters.items()
+    }
+    source = str(next(iter(values.values()))["bank"])
+    if source != "demo":
+        source = str(Path(source).absolute())
+    facts, units = _look_at(source)
+    runs = []
+    for path, notebook in found.items():
+        _check_unit(values[path].get("org_id"), units)
+        whole = {**values[path], "bank": source}
+        title, question = notebooks.heading(notebook)
+        for unit, label in _branches(units).items() if by else [(None, "")]:
+            chosen = whole if unit is None else {**whole, "org_id": unit}
+            runs.append(
+                Run(
+                    name=path.stem if unit is None else f"{path.stem}/org_id={unit}",
+                    path=path,
+                    title=title or path.stem,
+                    question=question,
+                    parameters=chosen,
+                    bank={key: value for key, value in facts.items() if key != "content"} | {"engine": whole["engine"]},
+                    fingerprint=_digest(notebooks.fingerprint(notebook), chosen, facts["content"], _code()),
+                    label=label,
+                )
+            )
+    return runs
+
+
+def _declared(path: Path, notebook: Any, by: str | None) -> dict[str, Parameter]:
+    known = declared(notebook, path.stem)
+    missing = [name for name in (*EVERY_REPORT_TAKES, *([by] if by else [])) if name not in known]
+    if missing:
+        raise ParameterError(
+            f"{path.stem} lacks the parameter {missing[0]}",
+            todo="declare it in the cell tagged parameters, or choose another report",
+        )
+    return known
+
+
+def _look_at(source: str) -> tuple[dict[str, Any], "pd.DataFrame"]:
+    """Open the bank once: the demo bank is made here, and a wrong path is found before any kernel starts."""
+    from bankmkt.reports import open_bank_parameter
+
+    bank = open_bank_parameter(source)
+    units = bank.con.to_pandas(bank.organisations.select("org_id", "level", "name"))
+    return bank.describe() | {"content": _content(bank)}, units
+
+
+def _content(bank: "Bank") -> str:
+    """Digest what the bank's data is: its manifest, or else its files' names, sizes and times."""
+    if bank.manifest is not None:
+        return _digest(bank.manifest)
+    path = bank.path
+    assert path is not None  # opened from a path
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return _digest([(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()])
+
+
+def _code() -> str:
+    """Digest the package's own code, which a checkout can change between two versions."""
+    root = Path(__file__).parents[1]
+    return _digest(version("bankmkt"), [(str(p.relative_to(root)), p.read_text()) for p in sorted(root.rglob("*.py"))])
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _check_unit(unit: object, units: "pd.DataFrame") -> None:
+    if unit is not None and unit not in set(units["org_id"]):
+        known = ", ".join(f"{org} ({name})" for org, name in _branches(units).items())
+        raise ParameterError("org_id", unit, "a unit of this bank", f"its branches are {known}")
+
+
+def _branches(units: "pd.DataFrame") -> dict[int, str]:
+    """Return number → name of the branches, or of the sub-branches of a bank without branches."""
+    for level in ("branch", "sub_branch"):
+        chosen = units[units["level"] == level].sort_values("org_id")
+        if len(chosen):
+            return {int(org): str(name) for org, name in zip(chosen["org_id"], chosen["name"], strict=True)}
+    raise ParameterError("by", "org_id", "a bank with branches", "leave it out for one report on the whole bank")
