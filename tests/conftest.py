@@ -31,7 +31,7 @@ def real_data():
     folder = Path(os.environ.get("BANKMKT_REAL_DATA") or Path(__file__).parents[2] / "shared" / "data")
     if not folder.is_dir():
         pytest.skip(
-            f"no real data at {folder}: docs/real-data.md says where to get it, BANKMKT_REAL_DATA where it lies"
+            f"no real data at {folder}: docs/datasets.md says where to get it, BANKMKT_REAL_DATA where it lies"
         )
     return folder
 
