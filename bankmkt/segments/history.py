@@ -1,0 +1,119 @@
+"""Whether a month's change is more than a series' own past would give: a control chart for many series at once."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPAN = 12
+"""Changes, the latest and those before it, that a series is judged by."""
+
+LEAST = 6
+"""Earlier changes without which a series is not judged."""
+
+ALPHA = 0.05
+"""Share of false alarms accepted among the series that are said to stand out."""
+
+RESOLUTION = 0.001
+"""The least spread assumed of a series: a tenth of a per cent."""
+
+MONEY = ("AUM", "balance")
+"""Indicators in money; all others count customers or transactions."""
+
+_MAD_TO_SD = 1.4826
+_SIMULATIONS = 200_000
+
+COLUMNS = (
+    "dimension", "group", "indicator", "value", "last_month", "change_pct", "usual_low_pct", "usual_high_pct",
+    "z", "p", "p_adjusted", "statement",
+)  # fmt: skip
+
+
+def stands_out(levels: "pd.DataFrame", number: int) -> "tuple[pd.DataFrame, int]":
+    """Find the series whose latest monthly change is unlike their changes before.
+
+    A change is the difference of logarithms. Its distance from the median of the earlier ones, in robust
+    standard deviations (1.4826 × median absolute deviation), is a z whose distribution is wider than the normal's
+    as both are estimated from few months: p is the share of simulated normal histories of the same length with a
+    z as large. Over all series, the p are adjusted for their number (Benjamini–Hochberg).
+
+    Parameters
+    ----------
+    levels : pandas.DataFrame
+        A row per series and month: ``dimension``, ``group``, ``indicator``, ``number`` (of the month, counted
+        without gaps), ``value``. Series with a missing or non-positive value among their last months are left out.
+    number : int
+        The month to judge.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The series that stand out, the most extreme first: :data:`COLUMNS`. The usual range is where 95 % of
+        changes would lie.
+    int
+        Number of series judged.
+
+    References
+    ----------
+    Montgomery (2013), *Introduction to Statistical Quality Control* (individuals chart); Benjamini & Hochberg
+    (1995), *JRSS B* 57(1).
+    """
+    import pandas as pd
+    from scipy.stats import false_discovery_control
+
+    table = levels.pivot(index=["dimension", "group", "indicator"], columns="number", values="value")
+    table = table.reindex(columns=range(number - SPAN, number + 1)).dropna(axis="columns", how="all")
+    months: list[int] = [n for n in range(number - SPAN, number + 1) if set(range(n, number + 1)) <= {*table.columns}]
+    if len(months) < LEAST + 2:
+        return pd.DataFrame(columns=list(COLUMNS)), 0
+    table = table[months].dropna()
+    table = table[(table > 0).all(axis="columns")]
+    if table.empty:
+        return pd.DataFrame(columns=list(COLUMNS)), 0
+
+    value, last = table[number].to_numpy(), table[number - 1].to_numpy()
+    changes = np.diff(np.log(table.to_numpy()), axis=1)
+    past, change = changes[:, :-1], changes[:, -1]
+    centre = np.median(past, axis=1)
+    spread = _MAD_TO_SD * np.median(np.abs(past - centre[:, None]), axis=1)
+    one = np.where(table.index.get_level_values("indicator").isin(MONEY), 0.0, 1.0)  # a customer or a transaction
+    spread = np.maximum(spread, np.maximum(RESOLUTION, one / last))
+    z = (change - centre) / spread
+    null = _null(past.shape[1])
+    p = (1 + len(null) - np.searchsorted(null, np.abs(z))) / (1 + len(null))
+    width = spread * null[int(0.95 * len(null))]
+
+    out = table.index.to_frame(index=False)
+    out["value"], out["last_month"] = value, last
+    for name, log_change in (
+        ("change_pct", change), ("usual_low_pct", centre - width), ("usual_high_pct", centre + width),
+    ):  # fmt: skip
+        out[name] = 100 * np.expm1(log_change)
+    out["z"], out["p"], out["p_adjusted"] = z, p, false_discovery_control(p)
+    found = out[out["p_adjusted"] <= ALPHA]
+    found = found.iloc[np.argsort(-found["z"].abs().to_numpy(), kind="stable")].reset_index(drop=True)
+    found["statement"] = [_statement(row) for row in found.to_dict("records")]
+    return found[list(COLUMNS)], len(out)
+
+
+def _statement(row: Mapping[Any, Any]) -> str:
+    name = row["group"] if row["dimension"] == "whole" else f"{row['dimension']} {row['group']}"
+    verb = "rose" if row["change_pct"] > 0 else "fell"
+    return (
+        f"{name}: {row['indicator']} {verb} {abs(row['change_pct']):.1f} % on last month; "
+        f"{row['usual_low_pct']:+.1f} to {row['usual_high_pct']:+.1f} % is usual"
+    )
+
+
+@cache
+def _null(past: int) -> np.ndarray:
+    """Absolute robust z of the change after so many earlier ones when all are alike and normal, sorted."""
+    draws = np.random.default_rng(1).standard_normal((_SIMULATIONS, past + 1), dtype="float32")
+    before, latest = draws[:, :-1], draws[:, -1]
+    centre = np.median(before, axis=1)
+    spread = _MAD_TO_SD * np.median(np.abs(before - centre[:, None]), axis=1)
+    return np.sort(np.abs(latest - centre) / spread)

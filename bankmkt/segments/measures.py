@@ -1,0 +1,200 @@
+"""What the engine counts for a check-up: each table is read a few times, and only sums per group come back.
+
+A month is a number, ``12 × year + month``, so that months compare and subtract on every engine.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bankmkt.schema import ASSETS, PRODUCTS
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    import pandas as pd
+
+    from bankmkt.bank import Bank
+
+LONG_TAIL = 50_000
+"""Customers with less AUM are the long tail (the case study's definition)."""
+
+TIERS = ((LONG_TAIL, "under 50,000"), (500_000, "50,000 – 500,000"), (6_000_000, "500,000 – 6 million"))
+TOP_TIER = "6 million and more"
+"""Private banking begins at 6 million yuan of financial assets (China's banking regulator, 2011)."""
+
+AGES = ((25, "under 25"), (35, "25 – 34"), (45, "35 – 44"), (55, "45 – 54"), (65, "55 – 64"))
+OLDEST = "65 and older"
+"""Completed years; at a month end these follow from the months alone."""
+
+TENURES = ((12, "under 1 year"), (36, "1 – 2 years"), (60, "3 – 4 years"), (120, "5 – 9 years"))
+LONGEST = "10 years and more"
+"""Completed months since the month of opening."""
+
+UNKNOWN = "unknown"
+
+DIMENSIONS = ("wealth tier", "age", "occupation", "city tier", "tenure")
+"""How customers are grouped; wealth tier, age and tenure as they were at each month end."""
+
+DIGITAL = ("app", "mini_programme", "web")
+BANK_KINDS = ("interest", "return", "fee")
+"""Kinds of transaction that a customer does not initiate."""
+
+
+def month_number(month: "dt.date") -> int:
+    """Return the number of a date's month.
+
+    Examples
+    --------
+    >>> import datetime
+    >>> month_number(datetime.date(2026, 6, 30)) - month_number(datetime.date(2025, 6, 30))
+    12
+    """
+    return 12 * month.year + month.month
+
+
+def _number(column: Any) -> Any:
+    return column.year() * 12 + column.month()
+
+
+def _band(column: Any, bands: Sequence[tuple[int, str]], last: str) -> Any:
+    import ibis
+
+    cases = [(column.isnull(), UNKNOWN), *((column < limit, label) for limit, label in bands)]
+    return ibis.cases(*cases, else_=last)
+
+
+def customers_of(bank: "Bank", units: Sequence[int] | None) -> Any:
+    """Return the customers kept by the units (all for None), with the attributes that groups need."""
+    t = bank.customers
+    if units is not None:
+        t = t.filter(t.org_id.isin(list(units)))
+    return t.select(
+        "customer_id",
+        "org_id",
+        born=_number(t.birth_date),
+        opened=_number(t.opened_on),
+        closed=_number(t.closed_on),
+        occupation=t.occupation.fill_null(UNKNOWN),
+        city_tier=t.city_tier.fill_null(UNKNOWN),
+    )
+
+
+def _of(table: Any, customers: Any, whole: bool) -> Any:
+    return table if whole else table.semi_join(customers, "customer_id")
+
+
+def active_months(bank: "Bank", customers: Any, first: int, whole: bool) -> Any:
+    """Return a row per customer, month and platform with acts: what makes a customer active.
+
+    Acts are `login` events; in a bank without events, transactions that the customer initiated,
+    all on the platform ``"any channel"``.
+    """
+    import ibis
+
+    if bank.has("events"):
+        t = bank.events
+        t = t.filter(t.event == "login", t.customer_id.notnull())
+        platform = t.platform
+    else:
+        t = bank.transactions
+        own = ibis.ifelse(t.channel.isnull(), ~t.kind.isin(BANK_KINDS), t.channel != "auto")
+        t = t.filter(own)
+        platform = ibis.literal("any channel")
+    t = t.select("customer_id", number=_number(t.ts), platform=platform)
+    t = t.filter(t.number >= first)
+    return _of(t, customers, whole).group_by("customer_id", "number", "platform").agg(acts=lambda t: t.count())
+
+
+def _customer_months(bank: "Bank", customers: Any, months: "Sequence[dt.date]", active: Any) -> Any:
+    b = bank.balances
+    b = b.filter(b.month.isin(list(months)))
+    b = b.mutate(number=_number(b.month)).drop("month")
+    acts = active.group_by("customer_id", "number").agg(acts=active.acts.sum())
+    t = b.inner_join(customers, "customer_id")
+    t = t.left_join(acts, ["customer_id", "number"])
+    return t.mutate(acts=t.acts.fill_null(0), active=t.acts.notnull().cast("int64"))
+
+
+def _sums(t: Any) -> dict[str, Any]:
+    return {"customers": t.count(), "aum": t.aum.sum(), "products": t.products.sum(), "active": t.active.sum()}
+
+
+def cells(bank: "Bank", customers: Any, months: "Sequence[dt.date]", active: Any) -> "pd.DataFrame":
+    """Sum customers, AUM, products held and active customers by month and every crossing of :data:`DIMENSIONS`."""
+    t = _customer_months(bank, customers, months, active)
+    t = t.mutate(
+        **{
+            "wealth tier": _band(t.aum, TIERS, TOP_TIER),
+            "age": _band(t.number - t.born, tuple((12 * years, label) for years, label in AGES), OLDEST),
+            "city tier": t.city_tier,
+            "tenure": _band(t.number - t.opened, TENURES, LONGEST),
+        }
+    )
+    return _fetch(t.group_by("number", *DIMENSIONS).agg(**_sums(t)))
+
+
+def unit_months(bank: "Bank", customers: Any, months: "Sequence[dt.date]", active: Any) -> "pd.DataFrame":
+    """Sum by month and unit: as :func:`cells`, with acts, and holders and balance of each product."""
+    t = _customer_months(bank, customers, months, active)
+    held = {f"{p}_holders": (t[p] > 0).sum() for p in PRODUCTS}
+    balances = {p: t[p].sum() for p in PRODUCTS}
+    return _fetch(t.group_by("number", "org_id").agg(**_sums(t), acts=t.acts.sum(), **held, **balances))
+
+
+def platform_months(active: Any) -> "pd.DataFrame":
+    """Count active customers and their acts by month and platform."""
+    return _fetch(active.group_by("number", "platform").agg(customers=active.count(), acts=active.acts.sum()))
+
+
+def arrivals(customers: Any, column: str, first: int) -> "pd.Series":
+    """Count the customers who ``opened`` or ``closed`` in each month; indexed by month number."""
+    t = customers.filter(customers[column] >= first)
+    counts = _fetch(t.group_by(number=t[column]).agg(customers=t.count()))
+    return counts.set_index("number")["customers"].sort_index()
+
+
+def _transactions(bank: "Bank", customers: Any, whole: bool) -> Any:
+    t = bank.transactions
+    t = t.select("customer_id", "kind", "product", "amount", "ts", channel=t.channel.fill_null(UNKNOWN))
+    return _of(t.mutate(number=_number(t.ts)).drop("ts"), customers, whole)
+
+
+def movements(bank: "Bank", customers: Any, first: int, whole: bool) -> "pd.DataFrame":
+    """Count transactions, their size and what they add to AUM, by month, channel and kind."""
+    import ibis
+
+    t = _transactions(bank, customers, whole)
+    t = t.filter(t.number >= first)
+    added = ibis.ifelse(t["product"].isin(ASSETS), t.amount, 0.0)
+    return _fetch(
+        t.group_by("number", "channel", "kind").agg(
+            transactions=t.count(), turnover=t.amount.abs().sum(), added=added.sum()
+        )
+    )
+
+
+def users(bank: "Bank", customers: Any, numbers: Sequence[int], by: str, whole: bool) -> "pd.DataFrame":
+    """Count the different customers with a transaction in each month, by ``"channel"`` or ``"kind"``."""
+    t = _transactions(bank, customers, whole)
+    t = t.filter(t.number.isin(list(numbers)))
+    return _fetch(t.group_by("number", by).agg(customers=t.customer_id.nunique()))
+
+
+def login_hours(bank: "Bank", customers: Any, number: int, whole: bool) -> "pd.DataFrame":
+    """Count a month's logins and the customers behind them by weekday (0 is Monday) and hour."""
+    t = bank.events
+    t = t.filter(t.event == "login", t.customer_id.notnull(), _number(t.ts) == number)
+    t = _of(t, customers, whole)
+    return _fetch(
+        t.group_by(weekday=t.ts.day_of_week.index(), hour=t.ts.hour()).agg(
+            logins=t.count(), customers=t.customer_id.nunique()
+        )
+    )
+
+
+def _fetch(expression: Any) -> "pd.DataFrame":
+    """Bring a summary back, alike from every engine: counts int64, money rounded to the cent."""
+    frame: pd.DataFrame = expression.to_pandas()
+    integers = frame.select_dtypes("integer").columns
+    floats = frame.select_dtypes("float").columns
+    return frame.astype(dict.fromkeys(integers, "int64")).round(dict.fromkeys(floats, 2))

@@ -1,0 +1,263 @@
+"""From the engine's sums to the frames of a check-up: pandas only, small cells hidden on the way."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bankmkt.privacy import small_cells, suppress
+from bankmkt.schema import ASSETS, PRODUCTS
+from bankmkt.segments import measures
+from bankmkt.segments.units import Scope
+
+INDICATORS = {
+    "customers": "customers",
+    "aum": "{money}",
+    "aum_per_head": "{money} per customer",
+    "products_per_head": "products per customer",
+    "long_tail_share": "share of customers",
+    "active": "customers",
+    "active_share": "share of customers",
+    "logins_per_active": "logins per active customer",
+    "transactions": "transactions",
+    "digital_share": "share of transactions",
+    "opened": "customers",
+    "closed": "customers",
+    "attrition": "share of customers a year",
+    "net_new_money": "{money}",
+}
+"""The indicators of a check-up, each with its unit."""
+
+SELF = "unit"  # the dimension of the rows of branches
+
+
+def panel(cells: pd.DataFrame, units: pd.DataFrame, where: Scope, k: int) -> pd.DataFrame:
+    """Lay out groups and units month by month: dimension, group, number, customers, aum, products, active.
+
+    Small cells are null; a cell with few active customers hides only these.
+    """
+    sums = ["customers", "aum", "products", "active"]
+    parts = [
+        cells.groupby(["number", name])[sums].sum().rename_axis(["number", "group"]).assign(dimension=name)
+        for name in measures.DIMENSIONS
+        if set(cells[name]) != {measures.UNKNOWN}
+    ]
+    rows = units.assign(group=units["org_id"].map(where.rows).map(where.names).fillna(measures.UNKNOWN))
+    parts.append(rows.groupby(["number", "group"])[sums].sum().assign(dimension=SELF))
+    out = pd.concat([part.reset_index() for part in parts], ignore_index=True)
+    hidden = small_cells(out["active"], by=[out["number"], out["dimension"]], k=k)
+    out = suppress(out, "customers", sums[1:], by=("number", "dimension"), k=k)
+    return out.assign(active=out["active"].mask(hidden))
+
+
+def product_panel(units: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Lay out products month by month: number, product, side, holders, balance; small cells are null."""
+    total = units.groupby("number").sum()
+    parts = [
+        pd.DataFrame({"product": p, "holders": total[f"{p}_holders"], "balance": total[p]}).reset_index()
+        for p in PRODUCTS
+        if total[f"{p}_holders"].any()
+    ]
+    out = pd.concat(parts, ignore_index=True)
+    out.insert(2, "side", np.where(out["product"].isin(ASSETS), "asset", "debt"))
+    return suppress(out, "holders", ["balance"], by=("number", "side"), k=k)
+
+
+def transaction_panel(
+    moves: pd.DataFrame, users: Mapping[str, pd.DataFrame], numbers: Sequence[int], k: int
+) -> pd.DataFrame:
+    """Lay out channels and kinds in the months compared: with transactions, turnover, added; small cells are null."""
+    sums = ["transactions", "turnover", "added"]
+    parts = []
+    for name, customers in users.items():
+        part = moves[moves["number"].isin(numbers)].groupby(["number", name])[sums].sum().reset_index()
+        part = part.merge(customers, on=["number", name]).rename(columns={name: "group"})
+        parts.append(part.assign(dimension=name))
+    out = pd.concat(parts, ignore_index=True)
+    return suppress(out, "customers", sums, by=("number", "dimension"), k=k)
+
+
+def trend(
+    total: pd.DataFrame,
+    moves: pd.DataFrame,
+    groups: pd.DataFrame,
+    arrivals: Mapping[str, pd.Series],
+    events: bool,
+    k: int,
+) -> pd.DataFrame:
+    """Lay out the indicators month by month, indexed by the number of the month; small counts are null."""
+    out = total.loc[total["customers"] >= k, ["customers", "aum", "products", "acts"]].copy()
+    out["active"] = total["active"].mask(total["active"].between(1, k - 1))
+    out["aum_per_head"] = out["aum"] / out["customers"]
+    out["products_per_head"] = out["products"] / out["customers"]
+    tail = groups[(groups["dimension"] == "wealth tier") & (groups["group"] == measures.TIERS[0][1])]
+    out["long_tail_share"] = tail.set_index("number")["customers"].reindex(out.index, fill_value=0) / out["customers"]
+    out["active_share"] = out["active"] / out["customers"]
+    out["logins_per_active"] = out["acts"] / out["active"] if events else np.nan
+    count = moves.groupby("number")["transactions"].sum()
+    own = moves[~moves["channel"].isin(("auto", measures.UNKNOWN))].groupby("number")["transactions"].sum()
+    digital = moves[moves["channel"].isin(measures.DIGITAL)].groupby("number")["transactions"].sum()
+    out["transactions"] = count.reindex(out.index, fill_value=0)
+    out["digital_share"] = digital.reindex(own.index, fill_value=0) / own
+    both = pd.DataFrame({name: counts.reindex(out.index, fill_value=0) for name, counts in arrivals.items()})
+    few = both.isin(range(1, k)).any(axis="columns")  # one follows from the other and the change of customers
+    out[["opened", "closed"]] = both[["opened", "closed"]].mask(few)
+    before = out["customers"].reindex(out.index - 1).set_axis(out.index)
+    out["attrition"] = 12 * out["closed"] / before
+    brought = moves[~moves["kind"].isin(("interest", "return"))].groupby("number")["added"].sum()
+    out["net_new_money"] = brought.reindex(out.index, fill_value=0.0).round(2)
+    return out[list(INDICATORS)].replace([np.inf, -np.inf], np.nan)
+
+
+def headline(monthly: pd.DataFrame, number: int, currency: str) -> pd.DataFrame:
+    """Compare a month's indicators with last month and last year."""
+    value, month, year = (monthly.T.reindex(columns=[n])[n] for n in (number, number - 1, number - 12))
+    units = pd.Series(INDICATORS).str.replace("{money}", currency, regex=False)
+    points = units.str.startswith("share")
+    out = pd.DataFrame({"unit": units, "value": value, "last_month": month, "last_year": year})
+    for name, before in (("change_month_pct", month), ("change_year_pct", year)):
+        out[name] = np.where(points, 100 * (value - before), _change(value, before))
+    return out.rename_axis("indicator").reset_index()
+
+
+def groups(rows: pd.DataFrame, sums: Mapping[str, Any], number: int) -> pd.DataFrame:
+    """Compare groups of customers: see :func:`bankmkt.segments.health_check`, ``groups``."""
+    out = _with_changes(rows, ["dimension", "group"], number, ["customers", "aum"])
+    out = out.assign(
+        share=out["customers"] / sums["customers"],
+        aum_share=out["aum"] / (sums["aum"] or np.nan),
+        aum_per_head=out["aum"] / out["customers"],
+        products_per_head=out["products"] / out["customers"],
+        active_share=out["active"] / out["customers"],
+    )
+    order = [label for _, label in (*measures.TIERS, *measures.AGES, *measures.TENURES)]
+    order = [*order, measures.TOP_TIER, measures.OLDEST, measures.LONGEST]
+    at = {label: place for place, label in enumerate(order)}
+    out["place"] = [len(at) + (g == measures.UNKNOWN) if g not in at else at[g] for g in out["group"]]
+    out["which"] = out["dimension"].map({name: place for place, name in enumerate(measures.DIMENSIONS)})
+    out = out.sort_values(["which", "place", "group"]).reset_index(drop=True)
+    return out[
+        [
+            *("dimension", "group", "customers", "share", "aum", "aum_share", "aum_per_head", "products_per_head"),
+            *("active_share", "customers_change_month_pct", "customers_change_year_pct"),
+            *("aum_change_month_pct", "aum_change_year_pct", "suppressed"),
+        ]
+    ]
+
+
+def branches(rows: pd.DataFrame, sums: Mapping[str, Any], number: int, where: Scope) -> pd.DataFrame:
+    """Compare the units directly under the one checked, largest AUM first."""
+    ids = {label: unit for unit, label in where.names.items()}
+    out = groups(rows, sums, number).drop(columns="dimension").rename(columns={"group": "branch"})
+    out.insert(0, "org_id", out["branch"].map(ids).astype("Int64"))
+    return out.sort_values("aum", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def products(rows: pd.DataFrame, sums: Mapping[str, Any], number: int) -> pd.DataFrame:
+    """Compare products: see :func:`bankmkt.segments.health_check`, ``products``."""
+    out = _with_changes(rows, ["product", "side"], number, ["holders", "balance"])
+    out = out.assign(
+        penetration=out["holders"] / sums["customers"],
+        balance_per_holder=out["balance"] / out["holders"],
+        aum_share=(out["balance"] / (sums["aum"] or np.nan)).where(out["side"] == "asset"),
+    )
+    return out[
+        [
+            *("product", "side", "holders", "penetration", "balance", "balance_per_holder", "aum_share"),
+            *("holders_change_month_pct", "holders_change_year_pct"),
+            *("balance_change_month_pct", "balance_change_year_pct", "suppressed"),
+        ]
+    ]
+
+
+def channels(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    """Compare channels and kinds of transactions, the busiest first."""
+    out = _with_changes(rows, ["dimension", "group"], number, ["transactions"])
+    total = rows.loc[(rows["number"] == number) & (rows["dimension"] == "channel"), "transactions"].sum()
+    out["share"] = out["transactions"] / total
+    out = out.sort_values(["dimension", "transactions"], ascending=[True, False], kind="stable")
+    return out[
+        [
+            *("dimension", "group", "customers", "transactions", "share", "turnover"),
+            *("transactions_change_month_pct", "transactions_change_year_pct", "suppressed"),
+        ]
+    ].reset_index(drop=True)
+
+
+def activity(platforms: pd.DataFrame, total: pd.DataFrame, months: Mapping[int, dt.date], k: int) -> pd.DataFrame:
+    """Count active customers and their acts by month and platform; ``"all"`` counts each customer once."""
+    everyone = total[["active", "acts"]].rename(columns={"active": "customers"}).assign(platform="all").reset_index()
+    out = pd.concat([everyone, platforms[platforms["number"].isin(months)]], ignore_index=True)
+    out = suppress(out, "customers", ["acts"], by=("number",), k=k)
+    out["share"] = out["customers"] / out["number"].map(total["customers"])
+    out["acts_per_customer"] = out["acts"] / out["customers"].replace(0, np.nan)
+    out["month"] = out["number"].map(months)
+    out = out.sort_values(["number", "platform"]).reset_index(drop=True)
+    return out[["month", "platform", "customers", "share", "acts", "acts_per_customer", "suppressed"]]
+
+
+def flows(monthly: pd.DataFrame, rows: pd.DataFrame, moves: pd.DataFrame, number: int, currency: str) -> pd.DataFrame:
+    """Say where customers and AUM came from and went to, in a month and those it is compared with."""
+    numbers = {"value": number, "last_month": number - 1, "last_year": number - 12}
+    people = monthly[["opened", "closed"]].T.reindex(columns=list(numbers.values()))
+    kinds = rows[rows["dimension"] == "kind"].pivot(index="group", columns="number", values="added")
+    kinds = kinds.reindex(columns=list(numbers.values()))
+    kinds = kinds[kinds.fillna(1.0).ne(0.0).any(axis="columns")]
+    explained = moves.groupby("number")["added"].sum().reindex(monthly.index, fill_value=0.0)
+    change = monthly["aum"] - monthly["aum"].reindex(monthly.index - 1).set_axis(monthly.index)
+    rest = pd.DataFrame({"other": (change - explained).round(2) + 0.0, "change of aum": change.round(2)}).T
+    out = pd.concat([people, kinds, rest.reindex(columns=list(numbers.values()))])
+    out = out.set_axis(list(numbers), axis="columns").rename_axis("flow").reset_index()
+    out.insert(1, "unit", np.where(out["flow"].isin(people.index), "customers", currency))
+    return out
+
+
+def series(
+    monthly: pd.DataFrame,
+    rows: pd.DataFrame,
+    products: pd.DataFrame,
+    moves: pd.DataFrame,
+    shown: pd.DataFrame,
+    where: Scope,
+    number: int,
+) -> pd.DataFrame:
+    """Gather every series to be judged: dimension, group, indicator, number, value."""
+    words = {"customers": "customers", "aum": "AUM", "active": "active customers"}
+    keys = ["dimension", "group", "number"]
+    whole = monthly.reset_index().assign(dimension="whole", group=where.name)
+    parts = [
+        whole.melt(keys, [*words, "transactions"], "indicator").replace({"indicator": words}),
+        rows.replace({"dimension": {SELF: where.level}})
+        .melt(keys, list(words), "indicator")
+        .replace({"indicator": words}),
+        products.rename(columns={"product": "group", "balance": "value"}).assign(
+            dimension="product", indicator="balance"
+        ),
+    ]
+    for name in ("channel", "kind"):
+        part = moves.groupby(["number", name])["transactions"].sum().rename_axis(["number", "group"]).reset_index()
+        now = shown[(shown["dimension"] == name) & (shown["number"] >= number - 1)]
+        kept = set(now["group"]) - set(now.loc[now["suppressed"], "group"])
+        part = part[part["group"].isin(kept)].rename(columns={"transactions": "value"})
+        parts.append(part.assign(dimension=name, indicator="transactions"))
+    out = pd.concat(parts, ignore_index=True)[["dimension", "group", "indicator", "number", "value"]]
+    out["group"] = out["group"].str.replace("_", " ")
+    if len(set(rows.loc[rows["dimension"] == SELF, "group"])) == 1:  # the unit itself, already judged as the whole
+        out = out[out["dimension"] != where.level]
+    return out
+
+
+def _with_changes(rows: pd.DataFrame, keys: list[str], number: int, columns: list[str]) -> pd.DataFrame:
+    out = rows[rows["number"] == number].drop(columns="number").set_index(keys)
+    for name, before in (("month", number - 1), ("year", number - 12)):
+        then = rows[rows["number"] == before].set_index(keys)
+        for column in columns:
+            out[f"{column}_change_{name}_pct"] = _change(out[column], then[column].reindex(out.index))
+    return out.reset_index()
+
+
+def _change(value: pd.Series, before: pd.Series) -> pd.Series:
+    """Change in per cent; null from nothing or from less than nothing."""
+    return 100 * (value / before.where(before > 0) - 1)

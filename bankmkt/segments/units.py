@@ -1,0 +1,101 @@
+"""Which units of a bank a check-up covers, and the rows it shows them in."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bankmkt.errors import ParameterError
+
+if TYPE_CHECKING:
+    from bankmkt.bank import Bank
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The units below one unit.
+
+    Parameters
+    ----------
+    name
+        Of the unit at the top.
+    units
+        ``org_id`` of all units covered; None when that is the whole bank.
+    rows
+        ``org_id`` of every unit covered → ``org_id`` of the row it counts in: the unit under the top that it
+        belongs to, or the top itself.
+    names
+        ``org_id`` of each row → its label, unique.
+    level
+        What the rows are, for example ``"branch"``.
+    """
+
+    name: str
+    units: tuple[int, ...] | None
+    rows: dict[int, int]
+    names: dict[int, str]
+    level: str
+
+
+def scope(bank: "Bank", org_id: int | None) -> Scope:
+    """Find the units under a unit.
+
+    Parameters
+    ----------
+    bank : Bank
+    org_id : int or None
+        The unit at the top; None for the whole bank.
+
+    Raises
+    ------
+    ParameterError
+        If the bank has no such unit.
+    """
+    t = bank.organisations
+    frame = t.select("org_id", "parent_id", "level", "name").order_by("org_id").to_pandas().astype({"org_id": int})
+    known = set(frame["org_id"])
+    name, level = (dict(zip(frame["org_id"], frame[c], strict=True)) for c in ("name", "level"))
+    parent = {
+        int(unit): None if above != above or above is None else int(above)
+        for unit, above in zip(frame["org_id"], frame["parent_id"].astype(object), strict=True)
+    }
+    if org_id is None:
+        roots = [unit for unit, above in parent.items() if above not in known]
+        if len(roots) != 1:
+            return _scope("the whole bank", None, parent, dict.fromkeys(roots), name, level)
+        org_id = roots[0]
+    if org_id not in known:
+        some = ", ".join(f"{unit} ({name[unit]})" for unit in sorted(known)[:5])
+        raise ParameterError("org_id", org_id, f"one of the bank's {len(known)} units, such as {some}")
+    return _scope(name[org_id], org_id, parent, dict.fromkeys(u for u in known if parent[u] == org_id), name, level)
+
+
+def _scope(
+    title: str,
+    top: int | None,
+    parent: dict[int, int | None],
+    children: dict[int, None],
+    name: dict[int, str],
+    level: dict[int, str],
+) -> Scope:
+    rows = {}
+    for unit in parent:
+        row = _climb(unit, top, parent, children)
+        if row is not None:
+            rows[unit] = row
+    shown = sorted(set(rows.values()))
+    twice = {label for label in shown if [name[u] for u in shown].count(name[label]) > 1}
+    names = {u: f"{name[u]} ({u})" if u in twice else name[u] for u in shown}
+    levels = {level[u] for u in shown if u != top} or {level[u] for u in shown}
+    what = levels.pop().replace("_", "-") if len(levels) == 1 else "unit"
+    return Scope(title, None if len(rows) == len(parent) else tuple(sorted(rows)), rows, names, what)
+
+
+def _climb(unit: int, top: int | None, parent: dict[int, int | None], children: dict[int, None]) -> int | None:
+    """Go up from a unit to the row it belongs to; None when it is not under the top."""
+    seen: set[int] = set()
+    at: int | None = unit
+    while at is not None and at not in seen:
+        if at in children or at == top:
+            return at
+        seen.add(at)
+        at = parent.get(at)
+    return None
