@@ -1,0 +1,137 @@
+"""One form for every estimate: a number, its interval, and what it is an estimate of."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bankmkt.errors import ParameterError, Refused, one_of
+
+TARGETS = {
+    "ATT": "average effect on those who took part",
+    "ATE": "average effect on everybody eligible",
+    "ITT": "average effect of being invited",
+    "CACE": "average effect of taking part on those whom an invitation makes take part",
+}
+"""What an estimate is of, by its usual abbreviation."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An effect of a campaign on one outcome.
+
+    Parameters
+    ----------
+    method
+        How it was estimated, in words for a reader.
+    outcome
+        Column of the panel.
+    target
+        Key of :data:`TARGETS`.
+    estimate, se, ci_low, ci_high
+        In units of the outcome, per customer; the interval is a 95 % one.
+    treated, control
+        Number of customers compared.
+    note
+        What the reader must know to judge it; empty if nothing.
+    influence
+        Each customer's contribution to the error (mean zero; ``se`` is its standard deviation divided by √n), in
+        the row order of the panel. It lets intervals of sums and differences of estimates be computed exactly.
+    """
+
+    method: str
+    outcome: str
+    target: str
+    estimate: float
+    se: float
+    ci_low: float
+    ci_high: float
+    treated: int
+    control: int
+    note: str = ""
+    influence: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def from_influence(
+        cls,
+        method: str,
+        outcome: str,
+        target: str,
+        estimate: float,
+        influence: np.ndarray,
+        treated: int,
+        note: str = "",
+    ) -> "Estimate":
+        """Make an estimate whose interval follows from the customers' influence on it."""
+        se = standard_error(influence)
+        low, high = normal_interval(estimate, se)
+        control = len(influence) - treated
+        return cls(method, outcome, target, float(estimate), se, low, high, treated, control, note, influence)
+
+    def row(self) -> dict[str, Any]:
+        """Return the estimate without its influence values."""
+        names = "method", "outcome", "target", "estimate", "se", "ci_low", "ci_high", "treated", "control", "note"
+        return {name: getattr(self, name) for name in names}
+
+
+def to_frame(estimates: Iterable[Estimate]) -> pd.DataFrame:
+    """Collect estimates into a frame, a row each.
+
+    Examples
+    --------
+    >>> to_frame([Estimate("difference", "logins", "ITT", 1.0, 0.5, 0.02, 1.98, 10, 10)])[["method", "estimate"]]
+           method  estimate
+    0  difference       1.0
+    """
+    return pd.DataFrame([estimate.row() for estimate in estimates])
+
+
+def normal_interval(estimate: float, se: float) -> tuple[float, float]:
+    """Return the 95 % interval of a normally distributed estimate."""
+    half = 1.959963984540054 * se
+    return float(estimate - half), float(estimate + half)
+
+
+def standard_error(influence: np.ndarray) -> float:
+    """Return the standard error that belongs to mean-zero influence values."""
+    return float(np.sqrt(np.mean(influence**2) / len(influence)))
+
+
+def local(panel: Any) -> pd.DataFrame:
+    """Bring a panel into memory if it still is an expression in the engine."""
+    return panel if isinstance(panel, pd.DataFrame) else panel.to_pandas()
+
+
+def groups(frame: pd.DataFrame, flag: str, k: int) -> np.ndarray:
+    """Return the boolean column ``flag``, after checking that both its groups have at least ``k`` customers.
+
+    Raises
+    ------
+    Refused
+        If a group is smaller than ``k``.
+    """
+    yes = column(frame, flag).astype(bool).to_numpy()
+    few = min(int(yes.sum()), int((~yes).sum()))
+    if few < k:
+        group = "with" if yes.sum() <= (~yes).sum() else "without"
+        todo = "compare a larger unit or a longer campaign"
+        raise Refused(f"customers {group} {flag}", few, f"at least {k} in each group", todo)
+    return yes
+
+
+def column(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column of the panel, or say which ones there are."""
+    if name not in frame.columns:
+        raise ParameterError("column", name, one_of(frame.columns), "name a column of experiment.panel(...)")
+    return frame[name]
+
+
+def outcome_values(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """Return an outcome as floats, refusing missing values."""
+    values = column(frame, name).to_numpy(dtype=float, na_value=np.nan)
+    missing = int(np.isnan(values).sum())
+    if missing:
+        raise Refused(f"missing values of {name}", missing, "an outcome for every customer", "complete the outcomes")
+    return values

@@ -1,0 +1,144 @@
+"""Models behind the observational estimates: what to expect of a customer, learned from other customers.
+
+Each prediction comes from a model fitted without the customer's own fold (cross-fitting), so flexible models do not
+bias the effect (Chernozhukov et al. 2018, The Econometrics Journal 21). A linear model is fitted first and gradient
+boosted trees to what it leaves: trees alone extrapolate badly in heavy-tailed money.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bankmkt.errors import ParameterError, one_of
+
+LEARNERS = ("boosted", "linear")
+"""``boosted``: linear model, then trees; ``linear``: the linear model alone, for small groups and for speed."""
+
+TREES = {
+    "learning_rate": 0.05, "num_leaves": 8, "min_data_in_leaf": 40, "lambda_l2": 10.0, "bagging_fraction": 0.8,
+    "bagging_freq": 1, "feature_fraction": 0.8, "deterministic": True, "force_row_wise": True, "verbosity": -1,
+}  # fmt: skip
+"""Settings of LightGBM; ``deterministic`` gives the same trees on any number of cores."""
+
+ROUNDS = 80
+
+
+def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
+    """Turn covariates into numbers: names become 0/1 columns, missing values their median and a 0/1 column.
+
+    Parameters
+    ----------
+    frame
+        A row per customer.
+    covariates
+        Columns: numbers, yes/no or names.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of mean 0 and standard deviation 1; columns without variation are left out. A column made from
+        covariate ``x`` is called ``x`` or ``x=value``.
+
+    Examples
+    --------
+    >>> list(design(pd.DataFrame({"age": [30, None, 50], "city": ["a", "b", "a"], "same": 1}), ["age", "city", "same"]))
+    ['age', 'age=missing', 'city=b']
+    """
+    columns: dict[str, np.ndarray] = {}
+    for name in covariates:
+        if name not in frame.columns:
+            raise ParameterError("covariate", name, one_of(frame.columns), "name columns of the frame")
+        values = frame[name]
+        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values) or _is_yes_no(values):
+            number = values.astype("object").where(values.notna(), np.nan).to_numpy(dtype=float)
+            missing = np.isnan(number)
+            columns[name] = np.where(missing, np.median(number[~missing]) if (~missing).any() else 0.0, number)
+            columns[f"{name}=missing"] = missing.astype(float)
+        else:
+            text = values.astype("object").where(values.notna(), "missing")
+            for level in sorted(text.unique())[1:]:
+                columns[f"{name}={level}"] = (text == level).to_numpy(dtype=float)
+    x = pd.DataFrame(columns, index=frame.index)
+    spread = x.std(ddof=0)
+    x = x.loc[:, spread > 1e-9 * (1 + x.abs().max())]
+    return (x - x.mean()) / x.std(ddof=0)
+
+
+def _is_yes_no(values: pd.Series) -> bool:
+    return bool(values.dropna().map(lambda v: isinstance(v, bool | np.bool_)).all())
+
+
+def fold_numbers(treated: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Deal customers into folds at random, each group evenly.
+
+    Examples
+    --------
+    >>> np.bincount(fold_numbers(np.array([True, False] * 5), folds=5, seed=1))
+    array([2, 2, 2, 2, 2])
+    """
+    rng = np.random.default_rng(seed)
+    fold = np.empty(len(treated), dtype=int)
+    for group in (treated, ~treated):
+        fold[group] = rng.permutation(np.arange(group.sum()) % folds)
+    return fold
+
+
+def cross_fit(
+    x: np.ndarray, y: np.ndarray, learn_on: np.ndarray, fold: np.ndarray, *, kind: str, learner: str, seed: int
+) -> np.ndarray:
+    """Predict ``y`` for everybody, from models that have not seen the customer's fold.
+
+    Parameters
+    ----------
+    x : (n, p) array
+    y : (n,) array
+    learn_on : (n,) boolean array
+        Rows to learn from (for example non-participants); predictions are made for all.
+    fold : (n,) array
+        Of :func:`fold_numbers`.
+    kind
+        ``"probability"`` for a 0/1 ``y``, ``"mean"`` otherwise.
+    learner
+        One of :data:`LEARNERS`.
+    seed
+        Of the trees.
+
+    Returns
+    -------
+    (n,) array
+        Predicted probability or mean.
+    """
+    if learner not in LEARNERS:
+        raise ParameterError("learner", learner, one_of(LEARNERS), "pass learner='boosted'")
+    out = np.empty(len(y))
+    for number in range(int(fold.max()) + 1):
+        train, test = learn_on & (fold != number), fold == number
+        out[test] = _fit_predict(x[train], y[train], x[test], kind, learner, seed)
+    return out
+
+
+def _fit_predict(x: np.ndarray, y: np.ndarray, new: np.ndarray, kind: str, learner: str, seed: int) -> np.ndarray:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    model: Any
+    if kind == "probability":
+        model = LogisticRegression(C=1.0, max_iter=2000).fit(x, y)
+        base, score = model.decision_function(x), model.decision_function(new)
+    else:
+        model = Ridge(alpha=1.0).fit(x, y)
+        base, score = model.predict(x), model.predict(new)
+    if learner == "boosted":
+        score = score + _boost(x, y, base, new, "binary" if kind == "probability" else "regression", seed)
+    return 1 / (1 + np.exp(-score)) if kind == "probability" else score
+
+
+def _boost(x: np.ndarray, y: np.ndarray, base: np.ndarray, new: np.ndarray, objective: str, seed: int) -> np.ndarray:
+    import lightgbm
+
+    data = lightgbm.Dataset(x, y, init_score=base)
+    threads = 1 if len(y) < 50_000 else 0  # starting threads costs more than small data give back; 0 is all cores
+    settings = {**TREES, "objective": objective, "seed": seed, "num_threads": threads}
+    model = lightgbm.train(settings, data, ROUNDS)
+    return np.asarray(model.predict(new, raw_score=True))

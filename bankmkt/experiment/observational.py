@@ -1,0 +1,208 @@
+"""Effects without an experiment, from comparing like with like: doubly robust estimation.
+
+It removes every difference between those who join and those who do not that the covariates show, and none that they
+do not show; :mod:`bankmkt.experiment.gap` says how much is left where the truth is known.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bankmkt.errors import ParameterError, Refused, one_of
+from bankmkt.experiment.estimate import Estimate, column, groups, local, outcome_values
+from bankmkt.experiment.nuisance import cross_fit, design, fold_numbers
+from bankmkt.experiment.panel import COVARIATES
+
+CLIP = 0.01
+"""Propensities are kept between this and 1 minus this, so that no customer counts for more than a hundred."""
+
+
+def propensity(
+    panel: Any,
+    *,
+    covariates: Sequence[str] = COVARIATES,
+    folds: int = 5,
+    learner: str = "boosted",
+    seed: int = 7,
+    k: int = 10,
+) -> np.ndarray:
+    """Estimate each customer's probability of taking part from what was known before the campaign.
+
+    Parameters
+    ----------
+    panel
+        Of :func:`bankmkt.experiment.panel`.
+    covariates
+        Columns known before the campaign.
+    folds
+        A customer's probability comes from a model fitted without the customer's fold.
+    learner
+        ``"boosted"`` (logistic regression, then trees) or ``"linear"`` (logistic regression).
+    seed
+        Of folds and trees.
+    k
+        Smallest group to learn from; at least two customers a fold.
+
+    Returns
+    -------
+    (n,) array
+        Probabilities in the row order of the panel.
+
+    Raises
+    ------
+    Refused
+        If fewer than ``k`` customers took part, or did not.
+    """
+    frame = local(panel)
+    joined = groups(frame, "participated", max(k, 2 * folds))
+    x, fold = design(frame, covariates).to_numpy(), fold_numbers(joined, folds, seed)
+    everybody = np.ones(len(frame), dtype=bool)
+    return cross_fit(x, joined.astype(float), everybody, fold, kind="probability", learner=learner, seed=seed)
+
+
+def doubly_robust(
+    panel: Any,
+    outcome: str,
+    *,
+    target: str = "ATT",
+    covariates: Sequence[str] = COVARIATES,
+    propensities: np.ndarray | str | None = None,
+    folds: int = 5,
+    learner: str = "boosted",
+    clip: float = CLIP,
+    seed: int = 7,
+    k: int = 10,
+) -> Estimate:
+    """Estimate the effect of taking part by comparing participants with similar non-participants.
+
+    Augmented inverse-probability weighting with cross-fitted nuisances: a model of the outcome says what a similar
+    non-participant would have had, and weighting by the propensity corrects what the model gets wrong. It is right if
+    either model is, **and** the covariates hold everything that drives both joining and the outcome.
+
+    Parameters
+    ----------
+    panel
+        Of :func:`bankmkt.experiment.panel`.
+    outcome
+        Column of the panel.
+    target
+        ``"ATT"`` (participants) or ``"ATE"`` (everybody eligible).
+    covariates
+        Columns known before the campaign.
+    propensities
+        Of :func:`propensity`, or a column of known ones; estimated if not given.
+    folds, learner, seed, k
+        As in :func:`propensity`.
+    clip
+        Propensities are kept between ``clip`` and ``1 - clip``.
+
+    Returns
+    -------
+    Estimate
+        Its interval follows from the influence function.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is outside what is described.
+    Refused
+        If fewer than ``k`` customers took part, did not, or did not and resemble those who did.
+
+    Notes
+    -----
+    Sources: Robins, Rotnitzky & Zhao (1994), JASA 89; Chernozhukov et al. (2018), The Econometrics Journal 21.
+    """
+    if target not in ("ATT", "ATE"):
+        raise ParameterError("target", target, one_of(["ATT", "ATE"]), "pass target='ATT'")
+    if not 0 < clip < 0.5:
+        raise ParameterError("clip", clip, "a number between 0 and 0.5", "pass clip=0.01")
+    frame = local(panel)
+    joined, y = groups(frame, "participated", max(k, 2 * folds)), outcome_values(frame, outcome)
+    x, fold = design(frame, covariates).to_numpy(), fold_numbers(joined, folds, seed)
+    if propensities is None:
+        propensities = propensity(frame, covariates=covariates, folds=folds, learner=learner, seed=seed, k=k)
+    p = column(frame, propensities).to_numpy(float) if isinstance(propensities, str) else np.asarray(propensities)
+    if p.shape != y.shape or not np.all((p >= 0) & (p <= 1)):
+        raise ParameterError("propensities", p.shape, f"{len(y)} probabilities", "pass experiment.propensity(panel)")
+    p, d = np.clip(p, clip, 1 - clip), joined.astype(float)
+    comparable = effective_size((p / (1 - p))[~joined])
+    if comparable < k:
+        todo = "evaluate a campaign that more of the customers like its participants stayed out of"
+        raise Refused("comparable non-participants", round(comparable), f"at least {k} after weighting", todo)
+    m0 = cross_fit(x, y, ~joined, fold, kind="mean", learner=learner, seed=seed)
+    if target == "ATT":
+        share = d.mean()
+        score = (d - (1 - d) * p / (1 - p)) * (y - m0) / share
+        effect = score.mean()
+        influence = score - d * effect / share
+    else:
+        m1 = cross_fit(x, y, joined, fold, kind="mean", learner=learner, seed=seed)
+        score = m1 - m0 + d * (y - m1) / p - (1 - d) * (y - m0) / (1 - p)
+        effect = score.mean()
+        influence = score - effect
+    note = "right only if the data show all that matters"
+    return Estimate.from_influence("doubly robust", outcome, target, effect, influence, int(d.sum()), note)
+
+
+def effective_size(weight: np.ndarray) -> float:
+    """Return how many equally weighted customers these weighted ones are worth (Kish 1965, Survey Sampling).
+
+    Examples
+    --------
+    >>> effective_size(np.array([1.0, 1.0, 0.0]))
+    2.0
+    """
+    return float(weight.sum() ** 2 / (weight**2).sum())
+
+
+def overlap(
+    panel: Any, propensities: np.ndarray, *, covariates: Sequence[str] = COVARIATES, clip: float = CLIP, k: int = 10
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Say whether participants have comparable non-participants, and whether weighting makes the groups alike.
+
+    Parameters
+    ----------
+    panel
+        Of :func:`bankmkt.experiment.panel`.
+    propensities
+        Of :func:`propensity`.
+    covariates, clip
+        As in :func:`doubly_robust`.
+    k
+        Smallest group that is described.
+
+    Returns
+    -------
+    summary : pandas.DataFrame
+        One row per group: ``group``, ``customers``, ``effective`` (customers left after weighting, Kish), quantiles
+        ``p05``, ``p50``, ``p95`` of the propensity, and the share ``clipped``.
+    balance : pandas.DataFrame
+        One row per covariate column: ``covariate``, ``before`` and ``after`` weighting, the standardised mean
+        differences, largest first; 0.1 in size is the customary limit.
+
+    Raises
+    ------
+    Refused
+        If a group has fewer than ``k`` customers.
+    """
+    frame = local(panel)
+    joined = groups(frame, "participated", k)
+    p = np.clip(propensities, clip, 1 - clip)
+    weight = np.where(joined, 1.0, p / (1 - p))
+    rows = []
+    for group, inside in (("participants", joined), ("others", ~joined)):
+        w = weight[inside]
+        quantiles = np.quantile(propensities[inside], [0.05, 0.5, 0.95])
+        clipped = float(np.mean((propensities[inside] < clip) | (propensities[inside] > 1 - clip)))
+        rows.append([group, int(inside.sum()), effective_size(w), *quantiles, clipped])
+    summary = pd.DataFrame(rows, columns=["group", "customers", "effective", "p05", "p50", "p95", "clipped"])
+    x = design(frame, covariates)
+    values = x.to_numpy()
+    spread = np.maximum(np.sqrt((values[joined].var(axis=0) + values[~joined].var(axis=0)) / 2), 1e-9)
+    mean = values[joined].mean(axis=0)
+    before = (mean - values[~joined].mean(axis=0)) / spread
+    after = (mean - np.average(values[~joined], axis=0, weights=weight[~joined])) / spread
+    balance = pd.DataFrame({"covariate": x.columns, "before": before, "after": after})
+    return summary, balance.sort_values("before", key=np.abs, ascending=False, ignore_index=True)

@@ -1,0 +1,170 @@
+"""A campaign's dates and terms, and who was in it."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+
+from bankmkt.errors import ParameterError, Refused, SchemaError, one_of
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The dates and terms of a campaign that its evaluation needs.
+
+    ``baseline`` is the last month end before the start, ``end`` the first month end on or after the last day of the
+    outcome window, ``months`` the number of calendar months between them.
+    """
+
+    campaign_id: int
+    name: str
+    objective: str
+    assignment: str
+    product: str | None
+    outcome: str
+    starts_on: date
+    ends_on: date
+    baseline: date
+    end: date
+
+    @property
+    def months(self) -> int:
+        """Length of the outcome window in calendar months."""
+        return month_number(self.end) - month_number(self.baseline)
+
+
+def month_number(day: date) -> int:
+    """Count months from January of year 0."""
+    return day.year * 12 + day.month - 1
+
+
+def month_end(number: int) -> date:
+    """Return the last day of a month counted from year 0."""
+    return date((number + 1) // 12, (number + 1) % 12 + 1, 1) - timedelta(days=1)
+
+
+def month_start(number: int) -> date:
+    """Return the first day of a month counted from year 0."""
+    return month_end(number - 1) + timedelta(days=1)
+
+
+def outcome_window(starts_on: date, outcome_days: int) -> tuple[date, date]:
+    """Return the baseline and the end of a campaign's outcome window.
+
+    Parameters
+    ----------
+    starts_on, outcome_days
+        As in the table ``campaigns``.
+
+    Returns
+    -------
+    tuple
+        The last month end before ``starts_on``, and the first month end on or after
+        ``starts_on + outcome_days − 1`` days.
+
+    Examples
+    --------
+    >>> outcome_window(date(2026, 1, 1), 181)
+    (datetime.date(2025, 12, 31), datetime.date(2026, 6, 30))
+    """
+    last_day = starts_on + timedelta(days=outcome_days - 1)
+    return month_end(month_number(starts_on) - 1), month_end(month_number(last_day))
+
+
+def campaign(bank: Any, name: str) -> Campaign:
+    """Find a campaign and work out its outcome window.
+
+    Parameters
+    ----------
+    bank
+        An open bank.
+    name
+        Name of the campaign.
+
+    Returns
+    -------
+    Campaign
+        Its terms and dates.
+
+    Raises
+    ------
+    ParameterError
+        If the bank has no such campaign, or several.
+    SchemaError
+        If the bank has no campaigns or assignments.
+    Refused
+        If the bank's balances do not reach from the baseline to the end of the outcome window.
+
+    Examples
+    --------
+    >>> campaign(bank, "growth_journey").baseline  # doctest: +SKIP
+    datetime.date(2025, 12, 31)
+    """
+    require(bank, "campaigns", "assignments")
+    table = bank.campaigns.to_pandas().sort_values("campaign_id")
+    found = table[table["name"] == name]
+    if len(found) != 1:
+        expected = f"{one_of(table['name'])}, each naming one campaign"
+        raise ParameterError("campaign", name, expected, "pass the name of a campaign of this bank")
+    row = found.iloc[0]
+    starts_on, ends_on = (pd.Timestamp(row[column]).date() for column in ("starts_on", "ends_on"))
+    baseline, end = outcome_window(starts_on, int(row["outcome_days"]))
+    months = set(bank.months)
+    for day in (baseline, end):
+        if day not in months:
+            raise Refused(
+                f"balances of {day} (campaign {name})", "missing", "month ends before and after the campaign",
+                "evaluate the campaign when the bank's data cover its outcome window",
+            )  # fmt: skip
+    product = None if pd.isna(row["product"]) else str(row["product"])
+    return Campaign(
+        int(row["campaign_id"]), name, str(row["objective"]), str(row["assignment"]), product, str(row["outcome"]),
+        starts_on, ends_on, baseline, end,
+    )  # fmt: skip
+
+
+def members(bank: Any, plan: Campaign, org_id: int = 0) -> Any:
+    """Return the campaign's assignments, those of one unit's customers if ``org_id`` is not 0."""
+    rows = bank.assignments.filter(bank.assignments.campaign_id == plan.campaign_id)
+    if org_id:
+        customers = bank.customers.filter(bank.customers.org_id.isin(units_below(bank, org_id)))
+        rows = rows.semi_join(customers, "customer_id")
+    treated = rows.participated if plan.assignment == "open" else rows.arm != "control"
+    return rows.select("customer_id", "arm", "propensity", "participated", treated=treated)
+
+
+def units_below(bank: Any, org_id: int) -> list[int]:
+    """Return a unit and all units below it in the bank's tree.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such unit.
+    """
+    tree = bank.organisations.select("org_id", "parent_id").to_pandas()
+    if org_id not in set(tree["org_id"]):
+        raise ParameterError("org_id", org_id, "a unit of the table organisations, or 0", "pass 0 for the whole bank")
+    found, level = [], [org_id]
+    while level:
+        found += level
+        level = [int(unit) for unit in tree.loc[tree["parent_id"].isin(level), "org_id"]]
+    return found
+
+
+def logins_of(bank: Any, people: Any) -> Any:
+    """Return the logins of these customers."""
+    return bank.events.filter(bank.events.event == "login").semi_join(people, "customer_id")
+
+
+def require(bank: Any, *tables: str) -> None:
+    """Say which of the tables that an evaluation needs the bank lacks.
+
+    Raises
+    ------
+    SchemaError
+        Naming the first missing table.
+    """
+    for name in tables:
+        if not bank.has(name):
+            raise SchemaError("table", name, "a table of the bank", f"add {name} to the bank's folder")
