@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DPI = 160
 _MARKDOWN = re.compile(r"([\\`*_\[\]()#|~$!])")
 MISSING = "–"
+ACRONYMS = ("aum", "atm", "ci", "nps", "rfm", "sms")
 
 
 def show(figure: Any, alt: str) -> None:
@@ -102,7 +103,7 @@ def table(
             "formats or labels", unknown, f"columns of the table: {', '.join(map(str, frame.columns))}"
         )
     text = _as_text(frame, formats or {})
-    headings = {name: (labels or {}).get(name, _heading(str(name))) for name in frame.columns}
+    headings = {name: (labels or {}).get(name, words(str(name))) for name in frame.columns}
     put({"text/html": _as_html(frame, text, caption, headings), "text/plain": text.to_string(index=False)})
 
 
@@ -150,9 +151,16 @@ class _Escaping(Formatter):
         return _MARKDOWN.sub(r"\\\1", html.escape(text)) if isinstance(value, str) else text
 
 
-def _heading(name: str) -> str:
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
+def words(name: str) -> str:
+    """Turn a column's or figure's name into words.
+
+    Examples
+    --------
+    >>> words("long_tail_share"), words("median_aum")
+    ('Long tail share', 'Median AUM')
+    """
+    text = " ".join(word.upper() if word in ACRONYMS else word for word in name.split("_"))
+    return text[:1].upper() + text[1:]
 
 
 def _as_text(frame: "pd.DataFrame", formats: Mapping[str, str]) -> "pd.DataFrame":
@@ -176,7 +184,22 @@ def _as_html(frame: "pd.DataFrame", text: "pd.DataFrame", caption: str, headings
 
     numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
     words = [name for name in frame.columns if name not in numbers]
-    shown = GT(text).cols_label(cases=dict(headings)).tab_options(table_font_size="14px")
+    shown = (
+        GT(text)
+        .cols_label(cases=dict(headings))
+        .tab_options(
+            table_font_size="14px",
+            table_margin_left="0px",
+            table_border_top_style="none",
+            table_border_bottom_style="none",
+            heading_align="left",
+            heading_title_font_size="15px",
+            heading_title_font_weight="600",
+            heading_border_bottom_style="none",
+            column_labels_border_top_style="none",
+            column_labels_font_weight="600",
+        )
+    )
     if numbers:
         shown = shown.cols_align("right", columns=numbers)
     if words:

@@ -165,21 +165,27 @@ def resolve(parameters: Mapping[str, Parameter], given: Mapping[str, object], na
     ParameterError
         If a name is unknown or a value is not allowed; the message lists what is.
     """
+    check_names(given, {name: parameters})
     try:
-        check_names(given, parameters)
         values = {key: parameters[key].read(value) for key, value in given.items()}
     except ParameterError as error:
-        listing = "\n".join(f"  {parameter}" for parameter in parameters.values())
-        raise ParameterError(f"{error}\n{name} takes\n{listing}") from None
+        raise ParameterError(f"{error}{_listing({name: parameters})}") from None
     return {key: values.get(key, parameter.default) for key, parameter in parameters.items()}
 
 
-def check_names(given: Iterable[str], known: Iterable[str]) -> None:
-    """Raise a ParameterError that names the first of the given parameters that is not known."""
-    known = list(known)
+def check_names(given: Iterable[str], reports: Mapping[str, Mapping[str, Parameter]]) -> None:
+    """Raise a ParameterError unless each name is a parameter of at least one of the reports; it lists them all."""
+    known = {name for parameters in reports.values() for name in parameters}
     for name in given:
         if name not in known:
-            raise ParameterError("parameter", name, f"one of {', '.join(known)}" if known else "none")
+            raise ParameterError(f"parameter {name!r} is unknown{_listing(reports)}")
+
+
+def _listing(reports: Mapping[str, Mapping[str, Parameter]]) -> str:
+    lines = []
+    for report, parameters in reports.items():
+        lines += [f"{report} takes", *(f"  {parameter}" for parameter in parameters.values())]
+    return "\n" + "\n".join(lines)
 
 
 def _comments(source: str) -> dict[int, str]:

@@ -61,7 +61,7 @@ def plan(
     found = {path: notebooks.read(path) for path in paths}
     parameters = {path: _declared(path, notebook, by) for path, notebook in found.items()}
     merged = {"engine": engine, **({} if bank is None else {"bank": str(bank)}), **given}
-    check_names(merged, dict.fromkeys(name for known in parameters.values() for name in known))
+    check_names(merged, {path.stem: known for path, known in parameters.items()})
     values = {
         path: resolve(known, {name: value for name, value in merged.items() if name in known}, path.stem)
         for path, known in parameters.items()

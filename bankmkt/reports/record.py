@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from bankmkt.errors import DataError, ParameterError
-from bankmkt.reports.display import put
+from bankmkt.reports.display import put, words
 
 DIGITS = 4
 """Significant digits a figure keeps: enough to read, few enough to agree between machines."""
@@ -89,10 +89,9 @@ def title(name: str) -> str:
     Examples
     --------
     >>> title("long_tail_share"), title("aum_yuan")
-    ('Long tail share', 'Aum')
+    ('Long tail share', 'AUM')
     """
-    words = name.removesuffix("_yuan").replace("_", " ")
-    return words[:1].upper() + words[1:]
+    return words(name.removesuffix("_yuan"))
 
 
 def shown(name: str, value: Figure) -> str:

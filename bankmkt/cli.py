@@ -1,0 +1,162 @@
+"""The command line: ``bankmkt generate | validate | report | notebooks | lab``."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bankmkt import __version__
+from bankmkt.errors import BankmktError, ParameterError
+
+if TYPE_CHECKING:
+    from bankmkt.reports.report import Report
+
+WRONG_INPUT = 2
+"""Exit code for input that cannot be right; 1 says that something was found or failed."""
+
+
+class Commands(click.Group):
+    """Commands whose errors are a message, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error of ours goes to stderr and ends with exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except BankmktError as error:
+            click.echo(f"bankmkt: {error}", err=True)
+            ctx.exit(WRONG_INPUT)
+
+
+@click.group(
+    cls=Commands,
+    help="A workbench for bank marketing analysts.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__)
+def main() -> None:
+    """Run one of the commands below."""
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--customers", default=20_000, show_default=True, help="Number of customers.")
+@click.option("--months", default=24, show_default=True, help="Number of months.")
+@click.option("--seed", default=7, show_default=True, help="Same seed, same bank.")
+@click.option("--start", default="2024-07", show_default=True, help="First month, YYYY-MM.")
+@click.option("--workers", type=int, help="Processes; the bank is the same for any number.  [default: all cores]")
+def generate(path: Path, **options: Any) -> None:
+    """Make a synthetic bank in the folder PATH."""
+    import bankmkt as bm
+
+    bank = bm.generate(path, **options)
+    rows = ", ".join(f"{n:,} {table}" for table, n in bank.describe().get("rows", {}).items())
+    click.echo(f"{path}: {rows}")
+
+
+@main.command()
+@click.argument("path")
+@click.option("--engine", default="duckdb", show_default=True, help="duckdb, local[2], spark://…, sc://…")
+@click.option("--mapping", type=click.Path(path_type=Path), help="YAML file that renames your columns and values.")
+@click.option("--deep", is_flag=True, help="Also compare the files' checksums with the manifest.")
+def validate(path: str, engine: str, mapping: Path | None, deep: bool) -> None:
+    """List every fault of the bank in PATH; exit code 1 if there are any."""
+    import bankmkt as bm
+
+    faults = bm.validate(bm.open_bank(path, engine, mapping=mapping, deep=deep))
+    if faults.empty:
+        click.echo("No faults.")
+        return
+    for row in faults.to_dict("records"):
+        where = ".".join(str(row[key]) for key in ("table", "column") if row[key])
+        examples = f" (for example {row['examples']})" if row["examples"] else ""
+        rows = f": {row['rows']:,} rows{examples}" if row["rows"] else ""
+        click.echo(f"{where}: {row['rule']}{rows}; {row['todo']}")
+    click.echo(f"{len(faults)} kinds of fault")
+    sys.exit(1)
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
+@click.option("--params", type=click.Path(path_type=Path), help="YAML file of parameters; -p goes first.")
+@click.option("--by", help="org_id: a report per branch. Finished ones are kept unless something changed.")
+@click.option("--bank", help="Path of a bank.  [default: the demo bank]")
+@click.option("--engine", default="duckdb", show_default=True, help="duckdb, local[2], spark://…, sc://…")
+@click.option("--jobs", default=2, show_default=True, help="Notebooks that run at once.")
+@click.option("--timeout", default=900.0, show_default=True, help="Seconds a notebook may take.")
+@click.option("--pdf", is_flag=True, help="Also write PDFs; needs Chromium.")
+@click.option("--out", default="reports", show_default=True, type=click.Path(path_type=Path), help="Folder.")
+def report(names: Sequence[str], parameters: Sequence[str], params: Path | None, **options: Any) -> None:
+    """Run the reports NAMES (all of them by default) and write the index page."""
+    import bankmkt as bm
+
+    reports = bm.run_reports(names, {**_from_file(params), **_from_options(parameters)}, **options)
+    click.echo(_summary(reports))
+    click.echo((options["out"] / "index.html").absolute())
+    if not all(report.ok for report in reports):
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Only say which are stale; exit code 1 if any is.")
+def notebooks(check: bool) -> None:
+    """Run the committed notebooks again at their defaults and store what they show."""
+    from bankmkt.reports import notebooks as house
+    from bankmkt.reports.refresh import committed, refresh, stale
+
+    found = []
+    for name in committed():
+        if not check:
+            click.echo(f"{name}: {refresh(name):.1f} s")
+        found += [f"{name}: {fault}" for fault in stale(house.find(name))]
+    for fault in found:
+        click.echo(fault, err=True)
+    if found:
+        sys.exit(1)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def lab(options: Sequence[str]) -> None:
+    """Open JupyterLab at the start page, for this machine only; OPTIONS go to JupyterLab."""
+    from bankmkt.reports.notebooks import folder
+
+    page = folder() / "index.ipynb"
+    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *options, str(page)]
+    os.execv(sys.executable, command)
+
+
+def _from_file(path: Path | None) -> dict[str, Any]:
+    import yaml
+
+    if path is None:
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ParameterError("--params", str(path), "a YAML file", str(error).splitlines()[0]) from error
+    if not isinstance(content, dict):
+        raise ParameterError("--params", str(path), "lines of the form  name: value")
+    return {str(name): value for name, value in content.items()}
+
+
+def _from_options(options: Sequence[str]) -> dict[str, str]:
+    pairs = [option.partition("=") for option in options]
+    for option, (name, equals, _) in zip(options, pairs, strict=True):
+        if not (name and equals):
+            raise ParameterError("-p", option, "name=value")
+    return {name: value for name, _, value in pairs}
+
+
+def _summary(reports: "Sequence[Report]") -> str:
+    width = max((len(report.name) for report in reports), default=0)
+    lines = []
+    for report in reports:
+        status = "kept" if report.skipped else report.status
+        what = report.html if report.ok else report.error
+        lines.append(f"{report.name:<{width}}  {status:<6}  {report.seconds:7.1f} s  {what}")
+    failed = sum(not report.ok for report in reports)
+    return "\n".join([*lines, f"{len(reports) - failed} of {len(reports)} reports done"])
