@@ -1,0 +1,8 @@
+"""A synthetic bank whose truth is known: population → behaviour → campaigns → rows → files.
+
+``docs/synthetic-bank.md`` states every distribution and where it comes from.
+"""
+
+from bankmkt.synth.generate import advance_bank, demo_bank, generate
+
+__all__ = ["advance_bank", "demo_bank", "generate"]
