@@ -12,6 +12,7 @@ from bankmkt import conform, engines, sources
 from bankmkt.conform import Raw
 from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
 from bankmkt.manifest import check_files, file_record, read_manifest, write_manifest
+from bankmkt.mapping import apply, read_mapping
 from bankmkt.schema import TABLES
 
 
@@ -298,34 +299,28 @@ def open_bank(
     """
     engines.check_engine(engine)
     connect = functools.partial(engines.connect, engine, memory_limit=memory_limit, threads=threads)
-    names = tuple(TABLES)
+    path = None if isinstance(source, Mapping) else Path(source).absolute()
+    if mapping is None and path is not None and (path / "mapping.yml").is_file():
+        mapping = path / "mapping.yml"
+    rules = {} if mapping is None else read_mapping(mapping)
+    names = tuple(dict.fromkeys([*TABLES, *(rule.source for rule in rules.values())]))
     if isinstance(source, Mapping):
-        con = sources.backend_of(source)
-        own = con is not None
-        con = con if own else connect()
+        own = sources.backend_of(source)
+        con = connect() if own is None else own
         found = sources.read_frames(con, source, names)
-        return Bank(con, _raw(found), engine=con.name if own else engine)
-    path = Path(source).absolute()
+        return Bank(con, apply(rules, found), engine=engine if own is None else own.name)
+    assert path is not None
     if path.is_dir():
         manifest = read_manifest(path)
         if manifest is not None:
             check_files(path, manifest, deep)
         con = connect()
-        return Bank(con, _raw(sources.read_folder(con, path, names)), engine=engine, path=path, manifest=manifest)
+        found = sources.read_folder(con, path, names)
+        return Bank(con, apply(rules, found), engine=engine, path=path, manifest=manifest)
     if not path.is_file():
         raise DataError("source", str(source), "a folder or a DuckDB file", "check the path")
     con = connect(database=path)
-    return Bank(con, _raw(sources.read_database(con, names)), engine=engine, path=path)
-
-
-def _raw(found: Mapping[str, sources.Found]) -> dict[str, Raw]:
-    out = {}
-    for name in TABLES:
-        if name in found:
-            table = found[name]
-            readers = conform.text_readers(TABLES[name], tuple(table.expr.columns)) if table.text else {}
-            out[name] = Raw(table.expr, readers)
-    return out
+    return Bank(con, apply(rules, sources.read_database(con, names)), engine=engine, path=path)
 
 
 def parse_date(what: str, date: datetime.date | str) -> datetime.date:

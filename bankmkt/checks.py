@@ -54,7 +54,7 @@ def judged(bank: Any, table: Table) -> tuple[Any, list[Check], list[str]]:
 def _unreadable(raw: conform.Raw, c: Column) -> Any:
     found = raw.expr[c.name]
     if found.type().is_string():
-        found = found.strip().nullif("")
+        found = conform.trimmed(found).nullif("")
     return found.notnull() & conform.column(raw, c).isnull()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from bankmkt.errors import SchemaError
 from bankmkt.schema import Column, Table
 
-_WHOLE = r"^\s*([+-]?\d+)(\.0*)?\s*$"
+_WHOLE = "^ *([+-]?[0-9]+)([.]0*)? *$"  # without backslashes, which SQL dialects read differently
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,15 @@ def text_reader(type_name: str) -> Callable[[Any], Any]:
         return lambda text: text
     if type_name == "int64":
         return lambda text: text.re_extract(_WHOLE, 1).nullif("").try_cast("int64")
-    return lambda text: text.strip().try_cast(type_name)
+    return lambda text: trimmed(text).try_cast(type_name)
+
+
+def trimmed(text: Any) -> Any:
+    """Return a text column without blanks around its values.
+
+    Ibis's own ``strip`` also takes the letters v and f from the ends of words on Spark.
+    """
+    return text.re_replace("^ +| +$", "")
 
 
 def text_readers(table: Table, names: tuple[str, ...]) -> dict[str, Callable[[Any], Any]]:
