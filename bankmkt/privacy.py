@@ -70,7 +70,7 @@ def small_cells(counts: "pd.Series", *, by: "Sequence[pd.Series]" = (), k: int =
     if not hidden.any():
         return hidden
     cells = pd.DataFrame({"count": counts.to_numpy(), "hidden": hidden.to_numpy()})
-    blocks = [label.to_numpy() for label in by] or [[0] * len(cells)]
+    blocks = [list(label) for label in by] or [[0] * len(cells)]
     for _, block in cells.groupby([pd.Series(block) for block in blocks], sort=False, dropna=False):
         if block["hidden"].any():
             rows = block[block["count"] > 0].sort_values("count", kind="stable")
