@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bankmkt import conform, engines, sources
+from bankmkt import conform, engines, lookback, sources
 from bankmkt.conform import Raw
-from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
+from bankmkt.errors import DataError, SchemaError, one_of
 from bankmkt.manifest import check_files, file_record, read_manifest, write_manifest
 from bankmkt.mapping import apply, read_mapping
 from bankmkt.schema import TABLES
@@ -109,40 +109,16 @@ class Bank:
             )
         if name not in self._made:
             table = conform.conform(TABLES[name], self.raw[name])
-            self._made[name] = table if self.date is None else self._known(name, table)
+            if self.date is not None:
+                campaigns = self.table("campaigns") if name == "truth" else None
+                table = lookback.known(TABLES[name], table, self.date, campaigns)
+            self._made[name] = table
         return self._made[name]
 
     @property
     def tables(self) -> dict[str, Any]:
         """Every table of the bank by name, in the order of the schema."""
         return {name: self.table(name) for name in TABLES if name in self.raw}
-
-    def _known(self, name: str, table: Any) -> Any:
-        """Return what of a table was known at the end of ``self.date``."""
-        import ibis
-
-        assert self.date is not None
-        declared = TABLES[name]
-        day = ibis.literal(self.date)
-        if declared.time:
-            time = table[declared.time]
-            if declared[declared.time].type == "timestamp":
-                midnight = datetime.datetime.combine(self.date, datetime.time()) + datetime.timedelta(days=1)
-                table = table.filter(time < ibis.literal(midnight))
-            else:
-                table = table.filter(time <= day)
-        if name == "truth":
-            campaigns = self.table("campaigns")
-            over = campaigns.filter(day.delta(campaigns.starts_on, unit="day") >= campaigns.outcome_days)
-            return table.semi_join(over, "campaign_id").select(*declared.names)
-        later = {
-            c.name: (table[c.name] <= day).ifelse(table[c.name], ibis.null("date"))
-            for c in declared.columns
-            if c.set_later
-        }
-        if name == "assignments":
-            later["participated"] = (table.participated_on > day).fill_null(False).ifelse(False, table.participated)
-        return table.mutate(**later) if later else table
 
     def as_of(self, date: datetime.date | str) -> "Bank":
         """Return the bank as it was known at the end of a day.
@@ -164,7 +140,7 @@ class Bank:
         ParameterError
             When the date is none.
         """
-        day = parse_date("date", date)
+        day = lookback.parse_date("date", date)
         if self.date is not None:
             day = min(day, self.date)
         return Bank(self.con, self.raw, engine=self.engine, path=self.path, manifest=self.manifest, date=day)
@@ -321,40 +297,3 @@ def open_bank(
         raise DataError("source", str(source), "a folder or a DuckDB file", "check the path")
     con = connect(database=path)
     return Bank(con, apply(rules, sources.read_database(con, names)), engine=engine, path=path)
-
-
-def parse_date(what: str, date: datetime.date | str) -> datetime.date:
-    """Return a day given as a date, as a time at midnight, or as text such as ``"2026-06-30"``.
-
-    Parameters
-    ----------
-    what
-        Name of the parameter, for the message.
-    date
-        The value.
-
-    Raises
-    ------
-    ParameterError
-        When the value is no day.
-
-    Examples
-    --------
-    >>> parse_date("as_of", "2026-06-30")
-    datetime.date(2026, 6, 30)
-    >>> parse_date("as_of", "June")
-    Traceback (most recent call last):
-        ...
-    bankmkt.errors.ParameterError: as_of = 'June': expected a date; write it as "2026-06-30"
-    """
-    if isinstance(date, datetime.datetime):
-        if date.time() == datetime.time():
-            return date.date()
-    elif isinstance(date, datetime.date):
-        return date
-    elif isinstance(date, str):
-        try:
-            return datetime.date.fromisoformat(date)
-        except ValueError:
-            pass
-    raise ParameterError(what, date, "a date", 'write it as "2026-06-30"')

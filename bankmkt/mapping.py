@@ -245,7 +245,7 @@ def _apply(table: Table, rule: TableRule, found: Found) -> Raw:
         if reader is not None:
             convert[c.name] = reader
     if not columns:
-        raise SchemaError(f"mapping: {table.name}", None, f"columns such as {table.names[0]}", "list them under columns")
+        raise SchemaError(f"mapping: {table.name}", None, f"columns such as {table.names[0]}", "list them")
     return Raw(found.expr.select(**columns), convert)
 
 
