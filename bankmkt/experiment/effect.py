@@ -24,7 +24,7 @@ def check(panel: Any, *, planned_share: float | None = None, k: int = 10) -> dic
         Of :func:`bankmkt.experiment.panel`; ``treated`` says who was invited.
     planned_share
         Share of customers to be invited; by default read from ``propensity``, the recorded probability of each
-        customer's own arm.
+        customer's own arm (arms that are not in the panel are left out of account).
     k
         Smallest arm.
 
@@ -69,13 +69,14 @@ def _recorded_share(frame: pd.DataFrame, treated: np.ndarray) -> float:
     if np.isnan(own).any():
         todo = "record propensities, or pass planned_share"
         raise ParameterError("planned_share", None, "a share, as propensities are not recorded", todo)
-    share = np.where(treated, own, 1 - own)
-    if np.ptp(share) > 1e-6:
-        raise Refused(
-            "chance of an invitation", f"{share.min():.3g} to {share.max():.3g}", "the same for every customer",
-            "use doubly_robust with the recorded propensities",
-        )  # fmt: skip
-    return float(share[0])
+    for arm in (own[treated], own[~treated]):
+        if np.ptp(arm) > 1e-6:
+            raise Refused(
+                "propensity", f"{arm.min():.3g} to {arm.max():.3g}", "the same for every customer of an arm",
+                "use doubly_robust with the recorded propensities",
+            )  # fmt: skip
+    invited, not_invited = own[treated][0], own[~treated][0]
+    return float(invited / (invited + not_invited))
 
 
 def effect(

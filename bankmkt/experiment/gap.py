@@ -48,7 +48,7 @@ def decompose(
     panel
         Of :func:`bankmkt.experiment.panel`.
     outcome
-        ``"aum_change"``, ``"products_change"`` or ``"logins"``.
+        Column of the panel.
     truth
         Of :func:`bankmkt.experiment.truth_of`; without it the effect is the doubly robust estimate, and hidden
         self-selection stays inside it.
@@ -75,7 +75,7 @@ def decompose(
     Raises
     ------
     ParameterError
-        If the outcome has no level before the campaign.
+        If ``adjusted`` is of another outcome or target.
     Refused
         As :func:`bankmkt.experiment.doubly_robust`.
 
@@ -194,8 +194,10 @@ def left_over(panel: Any, parts: pd.DataFrame, outcome: str, *, months: int, k: 
 
     Parameters
     ----------
-    panel, outcome, k
+    panel, k
         As in :func:`decompose`.
+    outcome
+        ``"aum_change"``, ``"products_change"`` or ``"logins"``.
     parts
         Of :func:`decompose`.
     months
@@ -209,8 +211,10 @@ def left_over(panel: Any, parts: pd.DataFrame, outcome: str, *, months: int, k: 
 
     Raises
     ------
-    ParameterError, Refused
-        As :func:`decompose`.
+    ParameterError
+        If the outcome has no level before the campaign.
+    Refused
+        If a group has fewer than ``k`` customers.
 
     Notes
     -----

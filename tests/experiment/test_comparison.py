@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from bankmkt.errors import Refused
+from bankmkt.experiment import compare, panel
+from bankmkt.experiment.comparison import ratio_interval, relative_change
+
+
+def test_table_is_what_a_hand_would_compute(journey):
+    table = compare(journey).set_index("indicator")
+    for group, inside in (("participants", journey["participated"]), ("others", ~journey["participated"])):
+        mine = journey[inside]
+        assert table.loc["aum", f"{group}_customers"] == len(mine)
+        growth = mine["aum_end"].sum() / mine["aum_0"].sum() - 1
+        assert table.loc["aum", f"{group}_growth"] == pytest.approx(growth)
+        before = mine[["logins_1", "logins_2", "logins_3"]].to_numpy().mean()
+        assert table.loc["logins", f"{group}_growth"] == pytest.approx(mine["logins"].mean() / before - 1)
+        known = mine[mine["aum_year_ago"].notna()]
+        change = known["aum_end"].mean() / known["aum_year_ago"].mean() - 1
+        assert table.loc["aum", f"{group}_year_on_year"] == pytest.approx(change)
+
+
+def test_panel_may_stay_in_the_engine(journey_bank, journey):
+    assert compare(panel(journey_bank, "journey")).equals(compare(journey))
+
+
+def test_interval_of_growth_agrees_with_the_bootstrap():
+    rng = np.random.default_rng(1)
+    before = rng.lognormal(size=2000)
+    after = before * 1.2 + rng.normal(size=2000)
+    _, se = relative_change(before, after)
+    draws = [relative_change(before[i], after[i])[0] for i in rng.integers(0, 2000, (1000, 2000))]
+    assert se == pytest.approx(np.std(draws), rel=0.1)  # 1,000 draws: ± 2.2 %
+
+
+def test_interval_of_the_ratio_covers_it():
+    rng, covered, runs = np.random.default_rng(2), 0, 2000
+    for a, b in zip(rng.normal(0.4, 0.03, runs), rng.normal(0.1, 0.015, runs), strict=True):
+        _, low, high = ratio_interval(a, 0.03, b, 0.015)
+        covered += low <= 4 <= high
+    assert covered / runs == pytest.approx(0.95, abs=4 * np.sqrt(0.05 * 0.95 / runs))
+
+
+def test_ratio_to_nothing_is_not_given():
+    assert np.isnan(ratio_interval(0.3, 0.01, 0.01, 0.02)).all()
+    assert np.isnan(ratio_interval(0.3, 0.01, -0.1, 0.001)).all()
+
+
+def test_small_groups_are_refused(journey):
+    few = journey[journey["participated"].cumsum() < 10]
+    with pytest.raises(Refused, match="at least 10"):
+        compare(few)

@@ -1,0 +1,118 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom
+
+from bankmkt import datasets
+from bankmkt.errors import ParameterError, Refused
+from bankmkt.experiment import check, complier_effect, effect
+
+
+def experiment(n, seed, *, uptake=0.5, gain=1.0):
+    """Half are invited, some of those take part and gain; those who would take part are better off anyway."""
+    rng = np.random.default_rng(seed)
+    treated = rng.permutation(n) < n // 2
+    willing = rng.random(n) < uptake
+    joined = treated & willing
+    x = rng.normal(size=n)
+    y = 2 * x + 3 * willing + rng.normal(size=n) + gain * joined
+    return pd.DataFrame({"treated": treated, "participated": joined, "propensity": 0.5, "x": x, "y": y})
+
+
+@pytest.fixture(scope="module")
+def hillstrom(real_data):
+    data = datasets.load_hillstrom(real_data / "hillstrom")
+    return data.assignments.merge(data.outcomes, on=["campaign_id", "customer_id"])
+
+
+# Source: MineThatData e-mail challenge, differences in means against no e-mail (REFERENCES of the project).
+@pytest.mark.parametrize(
+    ("arm", "outcome", "difference", "se"),
+    [
+        ("treatment", "visit", 0.07659, 0.00339), ("treatment", "conversion", 0.00681, 0.00092),
+        ("treatment", "spend", 0.7698, 0.145), ("treatment_b", "visit", 0.04523, 0.00323),
+        ("treatment_b", "conversion", 0.00311, 0.00082), ("treatment_b", "spend", 0.4244, 0.130),
+    ],
+)  # fmt: skip
+def test_hillstrom(hillstrom, arm, outcome, difference, se):
+    frame = hillstrom[hillstrom["arm"].isin(["control", arm])]
+    frame = frame.assign(treated=frame["arm"] == arm)
+    e = effect(frame, outcome)
+    assert e.estimate == pytest.approx(difference, abs=5e-5 if outcome == "spend" else 5e-6)
+    assert e.se == pytest.approx(se, rel=0.01)
+    assert check(frame)["p_value"] > 0.3
+
+
+def test_taking_part_is_two_stage_least_squares():
+    from statsmodels.sandbox.regression.gmm import IV2SLS
+
+    frame = experiment(500, 1)
+    one = np.ones(500)
+    d, z = frame["participated"].to_numpy(float), frame["treated"].to_numpy(float)
+    model = IV2SLS(frame["y"].to_numpy(), np.column_stack([one, d]), np.column_stack([one, z])).fit()
+    e = complier_effect(frame, "y")
+    assert e.estimate == pytest.approx(model.params[1])
+    inverse = np.linalg.inv(np.column_stack([one, z]).T @ np.column_stack([one, d]))
+    score = np.column_stack([one, z]) * model.resid[:, None]
+    assert e.se == pytest.approx(np.sqrt((inverse @ score.T @ score @ inverse.T)[1, 1]))
+
+
+@pytest.mark.parametrize(("estimator", "truth"), [(effect, 0.5), (complier_effect, 1.0)])
+@pytest.mark.parametrize("covariate", [None, "x"])
+def test_intervals_cover_the_effect_as_often_as_they_say(estimator, truth, covariate):
+    runs, covered = 200, 0
+    for seed in range(runs):
+        e = estimator(experiment(400, seed), "y", covariate=covariate)
+        covered += e.ci_low <= truth <= e.ci_high
+    assert binom.ppf(0.0005, runs, 0.95) <= covered <= binom.ppf(0.9995, runs, 0.95)
+
+
+def test_what_was_known_before_narrows_the_interval():
+    frame = experiment(2000, 2)
+    for estimator in (effect, complier_effect):
+        assert estimator(frame, "y", covariate="x").se < 0.85 * estimator(frame, "y").se
+
+
+def test_influence_gives_the_same_interval():
+    e = effect(experiment(2000, 3), "y")
+    assert np.sqrt(np.mean(e.influence**2) / 2000) == pytest.approx(e.se, rel=1e-3)
+
+
+def test_broken_randomisation_is_refused():
+    frame = experiment(2000, 4)
+    lost = frame[~(frame["treated"] & (np.arange(2000) % 5 == 0))]
+    for estimator in (effect, complier_effect):
+        with pytest.raises(Refused, match="share of customers invited"):
+            estimator(lost, "y")
+
+
+def test_unequal_chances_are_refused():
+    frame = experiment(400, 5)
+    frame["propensity"] = np.where(frame["x"] > 0, 0.4, 0.6)
+    with pytest.raises(Refused, match="doubly_robust"):
+        effect(frame, "y")
+
+
+def test_unknown_chances_must_be_given():
+    frame = experiment(400, 6).assign(propensity=np.nan)
+    with pytest.raises(ParameterError, match="planned_share"):
+        effect(frame, "y")
+    assert effect(frame, "y", planned_share=0.5).target == "ITT"
+
+
+def test_taking_part_uninvited_is_refused():
+    frame = experiment(400, 7)
+    frame.loc[~frame["treated"].to_numpy(), "participated"] = True
+    with pytest.raises(Refused, match="without being invited"):
+        complier_effect(frame, "y")
+
+
+@pytest.mark.parametrize("uptake", [0.0, 0.02])
+def test_too_few_who_take_part_are_refused(uptake):
+    with pytest.raises(Refused, match="customers who took part"):
+        complier_effect(experiment(600, 8, uptake=uptake), "y")
+
+
+def test_small_arms_are_refused():
+    with pytest.raises(Refused, match="at least 10"):
+        effect(experiment(16, 9), "y")
