@@ -33,7 +33,7 @@ _DROPS = np.array([0.8, 1.2, 1.0, 0.8])
 _LEAVES = np.array([0.35, 0.35, 0.0, -0.3])
 
 DRIVE_MEMORY, INTENT_MEMORY, INTENT_PULL = 0.80, 0.90, 0.15
-NOMINAL_GROWTH = 0.09  # a year, of wanted wealth
+NOMINAL_GROWTH = 0.08  # a year, of wanted wealth
 _COVARIANCE = INTENT_MEMORY * INTENT_PULL / (1 - DRIVE_MEMORY * INTENT_MEMORY)  # of drive and intent, when settled
 _DRIVE_NOISE = np.sqrt(1 - DRIVE_MEMORY**2 - INTENT_PULL**2 - 2 * DRIVE_MEMORY * INTENT_PULL * _COVARIANCE)
 _ADAPT = 0.25  # share of the distance to the wanted balance covered in a month
@@ -158,7 +158,7 @@ def no_push(n: int) -> Push:
 def market(seed: int, month: int) -> np.ndarray:
     """Monthly return of each asset column: fixed rates for deposits, common shocks for the rest."""
     z = stream(seed, "market", month).standard_normal(3)
-    return np.array([0.0, 0.0013, 0.0022 + 0.0004 * z[0], 0.003 + 0.028 * z[1], 0.0018, 0.005 + 0.035 * z[2]])
+    return np.array([0.0, 0.0013, 0.0022 + 0.0004 * z[0], 0.003 + 0.014 * z[1], 0.0018, 0.005 + 0.022 * z[2]])
 
 
 def initial(traits: Traits, seed: int, block: int, burn_in: int) -> State:
@@ -259,7 +259,7 @@ def step(
     logins = np.minimum(np.where(registers, np.maximum(logins, 1), logins), 90)
 
     # Products: at most one taken up and one given up a month, and one bought on offer.
-    hazard = 0.054 * np.exp(0.30 * z_eng + 0.12 * z_wealth + 0.55 * drive + _SHOPS[stage]) * push.shop
+    hazard = 0.054 * np.exp(0.30 * z_eng + 0.12 * z_wealth + 0.55 * drive + _SHOPS[stage]) * month.selling * push.shop
     hazard = np.where(newcomer, 0.55, np.minimum(hazard, 0.6))
     shops = stays & (u("shop") < hazard)
     pick = _SHOP_COLUMN[np.minimum((u("pick")[:, None] > traits.taste).sum(axis=1), len(SHOP) - 1)]
@@ -268,12 +268,12 @@ def step(
 
     before, rows = state.balance, np.arange(n)
     trend = NOMINAL_GROWTH / 12 * month.index + month.saving
-    wanted = traits.target * _KEEPS[stage] * np.exp(trend + lift + 0.05 * drive)
+    wanted = traits.target * _KEEPS[stage] * np.exp(trend + lift + 0.15 * drive)
     held = before != 0
     held[:, _CARD] |= state.card
     count = held[:, 1:_LOAN].sum(axis=1)
     full = before[:, 1:6].sum(axis=1) / np.maximum(wanted, 1)
-    gives_up = stays & (count > 0) & (u("drop") < 0.0102 * _DROPS[stage] * count * np.clip(full / 0.5, 0.7, 3))
+    gives_up = stays & (count > 0) & (u("drop") < 0.0139 * _DROPS[stage] * count * np.clip(full / 0.5, 0.7, 3))
     nth = np.floor(u("which") * np.maximum(count, 1)).astype(np.int64) + 1
     sold = np.where(gives_up, 1 + np.argmax(np.cumsum(held[:, 1:_LOAN], axis=1) == nth[:, None], axis=1), _NONE)
     bought = np.where(bought == sold, _NONE, bought)

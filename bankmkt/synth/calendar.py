@@ -78,7 +78,12 @@ class Month:
     @property
     def saving(self) -> float:
         """Season of wanted wealth (log): bonuses fill accounts by midsummer, the year's end empties them."""
-        return 0.025 * float(np.sin(2 * np.pi * (self.first.month - 3) / 12))
+        return 0.0145 * float(np.sin(2 * np.pi * (self.first.month - 3) / 12))
+
+    @property
+    def selling(self) -> float:
+        """Factor on taking up products: banks push hardest in the first quarter ("opening red")."""
+        return (1.65, 1.55, 1.5, 1.15, 1.05, 1.0, 0.75, 0.7, 0.7, 0.7, 0.75, 0.7)[self.first.month - 1]
 
     def slots(self, pattern: str, size: int = 1 << 16) -> np.ndarray:
         """Hour of the month for each of ``size`` equally likely draws, by a pattern of hours and days."""

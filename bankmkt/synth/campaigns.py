@@ -95,7 +95,7 @@ def _inactive_long_tail(_: Traits, state: State) -> np.ndarray:
 
 def _journey_join(traits: Traits, state: State) -> np.ndarray:
     seen = 0.30 * np.log1p(state.logins.sum(axis=1)) + 0.20 * traits.latent("digital")
-    return -2.6 + 0.50 * state.drive + 1.25 * state.intent + 0.35 * traits.latent("price") + seen + 0.15 * state.stage
+    return -2.5 + 0.45 * state.drive + 1.35 * state.intent + 0.35 * traits.latent("price") + seen + 0.15 * state.stage
 
 
 def _reply(level: float, channel: float) -> Callable[[Traits, State], np.ndarray]:
@@ -111,7 +111,7 @@ def _reply(level: float, channel: float) -> Callable[[Traits, State], np.ndarray
 
 _JOURNEY = {
     "line": "digital", "product": None, "outcome": "aum_change", "when": 0, "every": 24, "months": 6, "window": 6,
-    "eligible": _inactive_long_tail, "join": _journey_join, "habit": 0.70, "lift": 0.008, "shop": 0.65,
+    "eligible": _inactive_long_tail, "join": _journey_join, "habit": 0.70, "lift": 0.009, "shop": 0.65,
 }  # fmt: skip
 
 TEMPLATES = (

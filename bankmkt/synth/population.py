@@ -127,7 +127,7 @@ def population(seed: int, block: int, start: str, horizon: int) -> Traits:
 
     level, wealth, risk, inc = np.array(list(_TASTE.values())).T
     liking = level + wealth * z[:, [1]] + risk * z[:, [5]] + inc * z[:, [0]]
-    held = rng.random((n, len(SHOP))) < _logistic(liking - 0.38)
+    held = rng.random((n, len(SHOP))) < _logistic(liking - 0.02)
     taste = np.cumsum(np.exp(liking), axis=1)
     registered = rng.random(n) < _logistic(1.15 + 1.5 * z[:, 2] + 0.3 * z[:, 3])
 
