@@ -113,7 +113,8 @@ def read_database(con: Any, names: Iterable[str]) -> dict[str, Found]:
     DataError
         When the file holds none of them.
     """
-    there = con.list_tables()
+    # ibis 12's list_tables calls a method that DuckDB 2 no longer has
+    there = [name for (name,) in con.raw_sql("SELECT table_name FROM information_schema.tables").fetchall()]
     wanted = [name for name in names if name in there]
     if not wanted:
         raise DataError(
@@ -138,7 +139,7 @@ def backend_of(frames: Mapping[str, Any]) -> Any:
     backends: list[Any] = []
     for table in frames.values():
         if isinstance(table, ibis.expr.types.Table):
-            backends += [b for b in table._find_backends()[0] if b not in backends]
+            backends += [b for b in table._find_backends()[0] if not any(b is known for known in backends)]
     if len(backends) > 1:
         raise EngineError("the tables live in several engines", todo="read them all with one Ibis connection")
     return backends[0] if backends else None
@@ -185,53 +186,49 @@ def read_frames(con: Any, frames: Mapping[str, Any], names: Iterable[str]) -> di
 
 
 def _arrow(frame: Any, table: Table | None) -> Any:
-    """Return a pandas frame as an Arrow table, undoing what pandas does to dates and to integers with nulls.
-
-    pandas has no type for dates and keeps integers with missing values as floats: such columns take the schema's
-    type where no value changes by it. All-null columns stay without type.
-    """
+    """Return a pandas frame as an Arrow table, undoing what pandas does to dates and to integers with nulls."""
     import pyarrow as pa
 
-    arrays, names = [], []
-    for name in frame.columns:
-        values = frame[name]
-        wanted = table[name].type if table is not None and name in table.names else ""
-        if len(values) and values.isna().all() and values.dtype == object:
-            array = pa.nulls(len(values))
-        else:
-            array = pa.Array.from_pandas(values)
-        if isinstance(array, pa.ChunkedArray):
-            array = array.combine_chunks()
-        arrays.append(_undo_pandas(array, wanted))
-        names.append(str(name))
-    return pa.table(arrays, names=names)
+    types = {c.name: c.type for c in table.columns} if table is not None else {}
+    arrays = [_undo_pandas(pa.array(frame[name], from_pandas=True), types.get(name, "")) for name in frame.columns]
+    return pa.table(arrays, names=[str(name) for name in frame.columns])
 
 
 def _undo_pandas(array: Any, wanted: str) -> Any:
+    """Give a column the schema's type where no value changes by it: pandas has no dates and no integers with gaps."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
     kind = array.type
-    if pa.types.is_timestamp(kind) and kind.tz is None:
-        if wanted == "date" and pc.all(pc.equal(array, pc.floor_temporal(array, unit="day"))).as_py() is not False:
-            return array.cast(pa.date32(), safe=False)
-        return array.cast(pa.timestamp("us"), safe=False)
-    if (
-        pa.types.is_floating(kind)
-        and wanted == "int64"
-        and pc.all(pc.equal(array, pc.floor(array))).as_py() is not False
-    ):
-        return array.cast(pa.int64())
-    if array.null_count == len(array) and wanted and not pa.types.is_null(kind):
-        return pa.nulls(len(array)) if pa.types.is_floating(kind) else array
     if pa.types.is_dictionary(kind):
         return array.dictionary_decode()
     if pa.types.is_large_string(kind):
         return array.cast(pa.string())
-    return array
+    if pa.types.is_timestamp(kind) and kind.tz is None:
+        whole_days = pc.all(pc.equal(array, pc.floor_temporal(array, unit="day"))).as_py()
+        to = pa.date32() if wanted == "date" and whole_days is not False else pa.timestamp("us")
+        return array.cast(to, safe=False)
+    if pa.types.is_floating(kind) and wanted == "int64":
+        whole_numbers = pc.all(pc.equal(array, pc.floor(array))).as_py()
+        return array.cast(pa.int64()) if whole_numbers is not False else array
+    return pa.nulls(len(array)) if array.null_count == len(array) else array
+
+
+def _typed_nulls(data: Any, table: Table | None) -> Any:
+    """Give columns of nothing but nulls the schema's type, and text where there is none: engines want one."""
+    import ibis
+    import pyarrow as pa
+
+    types = {c.name: ibis.dtype(c.type).to_pyarrow() for c in table.columns} if table is not None else {}
+    fields = [f.with_type(types.get(f.name, pa.string())) if pa.types.is_null(f.type) else f for f in data.schema]
+    return data.cast(pa.schema(fields))
 
 
 def _register(con: Any, name: str, table: Any) -> Any:
+    """Put an Arrow table into the engine."""
+    table = _typed_nulls(table, TABLES.get(name))
     view = _view_name(con, name)
     if con.name == "duckdb":
         return con.create_table(view, table, temp=True, overwrite=True)
