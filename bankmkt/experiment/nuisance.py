@@ -33,7 +33,7 @@ def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     frame
         A row per customer.
     covariates
-        Columns: numbers, yes/no or names.
+        Columns: numbers, yes/no (any numeric or boolean type) or names.
 
     Returns
     -------
@@ -51,8 +51,8 @@ def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
         if name not in frame.columns:
             raise ParameterError("covariate", name, one_of(frame.columns), "name columns of the frame")
         values = frame[name]
-        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values) or _is_yes_no(values):
-            number = values.astype("object").where(values.notna(), np.nan).to_numpy(dtype=float)
+        if pd.api.types.is_numeric_dtype(values):
+            number = values.to_numpy(dtype=float, na_value=np.nan)
             missing = np.isnan(number)
             columns[name] = np.where(missing, np.median(number[~missing]) if (~missing).any() else 0.0, number)
             columns[f"{name}=missing"] = missing.astype(float)
@@ -64,10 +64,6 @@ def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     spread = x.std(ddof=0)
     x = x.loc[:, spread > 1e-9 * (1 + x.abs().max())]
     return (x - x.mean()) / x.std(ddof=0)
-
-
-def _is_yes_no(values: pd.Series) -> bool:
-    return bool(values.dropna().map(lambda v: isinstance(v, bool | np.bool_)).all())
 
 
 def fold_numbers(treated: np.ndarray, folds: int, seed: int) -> np.ndarray:

@@ -22,7 +22,7 @@ NUMERIC = (
     "transactions_3", "salary_3", "spend_3", "inflow_3", "outflow_3", "contacts_90", "tenure_months", "app_months",
     "age", "risk_level", "is_payroll", "has_car", "has_home", "has_manager",
 )  # fmt: skip
-"""Covariates that are numbers or yes/no."""
+"""Covariates that are numbers; yes is 1 and no is 0."""
 
 CATEGORICAL = ("gender", "occupation", "city_tier", "acquired_via")
 """Covariates that are names."""
@@ -68,8 +68,32 @@ def panel(bank: Any, name: str, *, org_id: int = 0) -> Any:
 
     Examples
     --------
-    >>> panel(bank, "growth_journey").count().execute()  # doctest: +SKIP
-    8123
+    >>> import pandas as pd
+    >>> from bankmkt import open_bank
+    >>> from bankmkt.schema import PRODUCTS
+    >>> people = pd.DataFrame({"customer_id": range(1, 41), "opened_on": pd.Timestamp("2020-01-01"), "org_id": 1})
+    >>> months = pd.DataFrame({"month": pd.to_datetime(["2025-12-31", "2026-01-31"])})
+    >>> balances = people[["customer_id"]].merge(months, how="cross").assign(**dict.fromkeys(PRODUCTS, 0.0), products=1)
+    >>> balances["demand"] = balances["aum"] = 100.0 * balances["customer_id"] + balances["month"].dt.month
+    >>> took_part = people["customer_id"] % 2 == 0
+    >>> start = pd.Timestamp("2026-01-01")
+    >>> bank = open_bank({
+    ...     "customers": people, "balances": balances,
+    ...     "campaigns": pd.DataFrame({
+    ...         "campaign_id": [1], "name": "spring", "objective": "more assets", "business_line": "deposits",
+    ...         "kind": "routine", "org_id": 1, "starts_on": start, "ends_on": pd.Timestamp("2026-01-31"),
+    ...         "budget": 1.0, "assignment": "open", "outcome": "aum_change", "outcome_days": 31}),
+    ...     "assignments": pd.DataFrame({
+    ...         "campaign_id": 1, "customer_id": people["customer_id"], "arm": "open", "assigned_on": start,
+    ...         "participated": took_part, "participated_on": pd.Series(start, people.index).where(took_part)}),
+    ...     "transactions": pd.DataFrame({
+    ...         "transaction_id": [1], "customer_id": 1, "ts": start, "kind": "fee", "amount": -1.0,
+    ...         "product": "demand"}),
+    ... })
+    >>> panel(bank, "spring").to_pandas()[["customer_id", "participated", "aum_0", "aum_change"]].head(2)
+       customer_id  participated  aum_0  aum_change
+    0            1         False  112.0       -11.0
+    1            2          True  212.0       -11.0
     """
     import ibis
 
@@ -213,4 +237,6 @@ def _finish(table: Any, plan: Campaign, ibis: Any) -> Any:
     )  # fmt: skip
     ends = ("aum_end", "products_end", "logins_end", "aum_year_ago", "products_year_ago", "logins_year_ago")
     outcomes = ("aum_change", "products_change", "logins", "conversion")
-    return table.select("customer_id", "arm", "propensity", "participated", "treated", *COVARIATES, *outcomes, *ends)
+    numbers = {name: table[name].cast("float64") for name in (*NUMERIC, *outcomes, *ends)}
+    order = ("customer_id", "arm", "propensity", "participated", "treated", *COVARIATES, *outcomes, *ends)
+    return table.mutate(**numbers).select(*order)

@@ -98,8 +98,27 @@ def campaign(bank: Any, name: str) -> Campaign:
 
     Examples
     --------
-    >>> campaign(bank, "growth_journey").baseline  # doctest: +SKIP
-    datetime.date(2025, 12, 31)
+    >>> from bankmkt import open_bank
+    >>> from bankmkt.schema import PRODUCTS
+    >>> people = pd.DataFrame({"customer_id": range(1, 41), "opened_on": pd.Timestamp("2020-01-01"), "org_id": 1})
+    >>> months = pd.DataFrame({"month": pd.to_datetime(["2025-12-31", "2026-01-31"])})
+    >>> balances = people[["customer_id"]].merge(months, how="cross").assign(**dict.fromkeys(PRODUCTS, 0.0), products=1)
+    >>> balances["demand"] = balances["aum"] = 100.0 * balances["customer_id"] + balances["month"].dt.month
+    >>> took_part = people["customer_id"] % 2 == 0
+    >>> start = pd.Timestamp("2026-01-01")
+    >>> bank = open_bank({
+    ...     "customers": people, "balances": balances,
+    ...     "campaigns": pd.DataFrame({
+    ...         "campaign_id": [1], "name": "spring", "objective": "more assets", "business_line": "deposits",
+    ...         "kind": "routine", "org_id": 1, "starts_on": start, "ends_on": pd.Timestamp("2026-01-31"),
+    ...         "budget": 1.0, "assignment": "open", "outcome": "aum_change", "outcome_days": 31}),
+    ...     "assignments": pd.DataFrame({
+    ...         "campaign_id": 1, "customer_id": people["customer_id"], "arm": "open", "assigned_on": start,
+    ...         "participated": took_part, "participated_on": pd.Series(start, people.index).where(took_part)}),
+    ... })
+    >>> plan = campaign(bank, "spring")
+    >>> plan.baseline, plan.end, plan.months
+    (datetime.date(2025, 12, 31), datetime.date(2026, 1, 31), 1)
     """
     require(bank, "campaigns", "assignments")
     table = bank.campaigns.to_pandas().sort_values("campaign_id")
