@@ -42,8 +42,6 @@ class HealthCheck:
         Unit of money.
     headline, trend, groups, branches, products, channels, activity, hours, flows, stands_out
         Tidy frames.
-    tested
-        Number of series that ``stands_out`` was chosen from.
     notes
         Sentences on what could not be computed, and why.
     """
@@ -65,7 +63,6 @@ class HealthCheck:
     hours: pd.DataFrame
     flows: pd.DataFrame
     stands_out: pd.DataFrame
-    tested: int
     notes: tuple[str, ...]
 
 
@@ -121,11 +118,12 @@ def health_check(
           transactions, share (of transactions), turnover (absolute amounts), transactions_change_…, suppressed.
         - ``activity``: month, platform, customers (active), share (of customers), acts (logins, or transactions in a
           bank without events), acts_per_customer, suppressed; platform ``"all"`` counts each customer once.
-        - ``hours``: weekday (0 is Monday), hour, logins, customers, suppressed; empty without events.
+        - ``hours``: weekday (0 is Monday), hour, logins, logins_per_day (per such weekday of the month), customers,
+          suppressed; empty without events.
         - ``flows``: flow, unit, value, last_month, last_year: customers opened and closed; then by kind what
           transactions add to AUM, ``other`` (change of AUM that no transaction explains) and ``change of aum``.
         - ``stands_out``: :func:`bankmkt.segments.history.stands_out` of customers, AUM, active customers by group
-          and unit, balances by product, transactions by channel and kind.
+          and unit, balances by product, transactions by channel and kind but for the bank's own batches.
 
     Raises
     ------
@@ -189,7 +187,7 @@ def health_check(
     trend = summaries.trend(total, moves, panel, arrivals, events, k)
     if by_kind.loc[by_kind["suppressed"], "group"].isin(measures.DIGITAL).any():
         trend["digital_share"] = np.nan
-    found, tested = stands_out(summaries.series(trend, panel, products, moves, by_kind, where, number), number)
+    found = stands_out(summaries.series(trend, panel, products, moves, by_kind, where, number), number)
     return HealthCheck(
         month=end,
         last_month=months.get(number - 1),
@@ -208,8 +206,7 @@ def health_check(
         hours=_hours(now, customers, number, whole, k),
         flows=summaries.flows(trend, by_kind, moves, number, currency),
         stands_out=found,
-        tested=tested,
-        notes=tuple(_notes(number, months, events, set(panel["dimension"]), moves, tested)),
+        notes=tuple(_notes(number, months, events, set(panel["dimension"]), moves, len(found))),
     )
 
 
@@ -240,9 +237,15 @@ def _month_end(bank: "Bank", month: dt.date | str | None) -> dt.date:
 
 def _hours(bank: "Bank", customers: Any, number: int, whole: bool, k: int) -> pd.DataFrame:
     if not bank.has("events"):
-        return pd.DataFrame(columns=["weekday", "hour", "logins", "customers", "suppressed"])
+        return pd.DataFrame(columns=["weekday", "hour", "logins", "logins_per_day", "customers", "suppressed"])
     hours = measures.login_hours(bank, customers, number, whole).sort_values(["weekday", "hour"])
-    return suppress(hours.reset_index(drop=True), "customers", ["logins"], k=k)
+    hours = suppress(hours.reset_index(drop=True), "customers", ["logins"], k=k)
+    year, month = divmod(number - 1, 12)
+    first, days = calendar.monthrange(year, month + 1)
+    hours.insert(
+        3, "logins_per_day", hours["logins"] / hours["weekday"].map(lambda d: len(range((d - first) % 7, days, 7)))
+    )
+    return hours
 
 
 def _notes(

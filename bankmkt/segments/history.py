@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SPAN = 12
-"""Changes, the latest and those before it, that a series is judged by."""
+"""Earlier changes that a series is judged by, at most; the first is the same month's last year."""
 
 LEAST = 6
 """Earlier changes without which a series is not judged."""
@@ -24,22 +24,22 @@ RESOLUTION = 0.001
 MONEY = ("AUM", "balance")
 """Indicators in money; all others count customers or transactions."""
 
-_MAD_TO_SD = 1.4826
+_QN_TO_SD = 2.2219
 _SIMULATIONS = 200_000
 
 COLUMNS = (
     "dimension", "group", "indicator", "value", "last_month", "change_pct", "usual_low_pct", "usual_high_pct",
-    "z", "p", "p_adjusted", "statement",
+    "year_ago_pct", "z", "p", "p_adjusted", "unusual", "statement",
 )  # fmt: skip
 
 
-def stands_out(levels: "pd.DataFrame", number: int) -> "tuple[pd.DataFrame, int]":
-    """Find the series whose latest monthly change is unlike their changes before.
+def stands_out(levels: "pd.DataFrame", number: int) -> "pd.DataFrame":
+    """Judge each series' latest monthly change by its changes before.
 
-    A change is the difference of logarithms. Its distance from the median of the earlier ones, in robust
-    standard deviations (1.4826 × median absolute deviation), is a z whose distribution is wider than the normal's
-    as both are estimated from few months: p is the share of simulated normal histories of the same length with a
-    z as large. Over all series, the p are adjusted for their number (Benjamini–Hochberg).
+    A change is the difference of logarithms. Its distance from the median of the earlier ones, in robust standard
+    deviations (Qn), is a z whose distribution is wider than the normal's as both are estimated from few months:
+    p is the share of simulated normal histories of the same length with a z as large. The p are adjusted for the
+    number of series (Benjamini–Hochberg), and a series is unusual when the adjusted one is at most 5 %.
 
     Parameters
     ----------
@@ -52,34 +52,34 @@ def stands_out(levels: "pd.DataFrame", number: int) -> "tuple[pd.DataFrame, int]
     Returns
     -------
     pandas.DataFrame
-        The series that stand out, the most extreme first: :data:`COLUMNS`. The usual range is where 95 % of
-        changes would lie.
-    int
-        Number of series judged.
+        A row per series judged, the most extreme first: :data:`COLUMNS`. ``usual_low_pct`` to ``usual_high_pct``
+        is where 95 % of changes would lie; ``year_ago_pct`` is the same month's change a year ago, which a season
+        repeats; ``statement`` says it in words.
 
     References
     ----------
-    Montgomery (2013), *Introduction to Statistical Quality Control* (individuals chart); Benjamini & Hochberg
-    (1995), *JRSS B* 57(1).
+    Montgomery (2013), *Introduction to Statistical Quality Control* (individuals chart); Rousseeuw & Croux (1993),
+    *JASA* 88(424) (Qn); Benjamini & Hochberg (1995), *JRSS B* 57(1).
     """
     import pandas as pd
     from scipy.stats import false_discovery_control
 
     table = levels.pivot(index=["dimension", "group", "indicator"], columns="number", values="value")
-    table = table.reindex(columns=range(number - SPAN, number + 1)).dropna(axis="columns", how="all")
-    months: list[int] = [n for n in range(number - SPAN, number + 1) if set(range(n, number + 1)) <= {*table.columns}]
+    table = table.reindex(columns=range(number - SPAN - 1, number + 1)).dropna(axis="columns", how="all")
+    months: list[int] = [
+        n for n in range(number - SPAN - 1, number + 1) if set(range(n, number + 1)) <= {*table.columns}
+    ]
     if len(months) < LEAST + 2:
-        return pd.DataFrame(columns=list(COLUMNS)), 0
+        return pd.DataFrame(columns=list(COLUMNS))
     table = table[months].dropna()
     table = table[(table > 0).all(axis="columns")]
     if table.empty:
-        return pd.DataFrame(columns=list(COLUMNS)), 0
+        return pd.DataFrame(columns=list(COLUMNS))
 
     value, last = table[number].to_numpy(), table[number - 1].to_numpy()
     changes = np.diff(np.log(table.to_numpy()), axis=1)
     past, change = changes[:, :-1], changes[:, -1]
-    centre = np.median(past, axis=1)
-    spread = _MAD_TO_SD * np.median(np.abs(past - centre[:, None]), axis=1)
+    centre, spread = _centre_and_spread(past)
     one = np.where(table.index.get_level_values("indicator").isin(MONEY), 0.0, 1.0)  # a customer or a transaction
     spread = np.maximum(spread, np.maximum(RESOLUTION, one / last))
     z = (change - centre) / spread
@@ -93,19 +93,21 @@ def stands_out(levels: "pd.DataFrame", number: int) -> "tuple[pd.DataFrame, int]
         ("change_pct", change), ("usual_low_pct", centre - width), ("usual_high_pct", centre + width),
     ):  # fmt: skip
         out[name] = 100 * np.expm1(log_change)
+    out["year_ago_pct"] = 100 * np.expm1(past[:, 0]) if past.shape[1] == SPAN else np.nan
     out["z"], out["p"], out["p_adjusted"] = z, p, false_discovery_control(p)
-    found = out[out["p_adjusted"] <= ALPHA]
-    found = found.iloc[np.argsort(-found["z"].abs().to_numpy(), kind="stable")].reset_index(drop=True)
-    found["statement"] = [_statement(row) for row in found.to_dict("records")]
-    return found[list(COLUMNS)], len(out)
+    out["unusual"] = out["p_adjusted"] <= ALPHA
+    out = out.iloc[np.argsort(-np.abs(z), kind="stable")].reset_index(drop=True)
+    out["statement"] = [_statement(row) for row in out.to_dict("records")]
+    return out[list(COLUMNS)]
 
 
 def _statement(row: Mapping[Any, Any]) -> str:
     name = row["group"] if row["dimension"] == "whole" else f"{row['dimension']} {row['group']}"
     verb = "rose" if row["change_pct"] > 0 else "fell"
+    season = f"; a year ago {row['year_ago_pct']:+.1f} %" if row["year_ago_pct"] == row["year_ago_pct"] else ""
     return (
         f"{name}: {row['indicator']} {verb} {abs(row['change_pct']):.1f} % on last month; "
-        f"{row['usual_low_pct']:+.1f} to {row['usual_high_pct']:+.1f} % is usual"
+        f"{row['usual_low_pct']:+.1f} to {row['usual_high_pct']:+.1f} % is usual{season}"
     )
 
 
@@ -113,7 +115,15 @@ def _statement(row: Mapping[Any, Any]) -> str:
 def _null(past: int) -> np.ndarray:
     """Absolute robust z of the change after so many earlier ones when all are alike and normal, sorted."""
     draws = np.random.default_rng(1).standard_normal((_SIMULATIONS, past + 1), dtype="float32")
-    before, latest = draws[:, :-1], draws[:, -1]
-    centre = np.median(before, axis=1)
-    spread = _MAD_TO_SD * np.median(np.abs(before - centre[:, None]), axis=1)
-    return np.sort(np.abs(latest - centre) / spread)
+    centre, spread = _centre_and_spread(draws[:, :-1])
+    return np.sort(np.abs(draws[:, -1] - centre) / spread)
+
+
+def _centre_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each row's median and Qn: a low quantile of the distances between all pairs of values."""
+    size = values.shape[1]
+    one, other = np.triu_indices(size, 1)
+    half = size // 2 + 1
+    rank = half * (half - 1) // 2 - 1
+    distances = np.abs(values[:, one] - values[:, other])
+    return np.median(values, axis=1), _QN_TO_SD * np.partition(distances, rank, axis=1)[:, rank]

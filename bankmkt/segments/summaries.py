@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.privacy import small_cells, suppress
-from bankmkt.schema import ASSETS, PRODUCTS
+from bankmkt.schema import ASSETS, CITY_TIERS, OCCUPATIONS, PRODUCTS
 from bankmkt.segments import measures
 from bankmkt.segments.units import Scope
 
@@ -133,9 +133,9 @@ def groups(rows: pd.DataFrame, sums: Mapping[str, Any], number: int) -> pd.DataF
         active_share=out["active"] / out["customers"],
     )
     order = [label for _, label in (*measures.TIERS, *measures.AGES, *measures.TENURES)]
-    order = [*order, measures.TOP_TIER, measures.OLDEST, measures.LONGEST]
+    order = [*order, measures.TOP_TIER, measures.OLDEST, measures.LONGEST, *OCCUPATIONS, *CITY_TIERS, measures.UNKNOWN]
     at = {label: place for place, label in enumerate(order)}
-    out["place"] = [len(at) + (g == measures.UNKNOWN) if g not in at else at[g] for g in out["group"]]
+    out["place"] = out["group"].map(at)
     out["which"] = out["dimension"].map({name: place for place, name in enumerate(measures.DIMENSIONS)})
     out = out.sort_values(["which", "place", "group"]).reset_index(drop=True)
     return out[
@@ -240,7 +240,7 @@ def series(
         part = moves.groupby(["number", name])["transactions"].sum().rename_axis(["number", "group"]).reset_index()
         now = shown[(shown["dimension"] == name) & (shown["number"] >= number - 1)]
         kept = set(now["group"]) - set(now.loc[now["suppressed"], "group"])
-        part = part[part["group"].isin(kept)].rename(columns={"transactions": "value"})
+        part = part[part["group"].isin(kept - {"auto", *measures.BANK_KINDS})].rename(columns={"transactions": "value"})
         parts.append(part.assign(dimension=name, indicator="transactions"))
     out = pd.concat(parts, ignore_index=True)[["dimension", "group", "indicator", "number", "value"]]
     out["group"] = out["group"].str.replace("_", " ")
