@@ -3,6 +3,6 @@
 ``docs/synthetic-bank.md`` states every distribution and where it comes from.
 """
 
-from bankmkt.synth.generate import advance_bank, demo_bank, generate
+from bankmkt.synth.produce import advance_bank, demo_bank, generate
 
 __all__ = ["advance_bank", "demo_bank", "generate"]

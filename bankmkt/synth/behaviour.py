@@ -168,11 +168,21 @@ def initial(traits: Traits, seed: int, block: int, burn_in: int) -> State:
     balance = np.zeros((n, len(PRODUCTS)))
     never = np.full(n, -1)
     state = State(
-        balance=balance, stage=rng.choice(4, n, p=[0.26, 0.2, 0.36, 0.18]), drive=rng.standard_normal(n),
-        intent=rng.standard_normal(n), habit=np.zeros(n), lift=np.zeros(n), fatigue=np.zeros(n), opted_out=np.zeros(n, dtype=bool),
-        card=np.zeros(n, dtype=bool), loan_pay=np.zeros(n), registered=never, closed=never,
-        logins=np.zeros((n, 3)), aum_before=np.zeros((n, 3)),
-    )  # fmt: skip
+        balance=balance,
+        stage=rng.choice(4, n, p=[0.26, 0.2, 0.36, 0.18]),
+        drive=rng.standard_normal(n),
+        intent=rng.standard_normal(n),
+        habit=np.zeros(n),
+        lift=np.zeros(n),
+        fatigue=np.zeros(n),
+        opted_out=np.zeros(n, dtype=bool),
+        card=np.zeros(n, dtype=bool),
+        loan_pay=np.zeros(n),
+        registered=never,
+        closed=never,
+        logins=np.zeros((n, 3)),
+        aum_before=np.zeros((n, 3)),
+    )
     return _settle(traits, state, traits.opened_month < -burn_in, rng)
 
 
@@ -252,7 +262,7 @@ def step(
 
     # Logins.
     season = 1.08 if month.first.month in (1, 2, 11, 12) else 1.0
-    rate = np.exp(-0.62 + 0.95 * z_dig + 0.95 * z_eng + _LOGINS[stage] + 0.70 * drive) * season
+    rate = np.exp(-0.68 + 0.95 * z_dig + 0.95 * z_eng + _LOGINS[stage] + 0.70 * drive) * season
     rate = np.maximum(rate + habit, 0) * np.exp(-0.03 * np.minimum(fatigue, 8))
     online = stays & (registered >= 0)
     logins = np.where(online, np.floor(rate * np.exp(0.5 * z("logins") - 0.125) + u("logins")), 0)
@@ -312,7 +322,7 @@ def step(
     spends = np.floor(often * month.spending * np.exp(0.45 * z("spends") - 0.10125) + u("spends"))
     spends = np.where(stays, np.minimum(spends, 120), 0)
     has_card = (state.card | (bought == _CARD)) & stays & ~cuts_card
-    ticket = 5_200 * np.exp(0.40 * traits.latent("income") + 0.50 * z("spent"))
+    ticket = 4_000 * np.exp(0.40 * traits.latent("income") + 0.90 * z("spent"))
     spends_card = np.where(has_card, np.floor(0.6 * spends + u("card")), 0)
     spends_card = np.where(bought == _CARD, np.maximum(spends_card, 1), spends_card)
     spends_demand = np.maximum(spends - spends_card, 0)

@@ -6,7 +6,7 @@ harmed by contact; which one is drawn from traits, some of them unseen by the ba
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -109,10 +109,27 @@ def _reply(level: float, channel: float) -> Callable[[Traits, State], np.ndarray
     )
 
 
-_JOURNEY = {
-    "line": "digital", "product": None, "outcome": "aum_change", "when": 0, "every": 24, "months": 6, "window": 6,
-    "eligible": _inactive_long_tail, "join": _journey_join, "habit": 0.70, "lift": 0.009, "shop": 0.65,
-}  # fmt: skip
+_JOURNEY = Template(
+    name="growth_journey",
+    objective="A benefit platform that anybody among the inactive app users may join",
+    line="digital",
+    kind="annual",
+    assignment="open",
+    product=None,
+    outcome="aum_change",
+    when=0,
+    first=18,
+    every=24,
+    months=6,
+    window=6,
+    eligible=_inactive_long_tail,
+    join=_journey_join,
+    habit=0.70,
+    lift=0.009,
+    shop=0.65,
+    cost=1.5,
+    excludes=("growth_journey_pilot",),
+)
 
 TEMPLATES = (
     Template(
@@ -153,14 +170,12 @@ TEMPLATES = (
         score=lambda t, s: -0.6 + 0.45 * (_log_aum(s) - 10.5) + 0.12 * np.minimum(s.logins[:, 0], 10),
         join=_reply(-0.5, 0.0), lift=0.02, offer=0.13, contacts=2, channels=("call", "rm", "wechat"), cost=0.6,
     ),
-    Template(
-        name="growth_journey_pilot", objective="Pilot: a benefit platform for inactive app users, with a hold-out",
-        kind="short_term", assignment="randomised", first=12, sample=0.4, cost=0.6, **_JOURNEY,
+    replace(
+        _JOURNEY, name="growth_journey_pilot",
+        objective="Pilot: a benefit platform for inactive app users, with a hold-out", kind="short_term",
+        assignment="randomised", first=12, sample=0.4, cost=0.6, excludes=(),
     ),
-    Template(
-        name="growth_journey", objective="A benefit platform that anybody among the inactive app users may join",
-        kind="annual", assignment="open", first=18, cost=1.5, excludes=("growth_journey_pilot",), **_JOURNEY,
-    ),
+    _JOURNEY,
 )  # fmt: skip
 
 

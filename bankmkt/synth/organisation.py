@@ -50,7 +50,8 @@ def managers_of(org: np.ndarray, wealth: np.ndarray, u: np.ndarray) -> np.ndarra
 
 def organisations() -> pa.Table:
     """Return the table ``organisations``."""
-    ids, parents, levels, names, cities, tiers = [1], [None], ["head_office"], ["Head office"], ["Shanghai"], ["tier_1"]
+    ids, levels, names, cities, tiers = [1], ["head_office"], ["Head office"], ["Shanghai"], ["tier_1"]
+    parents: list[int | None] = [None]
     sub = 2 + BRANCHES
     rest: list[tuple[int, int, str, str, str, str]] = []
     for number, (city, tier, count) in enumerate(_BRANCHES):

@@ -48,7 +48,7 @@ def _table(weights: dict[str, float], names: tuple[str, ...], size: int) -> np.n
     return np.repeat(codes, np.diff(edges, prepend=0))
 
 
-_SPLIT = np.exp(1.25 * _normal_quantiles(_N_SPLIT))
+_SPLIT = np.exp(1.5 * _normal_quantiles(_N_SPLIT))
 _PAGE_SECONDS = np.round(np.exp(3.0 + 0.9 * _normal_quantiles(_N_SPLIT)), 1)
 
 _SPENDING = _table(

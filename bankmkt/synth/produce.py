@@ -126,8 +126,9 @@ def generate(
     parse_month(start)
     folder = Path(path)
     job = Job(folder, Plan(seed, start, months), customers, 0, months - 1)
+    processes = _workers(workers, job)
     _claim(job)
-    _run(job, _workers(workers, job), progress)
+    _run(job, processes, progress)
     return open_bank(folder)
 
 
@@ -169,8 +170,9 @@ def advance_bank(
     again = _pending(folder)
     if again is not None:
         job = replace(job, last=int(again["months"]) - 1)
+    processes = _workers(workers, job)
     _mark(job)
-    _run(job, _workers(workers, job), progress)
+    _run(job, processes, progress)
     return open_bank(folder)
 
 
@@ -269,13 +271,15 @@ def _run(job: Job, workers: int, progress: bool) -> None:
 def _results(job: Job, todo: list[int], workers: int) -> Iterator[None]:
     if workers == 1 or len(todo) < 2:
         for number in todo:
-            yield make_block(job, number)
+            make_block(job, number)
+            yield
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(make_block, job, number) for number in todo]
         try:
             for future in as_completed(futures):
-                yield future.result()
+                future.result()
+                yield
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -363,7 +367,7 @@ def _finish(job: Job) -> None:
         records = old | records
     kept = {p: {"bytes": r["bytes"], "sha256": r["sha256"]} for p, r in records.items()}
     write_manifest(folder, job.parameters, rows, kept, "generate")
-    for path in (folder / _STATE).glob("*.npz"):
-        if f"{_STATE}/{path.name}" not in kept:
-            path.unlink()
+    for state in (folder / _STATE).glob("*.npz"):
+        if f"{_STATE}/{state.name}" not in kept:
+            state.unlink()
     shutil.rmtree(folder / _PROGRESS)

@@ -1,0 +1,125 @@
+"""Killed, on a full disk, in an unwritable or used folder: nothing lost, nothing half there."""
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bankmkt.bank import open_bank
+from bankmkt.errors import DataError, ParameterError
+from bankmkt.synth import demo_bank, generate
+from bankmkt.synth import files as files_module
+
+SCRIPT = "import sys; from bankmkt.synth import generate; generate(sys.argv[1], 20_000, 2, 7, 2, progress=False)"
+
+
+def start(path: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(path)], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def test_killed_at_twenty_random_moments(tmp_path):
+    """Each time the folder is absent, a whole bank, or refused with the command that resumes it; which works."""
+    began = time.monotonic()
+    assert start(tmp_path / "whole").wait() == 0
+    length = time.monotonic() - began
+    whole = open_bank(tmp_path / "whole").manifest
+    rng, outcomes = random.Random(1), []
+    for run in range(20):
+        path = tmp_path / f"run{run}"
+        process = start(path)
+        time.sleep(rng.uniform(0.15, 1.0) * length)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if not path.exists():
+            outcomes.append("absent")
+            continue
+        if (path / "INCOMPLETE.json").exists():
+            with pytest.raises(DataError, match=f"bankmkt generate {path} ") as refusal:
+                open_bank(path)
+            outcomes.append(type(refusal.value).__name__)
+            last = path
+        else:
+            assert open_bank(path).manifest["files"] == whole["files"]
+            outcomes.append("whole")
+    assert "DataError" in outcomes
+    assert generate(last, 20_000, 2, 7, 1, progress=False).manifest["files"] == whole["files"]
+
+
+def test_an_existing_bank_is_left_alone(tmp_path):
+    generate(tmp_path / "bank", 50, 1, workers=1, progress=False)
+    before = (tmp_path / "bank" / "manifest.json").read_bytes()
+    with pytest.raises(DataError, match="choose another path"):
+        generate(tmp_path / "bank", 50, 1, workers=1, progress=False)
+    assert (tmp_path / "bank" / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_other_peoples_files_are_left_alone(tmp_path, what):
+    place = tmp_path / "mine"
+    if what == "folder":
+        place.mkdir()
+        (place / "thesis.txt").write_text("years of work")
+    else:
+        place.write_text("years of work")
+    with pytest.raises(DataError, match="does not exist or is empty"):
+        generate(place, 50, 1, workers=1, progress=False)
+
+
+def test_an_unfinished_bank_is_not_resumed_with_other_parameters(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files_module, "write_table", full)
+    with pytest.raises(DataError, match="No space left"):
+        generate(tmp_path / "bank", 50, 1, workers=1, progress=False)
+    monkeypatch.undo()
+    with pytest.raises(DataError, match=r"bankmkt generate .* --customers 50 --months 1 --seed 7"):
+        open_bank(tmp_path / "bank")
+    with pytest.raises(DataError, match="unfinished"):
+        generate(tmp_path / "bank", 60, 1, workers=1, progress=False)
+    assert generate(tmp_path / "bank", 50, 1, workers=1, progress=False).manifest["rows"]["customers"] == 50
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="a place that can be written"):
+        generate(tmp_path / "file" / "bank", 50, 1, workers=1, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("customers", 0), ("customers", 2.5), ("months", 0), ("months", 241), ("seed", -1), ("workers", 0),
+     ("customers", True), ("start", "July"), ("start", "2024-13")],
+)  # fmt: skip
+def test_parameters_out_of_range(tmp_path, name, value):
+    with pytest.raises(ParameterError, match=name):
+        generate(tmp_path / "bank", **{"customers": 50, "months": 1, "progress": False, name: value})
+    assert not (tmp_path / "bank").exists()
+
+
+def test_a_damaged_bank_is_refused(tmp_path):
+    generate(tmp_path / "bank", 50, 1, workers=1, progress=False)
+    part = next((tmp_path / "bank" / "transactions").glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:-10])
+    with pytest.raises(DataError, match="part-00000"):
+        open_bank(tmp_path / "bank")
+
+
+def test_the_demo_bank_is_made_once(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr("bankmkt.synth.produce.generate", lambda path: made.append(path))
+    demo_bank(tmp_path / "demo")
+    assert made == [tmp_path / "demo"]
+    monkeypatch.undo()
+    generate(tmp_path / "demo2", 50, 1, workers=1, progress=False)
+    stamp = (tmp_path / "demo2" / "manifest.json").stat().st_mtime_ns
+    assert demo_bank(tmp_path / "demo2").manifest["rows"]["customers"] == 50
+    assert (tmp_path / "demo2" / "manifest.json").stat().st_mtime_ns == stamp
