@@ -12,6 +12,7 @@ from typing import Any
 from bankmkt import conform
 from bankmkt.schema import TABLES, Column, Table
 
+_LARGEST = 1e300  # beyond it is infinity; Ibis's own isinf is never true on Spark
 _FOREVER = datetime.date(9999, 12, 31)
 
 
@@ -109,7 +110,7 @@ def _values(table: Table, t: Any) -> Iterator[Check]:
         if c.values:
             yield Check(c.name, "not an allowed value", ~v.isin(c.values), f"use {', '.join(c.values)}")
         if c.type == "float64":
-            yield Check(c.name, "not a number", v.isnan() | v.isinf(), "replace NaN and infinity by the value, or null")
+            yield Check(c.name, "not a number", _endless(v), "replace NaN and infinity by the value, or null")
             v = _finite(v)
         if c.unit == "yuan" and c.minimum == 0:
             yield Check(c.name, "negative money", v < 0, f"{c.name} cannot be below 0: {c.meaning}")
@@ -173,10 +174,14 @@ class _Row:
         return self._columns[name]
 
 
+def _endless(v: Any) -> Any:
+    return v.isnan() | (v.abs() > _LARGEST)
+
+
 def _finite(v: Any) -> Any:
     import ibis
 
-    return (v.isnan() | v.isinf()).ifelse(ibis.null("float64"), v)
+    return _endless(v).ifelse(ibis.null("float64"), v)
 
 
 def _interval(days: int) -> Any:

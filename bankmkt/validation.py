@@ -132,14 +132,16 @@ def _distinct(bank: Bank, table: Table, key: list[str]) -> int:
 
 
 def _duplicates(bank: Bank, t: Any, key: list[str]) -> str:
-    groups = t.filter(_present(t, key)).group_by(key).aggregate(_n=t.count())
+    t = t.filter(_present(t, key))
+    groups = t.group_by(key).aggregate(_n=t.count())
     return _render(bank, groups.filter(groups._n > 1).select(key), key)
 
 
 def _examples(bank: Bank, table: Table, t: Any, key: list[str], check: Check) -> str:
     names = key
     if check.rule == "null key":  # the key cannot name the row: show its first columns
-        names = [name for name in table.names if name in t.columns][:4]
+        found = bank.raw[table.name].expr.columns
+        names = [name for name in table.names if name in t.columns and name in found][:4]
     if not names:
         return ""
     return _render(bank, t.filter(check.broken).select(names), names)
