@@ -67,10 +67,13 @@ def trend(frame: "pd.DataFrame", indicator: str, unit: str, ax: "Axes | None" = 
     ax.set_ylabel(theme.unit_axis(ax.yaxis, values.abs().max(), unit))
     month_axis(ax, len(values))
     ax.margins(y=0.2)
-    text = f"{wording.capital(wording.words(indicator))}: {wording.quantity(latest, unit)}"
+    text = f"{wording.capital(wording.words(indicator))}: "
+    text += (
+        wording.quantity(latest, unit) if latest == latest else "too few customers, or none, to show the latest month"
+    )
     for months, name in ((1, "last month"), (12, "last year")):
         before = values.get(end - pd.offsets.MonthEnd(months))
-        if before is not None and before == before:
+        if before is not None and before == before and latest == latest:
             text += f", {wording.difference(latest, before, unit)} on {name}"
             if months == 12:
                 ax.plot(end - pd.offsets.MonthEnd(12), before, "o", color=theme.ORANGE, markersize=8, label=name)
@@ -219,7 +222,10 @@ def activity(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     if frame["platform"].nunique() > 2:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.2)
     everyone = frame[frame["platform"] == "all"]["share"]
-    theme.claim(ax, f"{wording.quantity(everyone.iloc[-1], 'share')} of customers were active in the month", above=18)
+    text = f"{wording.quantity(everyone.iloc[-1], 'share')} of customers were active in the month"
+    if everyone.isna().iloc[-1]:
+        text = "Too few customers were active in the month to say how many"
+    theme.claim(ax, text, above=18)
     return ax
 
 

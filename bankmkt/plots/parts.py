@@ -31,6 +31,8 @@ def bars(
     ax.bar_label(bars, texts, fontsize=9)
     ax.margins(x=0.32 if (values < 0).any() else 0.2)
     ax.grid(visible=False, axis="y")
+    if values.isna().all() and not ax.get_legend_handles_labels()[1]:
+        ax.set_xticks([])
 
 
 def name_bars(ax: "Axes", names: Iterable[Any], hidden: Iterable[bool] = ()) -> None:

@@ -201,7 +201,7 @@ def health_check(
         groups=summaries.groups(panel[panel["dimension"] != summaries.SELF], sums, number),
         branches=summaries.branches(panel[panel["dimension"] == summaries.SELF], sums, number, where),
         products=summaries.products(products, sums, number),
-        channels=summaries.channels(by_kind, number),
+        channels=summaries.channels(by_kind, trend["transactions"].to_dict()[number], number),
         activity=summaries.activity(platforms, total, months, k),
         hours=_hours(now, customers, number, whole, k),
         flows=summaries.flows(trend, by_kind, moves, number, currency),

@@ -103,10 +103,11 @@ def stands_out(levels: "pd.DataFrame", number: int) -> "pd.DataFrame":
 
 def _statement(row: Mapping[Any, Any]) -> str:
     name = row["group"] if row["dimension"] == "whole" else f"{row['dimension']} {row['group']}"
-    verb = "rose" if row["change_pct"] > 0 else "fell"
+    size = f"{abs(row['change_pct']):.1f} %"
+    moved = "stayed within 0.1 %" if size == "0.0 %" else f"{'rose' if row['change_pct'] > 0 else 'fell'} {size}"
     season = f"; a year ago {row['year_ago_pct']:+.1f} %" if row["year_ago_pct"] == row["year_ago_pct"] else ""
     return (
-        f"{name}: {row['indicator']} {verb} {abs(row['change_pct']):.1f} % on last month; "
+        f"{name}: {row['indicator']} {moved} on last month; "
         f"{row['usual_low_pct']:+.1f} to {row['usual_high_pct']:+.1f} % is usual{season}"
     )
 

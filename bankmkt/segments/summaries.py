@@ -76,7 +76,10 @@ def transaction_panel(
         part = part.merge(customers, on=["number", name]).rename(columns={name: "group"})
         parts.append(part.assign(dimension=name))
     out = pd.concat(parts, ignore_index=True)
-    return suppress(out, "customers", sums, by=("number", "dimension"), k=k)
+    adding = out["customers"].where(out["added"] != 0, 0)  # the others cannot hide what these add to a known total
+    hidden = small_cells(adding, by=[out["number"], out["dimension"]], k=k)
+    out = suppress(out, "customers", sums, by=("number", "dimension"), k=k)
+    return out.assign(added=out["added"].mask(hidden))
 
 
 def trend(
@@ -172,11 +175,10 @@ def products(rows: pd.DataFrame, sums: Mapping[str, Any], number: int) -> pd.Dat
     ]
 
 
-def channels(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+def channels(rows: pd.DataFrame, transactions: float, number: int) -> pd.DataFrame:
     """Compare channels and kinds of transactions, the busiest first."""
     out = _with_changes(rows, ["dimension", "group"], number, ["transactions"])
-    total = rows.loc[(rows["number"] == number) & (rows["dimension"] == "channel"), "transactions"].sum()
-    out["share"] = out["transactions"] / total
+    out["share"] = out["transactions"] / transactions
     out = out.sort_values(["dimension", "transactions"], ascending=[True, False], kind="stable")
     return out[
         [
@@ -202,8 +204,9 @@ def flows(monthly: pd.DataFrame, rows: pd.DataFrame, moves: pd.DataFrame, number
     """Say where customers and AUM came from and went to, in a month and those it is compared with."""
     numbers = {"value": number, "last_month": number - 1, "last_year": number - 12}
     people = monthly[["opened", "closed"]].T.reindex(columns=list(numbers.values()))
-    kinds = rows[rows["dimension"] == "kind"].pivot(index="group", columns="number", values="added")
-    kinds = kinds.reindex(columns=list(numbers.values()))
+    kinds = rows[rows["dimension"] == "kind"].set_index(["group", "number"])["added"].unstack(fill_value=0)
+    known = [n for n in numbers.values() if n in monthly.index]
+    kinds = kinds.reindex(columns=known, fill_value=0.0).reindex(columns=list(numbers.values()))
     kinds = kinds[kinds.fillna(1.0).ne(0.0).any(axis="columns")]
     explained = moves.groupby("number")["added"].sum().reindex(monthly.index, fill_value=0.0)
     change = monthly["aum"] - monthly["aum"].reindex(monthly.index - 1).set_axis(monthly.index)

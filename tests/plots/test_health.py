@@ -85,7 +85,7 @@ def change_frame(count=15):
 DRAWN = {
     "trend": (health.trend, month_frame, ("aum", "yuan"), "AUM: 5.23 bn yuan, +2.0 % on last month"),
     "trend of shares": (health.trend, month_frame, ("active_share", "share of customers"), "Active share: 40.0 %"),
-    "trend without values": (health.trend, month_frame, ("closed", "customers"), "Closed: –"),
+    "trend without values": (health.trend, month_frame, ("closed", "customers"), "Closed: too few customers, or none"),
     "trend of one month": (health.trend, lambda: month_frame(1), ("aum", "yuan"), "AUM: "),
     "groups": (
         health.groups,
@@ -99,6 +99,12 @@ DRAWN = {
     "one branch": (health.branches, lambda: branch_frame(1, "Only"), ("aum", "yuan"), "AUM: Only 0 900 million yuan"),
     "products": (health.products, product_frame, (), "100.0 % of customers hold demand, 30.0 % card balance"),
     "channels": (health.channels, channel_frame, ("channel",), "30.0 % of transactions: app, +8.0 % on last month"),
+    "no channel": (
+        health.channels,
+        lambda: channel_frame().assign(share=np.nan, suppressed=True),
+        ("channel",),
+        "There are no transactions that can be shown",
+    ),
     "activity": (health.activity, activity_frame, (), "40.0 % of customers were active in the month"),
     "hours": (health.hours, hour_frame, (), "Logins peak on Sun at 23:00"),
     "flows": (
