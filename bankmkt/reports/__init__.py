@@ -8,15 +8,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bankmkt.reports.display import say, show, table
-from bankmkt.reports.notebooks import contents
-from bankmkt.reports.record import record
+from bankmkt.reports.figures import record
+from bankmkt.reports.inventory import inventory
+from bankmkt.reports.notebooks import contents, linked
 
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
 
 _LATER = {"run_report": "bankmkt.reports.runner", "run_reports": "bankmkt.reports.runner"}
 
-__all__ = ["contents", "open_bank_parameter", "record", "run_report", "run_reports", "say", "show", "table"]
+__all__ = [
+    "contents",
+    "inventory",
+    "linked",
+    "open_bank_parameter",
+    "record",
+    "run_report",
+    "run_reports",
+    "say",
+    "show",
+    "table",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,10 +1,11 @@
 """Run one notebook with papermill, and believe it only when every cell shows that it ran."""
 
+import contextlib
 import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,25 @@ def execute(
     reason = ""
     for _ in range(ATTEMPTS):
         partial.unlink(missing_ok=True)
-        reason = _attempt(path, partial, parameters, timeout, ran)
+        with _event_loop():
+            reason = _attempt(path, partial, parameters, timeout, ran)
         notebook = notebooks.read(partial) if partial.is_file() else None
         if notebook is not None and (not reason or _started(notebook)):
             return without_traces(notebook), reason or notebooks.unfinished(notebook)
     return None, reason
+
+
+@contextlib.contextmanager
+def _event_loop() -> Iterator[None]:
+    """Close the event loop that Jupyter's client makes for this thread and leaves behind."""
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    try:
+        yield
+    finally:
+        if not loop.is_running():
+            loop.close()
 
 
 def _attempt(
@@ -59,7 +74,7 @@ def _attempt(
     import traitlets.config
     from nbclient.exceptions import CellControlSignal, CellTimeoutError, DeadKernelError
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)  # it calls `int | None` parameters unknown
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it says is in the report
     end = time.monotonic() + timeout
     try:
         with tempfile.TemporaryDirectory(prefix="bankmkt-") as sockets:

@@ -165,3 +165,23 @@ def contents() -> "pd.DataFrame":
         seconds = notebook["metadata"].get("bankmkt", {}).get("seconds")
         rows.append({"notebook": name, "title": title, "question": question, "seconds": seconds})
     return pd.DataFrame(rows, columns=["notebook", "title", "question", "seconds"])
+
+
+def linked(listed: "pd.DataFrame") -> str:
+    """Write the frame of :func:`contents` as a Markdown table whose titles lead to the notebooks.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {"notebook": "30_tail", "title": "The tail", "question": "How long?", "seconds": 15}
+    >>> print(linked(pd.DataFrame([row])))
+    | Report | Question | Takes |
+    | :-- | :-- | --: |
+    | [The tail](30_tail.ipynb) | How long? | 15 s |
+    """
+    lines = ["| Report | Question | Takes |", "| :-- | :-- | --: |"]
+    for row in listed.itertuples():
+        takes = "" if row.seconds is None or row.seconds != row.seconds else f"{row.seconds:.0f} s"
+        question = str(row.question).replace("|", "\\|")
+        lines.append(f"| [{row.title}]({row.notebook}.ipynb) | {question} | {takes} |")
+    return "\n".join(lines)

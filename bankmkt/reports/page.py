@@ -1,6 +1,7 @@
 """An executed notebook as one HTML page that needs nothing else: no script, no network, code behind a switch."""
 
 import functools
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ SECURITY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Content security policy of every page: a browser refuses any script and any request."""
 
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
+
+
+_ONE_AT_A_TIME = threading.Lock()  # the exporter keeps the notebook's language while it works
 
 
 @functools.cache
@@ -31,6 +35,20 @@ def css() -> Any:
     return markupsafe.Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
 
 
+@functools.cache
+def _exporter() -> Any:
+    """Return nbconvert's exporter with our template; making it takes longer than using it."""
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    return HTMLExporter(
+        template_name="report",
+        extra_template_basedirs=[str(TEMPLATES)],
+        exclude_anchor_links=True,
+        config=Config({"NbConvertBase": {"display_data_priority": SHOWN}}),
+    )
+
+
 def render(notebook: Any, report: Report) -> str:
     """Render an executed notebook.
 
@@ -45,16 +63,9 @@ def render(notebook: Any, report: Report) -> str:
     str
         The page.
     """
-    from nbconvert import HTMLExporter
     from pygments.formatters import HtmlFormatter
 
     templates, home = environment(), "../" * report.name.count("/") + "index.html"
-    exporter = HTMLExporter(
-        template_name="report",
-        extra_template_basedirs=[str(TEMPLATES)],
-        exclude_anchor_links=True,
-        display_data_priority=SHOWN,
-    )
     parts = {
         "title": f"{report.title} – {report.label}" if report.label else report.title,
         "security": SECURITY,
@@ -62,5 +73,6 @@ def render(notebook: Any, report: Report) -> str:
         "top": templates.get_template("top.html.j2").render(report=report, home=home),
         "foot": templates.get_template("foot.html.j2").render(report=report),
     }
-    text, _ = exporter.from_notebook_node(notebook, resources={"bankmkt": parts})
+    with _ONE_AT_A_TIME:
+        text, _ = _exporter().from_notebook_node(notebook, resources={"bankmkt": parts})
     return str(text)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bankmkt.engines import check_engine
 from bankmkt.errors import ParameterError
 from bankmkt.reports import notebooks
 from bankmkt.reports.parameters import Parameter, Value, check_names, declared, resolve
@@ -55,6 +56,7 @@ def plan(
     ParameterError, DataError
         If a name or value is wrong, or there is no such bank.
     """
+    check_engine(engine)
     if by not in (None, "org_id"):
         raise ParameterError("by", by, "org_id", "leave it out for one report on the whole bank")
     paths = [notebooks.find(name) for name in (names or notebooks.reports())]

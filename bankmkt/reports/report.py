@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bankmkt.manifest import write_json
+from bankmkt.reports.figures import Figure
 from bankmkt.reports.parameters import Value
-from bankmkt.reports.record import Figure
 
 DONE, FAILED = "done", "failed"
 

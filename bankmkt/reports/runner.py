@@ -13,9 +13,9 @@ from typing import Any
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.reports import notebooks, page, site
 from bankmkt.reports.execute import execute
+from bankmkt.reports.figures import recorded
 from bankmkt.reports.pdf import chromium, write_pdf
 from bankmkt.reports.plan import Run, plan
-from bankmkt.reports.record import recorded
 from bankmkt.reports.report import DONE, FAILED, Report, discard_failed, file_of, load, versions, write_text
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from bankmkt.reports.figures import shown, title
 from bankmkt.reports.page import SECURITY, css, environment
-from bankmkt.reports.record import shown, title
 from bankmkt.reports.report import Report, load, write_text
 
 COLUMNS = 5

@@ -1,0 +1,74 @@
+import pytest
+
+from bankmkt.errors import DataError, ParameterError
+from bankmkt.reports import plan as module
+from bankmkt.reports.plan import plan
+
+
+def test_one_run_with_every_parameter(stub, bank):
+    (run,) = plan([stub("1")], {"org_id": "2"}, bank, "duckdb", None)
+    assert run.parameters == {"bank": bank, "engine": "duckdb", "org_id": 2}
+    assert (run.name, run.title, run.question) == ("50_stub", "The answer", "What is the answer?")
+    assert run.bank["rows"] == {"organisations": 4}
+
+
+def test_a_run_per_branch_with_its_name(stub, bank):
+    runs = plan([stub("1")], {}, bank, "duckdb", "org_id")
+    assert [run.name for run in runs] == [f"50_stub/org_id={i}" for i in (2, 3, 4)]
+    assert [run.parameters["org_id"] for run in runs] == [2, 3, 4]
+    assert runs[0].label == "Branch <2> & Co"
+
+
+def test_a_relative_path_becomes_absolute(stub, bank, monkeypatch):
+    monkeypatch.chdir(bank)
+    (run,) = plan([stub("1")], {}, ".", "duckdb", None)
+    assert run.parameters["bank"] == bank
+
+
+def test_a_parameter_goes_where_it_is_known(stub, bank):
+    more = 'bank: str = "demo"\nengine: str = "duckdb"\nk: int = 10  # cell [3..]'
+    paths = [stub("1"), stub("1", name="51_more", parameters=more)]
+    first, second = plan(paths, {"k": 5}, bank, "duckdb", None)
+    assert "k" not in first.parameters
+    assert second.parameters["k"] == 5
+    with pytest.raises(ParameterError, match=r"'kk' is unknown\n50_stub takes\n(.*\n)+51_more takes"):
+        plan(paths, {"kk": 5}, bank, "duckdb", None)
+
+
+@pytest.mark.parametrize(
+    ("given", "by", "said"),
+    [
+        ({"org_id": 99}, None, r"org_id = 99: expected a unit of this bank; its branches are 2 \(Branch <2> & Co\)"),
+        ({"org_id": 0}, None, "org_id = 0"),
+        ({"engine": 5}, None, "engine = 5"),
+        ({}, "month", "by = 'month'"),
+    ],
+)
+def test_what_cannot_be_right_is_refused(stub, bank, given, by, said):
+    with pytest.raises(ParameterError, match=said):
+        plan([stub("1")], given, bank, "duckdb", by)
+
+
+def test_a_missing_bank_is_found_before_anything_runs(stub, tmp_path):
+    with pytest.raises(DataError, match="nowhere"):
+        plan([stub("1")], {}, tmp_path / "nowhere", "duckdb", None)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "by"), [("k: int = 1", None), ('bank: str = "demo"\nengine: str = "d"', "org_id")]
+)
+def test_a_notebook_without_the_needed_parameters_is_refused(stub, bank, parameters, by):
+    with pytest.raises(ParameterError, match="lacks the parameter"):
+        plan([stub("1", parameters=parameters)], {}, bank, "duckdb", by)
+
+
+def test_fingerprint_changes_with_every_input_and_with_nothing_else(stub, bank, large_bank, monkeypatch):
+    def fingerprint(source="1", given=None, where=bank):
+        return plan([stub(source)], given or {}, where, "duckdb", None)[0].fingerprint
+
+    base = fingerprint()
+    assert fingerprint() == base
+    others = [fingerprint("2"), fingerprint(given={"org_id": 2}), fingerprint(where=large_bank)]
+    monkeypatch.setattr(module, "_code", lambda: "another version")
+    others.append(fingerprint())
+    assert len({base, *others}) == 5
