@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bankmkt.reports.display import say, show, table
 from bankmkt.reports.figures import record
-from bankmkt.reports.inventory import inventory
-from bankmkt.reports.notebooks import contents, linked
+from bankmkt.reports.start_page import contents, inventory, linked
 
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
@@ -18,17 +17,9 @@ if TYPE_CHECKING:
 _LATER = {"run_report": "bankmkt.reports.runner", "run_reports": "bankmkt.reports.runner"}
 
 __all__ = [
-    "contents",
-    "inventory",
-    "linked",
-    "open_bank_parameter",
-    "record",
-    "run_report",
-    "run_reports",
-    "say",
-    "show",
+    "contents", "inventory", "linked", "open_bank_parameter", "record", "run_report", "run_reports", "say", "show",
     "table",
-]
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

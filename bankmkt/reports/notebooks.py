@@ -5,12 +5,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bankmkt.errors import DataError, ParameterError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 CODE_RULES = {
     ast.FunctionDef: "def",
@@ -145,43 +142,3 @@ def _code_faults(number: int, cell: Any) -> Iterator[str]:
             yield f"cell {number} has a figure without alternative text: use reports.show"
         if output["output_type"] == "stream" and output["name"] == "stderr":
             yield f"cell {number} writes to stderr: {output['text'].strip().splitlines()[-1]}"
-
-
-def contents() -> "pd.DataFrame":
-    """List the notebooks.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per report: ``notebook``, ``title``, ``question``, ``seconds`` (how long it took when its
-        outputs were stored, rounded up; missing before that).
-    """
-    import pandas as pd
-
-    rows = []
-    for name in reports():
-        notebook = read(find(name))
-        title, question = heading(notebook)
-        seconds = notebook["metadata"].get("bankmkt", {}).get("seconds")
-        rows.append({"notebook": name, "title": title, "question": question, "seconds": seconds})
-    return pd.DataFrame(rows, columns=["notebook", "title", "question", "seconds"])
-
-
-def linked(listed: "pd.DataFrame") -> str:
-    """Write the frame of :func:`contents` as a Markdown table whose titles lead to the notebooks.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> row = {"notebook": "30_tail", "title": "The tail", "question": "How long?", "seconds": 15}
-    >>> print(linked(pd.DataFrame([row])))
-    | Report | Question | Takes |
-    | :-- | :-- | --: |
-    | [The tail](30_tail.ipynb) | How long? | 15 s |
-    """
-    lines = ["| Report | Question | Takes |", "| :-- | :-- | --: |"]
-    for row in listed.itertuples():
-        takes = "" if row.seconds is None or row.seconds != row.seconds else f"{row.seconds:.0f} s"
-        question = str(row.question).replace("|", "\\|")
-        lines.append(f"| [{row.title}]({row.notebook}.ipynb) | {question} | {takes} |")
-    return "\n".join(lines)

@@ -3,8 +3,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_output
 
 from bankmkt.errors import DataError, ParameterError
-from bankmkt.reports import notebooks
-from bankmkt.reports.notebooks import contents, faults, find, fingerprint, heading, unfinished
+from bankmkt.reports import contents, notebooks
+from bankmkt.reports.notebooks import faults, find, fingerprint, heading, unfinished
 
 
 def markdown(source):
