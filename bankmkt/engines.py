@@ -8,6 +8,7 @@
 ============================  ==================================================================
 """
 
+import atexit
 import functools
 import os
 import re
@@ -28,6 +29,18 @@ _CLUSTER = re.compile(r"(?P<scheme>spark|sc)://(?P<host>\[[^\]]+\]|[^:/;,]+)(:(?
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
 _PORTS = {"spark": 7077, "sc": 15002}
 _REACH_SECONDS = 5.0
+
+_QUIET = """\
+rootLogger.level = error
+rootLogger.appenderRef.stderr.ref = stderr
+logger.shell.name = org.apache.spark.api.python.PythonGatewayServer
+logger.shell.level = error
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n
+"""
 
 _SQL_CONF = {
     "spark.sql.session.timeZone": "UTC",
@@ -158,9 +171,9 @@ def _classic_session(engine: str, memory_limit: str | None) -> Any:
     conf = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.log.level": "ERROR",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_quiet_log()}",
         "spark.sql.shuffle.partitions": "8" if is_local(engine) else "200",
-        "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "bankmkt-spark-warehouse"),
+        "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / f"bankmkt-{os.getpid()}-warehouse"),
         "spark.pyspark.python": sys.executable,
     }
     if is_local(engine):
@@ -176,8 +189,15 @@ def _classic_session(engine: str, memory_limit: str | None) -> Any:
         raise EngineError(
             f"Spark at {engine!r} does not start ({error})", todo="check Java 17 and the address"
         ) from error
-    session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def _quiet_log() -> Path:
+    """Write the settings that keep Spark from printing more than errors; return their file."""
+    path = Path(tempfile.mkdtemp(prefix="bankmkt-spark-")) / "log4j2.properties"
+    path.write_text(_QUIET)
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    return path
 
 
 def _connect_session(engine: str) -> Any:

@@ -30,9 +30,7 @@ def real_data():
     """Folder of the real data sets."""
     folder = Path(os.environ.get("BANKMKT_REAL_DATA") or Path(__file__).parents[2] / "shared" / "data")
     if not folder.is_dir():
-        pytest.skip(
-            f"no real data at {folder}: docs/datasets.md says where to get it, BANKMKT_REAL_DATA where it lies"
-        )
+        pytest.skip(f"no real data at {folder}: docs/datasets.md says where to get it, BANKMKT_REAL_DATA where it lies")
     return folder
 
 
