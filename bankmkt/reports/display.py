@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DPI = 160
 _MARKDOWN = re.compile(r"([\\`*_\[\]()#|~$!])")
 MISSING = "–"
+UNBROKEN = 16
+"""Columns whose texts are no longer than this are not wrapped: dates, numbers, short names."""
 ACRONYMS = ("aum", "atm", "ci", "nps", "rfm", "sms")
 
 
@@ -180,7 +182,7 @@ def _as_text(frame: "pd.DataFrame", formats: Mapping[str, str]) -> "pd.DataFrame
 
 def _as_html(frame: "pd.DataFrame", text: "pd.DataFrame", caption: str, headings: Mapping[str, str]) -> str:
     import pandas as pd
-    from great_tables import GT
+    from great_tables import GT, loc, style
 
     numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
     words = [name for name in frame.columns if name not in numbers]
@@ -204,6 +206,9 @@ def _as_html(frame: "pd.DataFrame", text: "pd.DataFrame", caption: str, headings
         shown = shown.cols_align("right", columns=numbers)
     if words:
         shown = shown.cols_align("left", columns=words)
+    short = [name for name in frame.columns if all(len(value) <= UNBROKEN for value in text[name])]
+    if short and len(text):
+        shown = shown.tab_style(style.css("white-space: nowrap;"), loc.body(columns=short))
     if caption:
         shown = shown.tab_header(title=caption)
     return _fixed_id(shown.as_raw_html())

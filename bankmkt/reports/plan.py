@@ -12,6 +12,7 @@ from bankmkt.engines import check_engine
 from bankmkt.errors import ParameterError
 from bankmkt.reports import notebooks
 from bankmkt.reports.parameters import Parameter, Value, check_names, declared, resolve
+from bankmkt.schema import TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +61,8 @@ def plan(
     if by not in (None, "org_id"):
         raise ParameterError("by", by, "org_id", "leave it out for one report on the whole bank")
     paths = [notebooks.find(name) for name in (names or notebooks.reports())]
+    if any(path.stem == "index" for path in paths):
+        raise ParameterError("report", "index", "a notebook of another name", "index.html is the page that lists them")
     found = {path: notebooks.read(path) for path in paths}
     parameters = {path: _declared(path, notebook, by) for path, notebook in found.items()}
     merged = {"engine": engine, **({} if bank is None else {"bank": str(bank)}), **given}
@@ -111,7 +114,9 @@ def _look_at(source: str) -> tuple[dict[str, Any], "pd.DataFrame"]:
 
     bank = open_bank_parameter(source)
     units = bank.con.to_pandas(bank.organisations.select("org_id", "level", "name"))
-    return bank.describe() | {"content": _content(bank)}, units
+    facts = bank.describe()
+    rows = facts.get("rows", {})
+    return facts | {"rows": {name: rows[name] for name in TABLES if name in rows}, "content": _content(bank)}, units
 
 
 def _content(bank: "Bank") -> str:

@@ -72,3 +72,8 @@ def test_fingerprint_changes_with_every_input_and_with_nothing_else(stub, bank, 
     monkeypatch.setattr(module, "_code", lambda: "another version")
     others.append(fingerprint())
     assert len({base, *others}) == 5
+
+
+def test_no_report_can_take_the_place_of_the_index(stub, bank):
+    with pytest.raises(ParameterError, match="index"):
+        plan([stub("1", name="index")], {}, bank, "duckdb", None)
