@@ -14,7 +14,8 @@ def test_balances_are_the_ones_before_plus_the_movements_to_the_cent(ask, produc
         WITH moved AS (SELECT customer_id, last_day(ts) AS month, sum(round(amount * 100)::BIGINT) AS cents
                        FROM transactions WHERE product = '{product}' GROUP BY ALL),
              ends AS (SELECT customer_id, month, round({product} * 100)::BIGINT AS cents,
-                             lag(round({product} * 100)::BIGINT) OVER (PARTITION BY customer_id ORDER BY month) AS before
+                             lag(round({product} * 100)::BIGINT)
+                             OVER (PARTITION BY customer_id ORDER BY month) AS before
                       FROM balances)
         SELECT count(*) AS n FROM ends JOIN customers c USING (customer_id)
         LEFT JOIN moved m USING (customer_id, month)
@@ -101,7 +102,8 @@ def test_files_are_sorted_by_customer_and_time(folder, ask):
         for part in sorted((folder / table).glob("*.parquet")):
             who = "customer_id" if table == "transactions" else "visitor_id"
             n = ask(f"""
-                SELECT count(*) AS n FROM (SELECT {who} AS who, ts, lag({who}) OVER w AS before, lag(ts) OVER w AS earlier
+                SELECT count(*) AS n FROM
+                (SELECT {who} AS who, ts, lag({who}) OVER w AS before, lag(ts) OVER w AS earlier
                 FROM (SELECT *, row_number() OVER () AS i FROM read_parquet('{part}')) WINDOW w AS (ORDER BY i))
                 WHERE who = before AND ts < earlier
             """)
