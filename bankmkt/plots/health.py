@@ -306,8 +306,7 @@ def stands_out(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
         some = rows[rows["unusual"] == unusual]
         if len(some):
             ax.plot(some["change_pct"], some.index, "o", color=theme.VERMILION, markerfacecolor=face, label=label)
-    of = rows["dimension"].where(rows["dimension"] != "whole", "") + " " + rows["group"]
-    name_bars(ax, (of + ": " + rows["indicator"]).str.strip())
+    name_bars(ax, rows["series"] + ": " + rows["indicator"])
     ax.axvline(0, color=theme.GREY, linewidth=1)
     theme.percent_axis(ax.xaxis, of=100)
     ax.set_xlabel("change on last month")

@@ -264,7 +264,7 @@ def _notes(
         )
     absent = [name for name in measures.DIMENSIONS if name not in dimensions]
     if absent:
-        notes.append(f"The bank does not record {_and(absent)}, so customers are not grouped by it.")
+        notes.append(f"The bank does not record {_and(absent)}, so customers are not grouped by that.")
     channels = moves.loc[moves["number"] == number, "channel"]
     if channels.empty:
         notes.append("There are no transactions in the month.")

@@ -28,7 +28,7 @@ _QN_TO_SD = 2.2219
 _SIMULATIONS = 200_000
 
 COLUMNS = (
-    "dimension", "group", "indicator", "value", "last_month", "change_pct", "usual_low_pct", "usual_high_pct",
+    "series", "dimension", "group", "indicator", "value", "last_month", "change_pct", "usual_low_pct", "usual_high_pct",
     "year_ago_pct", "z", "p", "p_adjusted", "unusual", "statement",
 )  # fmt: skip
 
@@ -89,6 +89,7 @@ def stands_out(levels: "pd.DataFrame", number: int) -> "pd.DataFrame":
 
     out = table.index.to_frame(index=False)
     out["value"], out["last_month"] = value, last
+    out["series"] = [_name(kind, group) for kind, group in zip(out["dimension"], out["group"], strict=True)]
     for name, log_change in (
         ("change_pct", change), ("usual_low_pct", centre - width), ("usual_high_pct", centre + width),
     ):  # fmt: skip
@@ -101,13 +102,17 @@ def stands_out(levels: "pd.DataFrame", number: int) -> "pd.DataFrame":
     return out[list(COLUMNS)]
 
 
+def _name(dimension: str, group: str) -> str:
+    """Name a series: by its group, and by what kind of group that is unless the name says so."""
+    return group if dimension == "whole" or dimension in group.lower() else f"{dimension} {group}"
+
+
 def _statement(row: Mapping[Any, Any]) -> str:
-    name = row["group"] if row["dimension"] == "whole" else f"{row['dimension']} {row['group']}"
     size = f"{abs(row['change_pct']):.1f} %"
     moved = "stayed within 0.1 %" if size == "0.0 %" else f"{'rose' if row['change_pct'] > 0 else 'fell'} {size}"
     season = f"; a year ago {row['year_ago_pct']:+.1f} %" if row["year_ago_pct"] == row["year_ago_pct"] else ""
     return (
-        f"{name}: {row['indicator']} {moved} on last month; "
+        f"{row['series']}: {row['indicator']} {moved} on last month; "
         f"{row['usual_low_pct']:+.1f} to {row['usual_high_pct']:+.1f} % is usual{season}"
     )
 

@@ -262,5 +262,5 @@ def _with_changes(rows: pd.DataFrame, keys: list[str], number: int, columns: lis
 
 
 def _change(value: pd.Series, before: pd.Series) -> pd.Series:
-    """Change in per cent; null from nothing or from less than nothing."""
-    return 100 * (value / before.where(before > 0) - 1)
+    """Change in per cent; null from nothing, and from or to less than nothing."""
+    return 100 * (value / before.where((before > 0) & (value >= 0)) - 1)

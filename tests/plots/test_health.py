@@ -75,9 +75,7 @@ def flow_frame():
 
 def change_frame(count=15):
     rows = {name: 0.0 for name in COLUMNS}
-    frame = pd.DataFrame([rows] * count).assign(
-        dimension=["whole", *["city tier"] * (count - 1)], group=[f"{LONG} {i}" for i in range(count)], indicator="AUM"
-    )
+    frame = pd.DataFrame([rows] * count).assign(series=[f"{LONG} {i}" for i in range(count)], indicator="AUM")
     change = np.linspace(40, -5, count)
     return frame.assign(change_pct=change, usual_low_pct=-2.0, usual_high_pct=3.0, unusual=change > 30)
 

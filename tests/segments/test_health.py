@@ -305,7 +305,7 @@ def test_without_attributes_or_transactions(tiny_frames):
     tiny_frames["transactions"] = tiny_frames["transactions"].assign(ts=pd.Timestamp("2001-01-01"))
     check = health_check(bank_of(tiny_frames, events=False))
     assert set(check.groups.dimension) == {"wealth tier", "tenure"}
-    assert "The bank does not record age, occupation and city tier, so customers are not grouped by it." in check.notes
+    assert "The bank does not record age, occupation and city tier, so customers are not grouped by that." in check.notes
     assert "There are no transactions in the month." in check.notes
     assert of(check.headline, indicator="transactions") == 0
     assert check.channels.empty

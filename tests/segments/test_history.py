@@ -77,3 +77,10 @@ def test_only_the_last_twelve_changes_count():
     values = walks(3, 2, months=25)
     late = stands_out(levels(values[:, -SPAN - 2 :]), NUMBER)
     pd.testing.assert_frame_equal(stands_out(levels(values), NUMBER), late)
+
+
+def test_series_are_named_in_words():
+    judged = stands_out(levels(walks(3, 4)).replace({"group": {"b001": "East branch"}}), NUMBER)
+    assert set(judged.series) == {"branch b000", "East branch", "branch b002"}
+    whole = stands_out(levels(walks(1, 4)).assign(dimension="whole", group="Head office"), NUMBER)
+    assert whole.statement.item().startswith("Head office: AUM ")
