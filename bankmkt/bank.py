@@ -185,7 +185,7 @@ class Bank:
         Returns
         -------
         Bank
-            The saved one, in the same engine.
+            The saved one, in the same engine; in DuckDB where the tables came in an engine of their own.
 
         Raises
         ------
@@ -211,7 +211,7 @@ class Bank:
             ) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        return open_bank(path, engine=self.engine)
+        return open_bank(path, engine=self.engine if engines.is_engine(self.engine) else "duckdb")
 
     def _declare(self, folder: Path) -> None:
         """Write the manifest of a folder that was saved."""

@@ -16,6 +16,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +110,16 @@ def connect(
     return _spark(engine, memory_limit)
 
 
+def is_engine(engine: Any) -> bool:
+    """Whether the address is an engine's; see :func:`connect`."""
+    if not isinstance(engine, str):
+        return False
+    return engine == "duckdb" or any(pattern.fullmatch(engine) for pattern in (_LOCAL, _CLUSTER))
+
+
 def check_engine(engine: str) -> None:
-    """Raise ParameterError unless the address is an engine's; see :func:`connect`."""
-    known = isinstance(engine, str) and (engine == "duckdb" or _LOCAL.fullmatch(engine) or _CLUSTER.fullmatch(engine))
-    if not known:
+    """Raise ParameterError unless the address is an engine's."""
+    if not is_engine(engine):
         raise ParameterError("engine", engine, one_of(ENGINES))
 
 
@@ -125,7 +132,8 @@ def _duckdb(memory_limit: str | None, threads: int | None, database: str | Path 
     import duckdb
     import ibis
 
-    config: dict[str, Any] = {"temp_directory": str(Path(tempfile.gettempdir()) / f"bankmkt-{os.getpid()}")}
+    spill = Path(tempfile.gettempdir()) / f"bankmkt-spill-{uuid.uuid4().hex}"  # made when needed, shared with nobody
+    config: dict[str, Any] = {"temp_directory": str(spill)}
     if memory_limit is not None:
         config["memory_limit"] = memory_limit
     if threads is not None:

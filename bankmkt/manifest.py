@@ -7,6 +7,7 @@ A folder with neither holds an analyst's own files, of which nothing is promised
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -137,7 +138,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any] | None:
     folder = Path(folder)
     unfinished = folder / INCOMPLETE
     if unfinished.exists():
-        todo = _json(unfinished).get("resume", "")
+        todo = read_json(unfinished).get("resume", "")
         raise DataError(
             "bank",
             str(folder),
@@ -147,7 +148,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any] | None:
     path = folder / MANIFEST
     if not path.exists():
         return None
-    manifest = _json(path)
+    manifest = read_json(path)
     if manifest.get("format") != FORMAT or not manifest.get("complete"):
         raise DataError(
             "manifest",
@@ -197,16 +198,13 @@ def _redo(manifest: Mapping[str, Any], folder: Path) -> str:
     """Return what to do about a damaged bank: the command that made it, where there is one."""
     if manifest["created_by"] != "generate":
         return _REDO
-    parameters = manifest["parameters"]
-    options = " ".join(
-        f"--{name.replace('_', '-')} {value}"
-        for name, value in parameters.items()
-        if isinstance(value, int | float | str)
-    )
-    return f"redo with: bankmkt generate {folder} {options} --overwrite".replace("  ", " ")
+    given = manifest["parameters"]
+    options = " ".join(f"--{name} {given[name]}" for name in ("customers", "months", "seed", "start") if name in given)
+    return f"delete the folder, then redo with: bankmkt generate {shlex.quote(str(folder))} {options}"
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object from a file, or raise DataError."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

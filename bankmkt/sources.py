@@ -72,7 +72,7 @@ def _read(con: Any, path: Path) -> Found:
     import duckdb
 
     text = path.suffix == ".csv"
-    view = _view_name(con, path.stem)
+    view = _view_name(path.stem)
     if con.name == "duckdb":
         try:
             if text:
@@ -100,9 +100,9 @@ def _read_spark(con: Any, path: Path, view: str) -> Any:
     return con.table(view)
 
 
-def _view_name(con: Any, name: str) -> str:
-    """Return the table's own name in DuckDB, a name of its own in a Spark session that banks share."""
-    return name if con.name == "duckdb" else f"bankmkt_{next(_counter)}_{name}"
+def _view_name(name: str) -> str:
+    """Return a name of its own for a table: banks share engines."""
+    return f"bankmkt_{next(_counter)}_{name}"
 
 
 def read_database(con: Any, names: Iterable[str]) -> dict[str, Found]:
@@ -229,11 +229,11 @@ def _typed_nulls(data: Any, table: Table | None) -> Any:
 def _register(con: Any, name: str, table: Any) -> Any:
     """Put an Arrow table into the engine."""
     table = _typed_nulls(table, TABLES.get(name))
-    view = _view_name(con, name)
-    if con.name == "duckdb":
-        return con.create_table(view, table, temp=True, overwrite=True)
-    con._session.createDataFrame(table).createOrReplaceTempView(view)
-    return con.table(view)
+    view = _view_name(name)
+    if con.name == "pyspark":
+        con._session.createDataFrame(table).createOrReplaceTempView(view)
+        return con.table(view)
+    return con.create_table(view, table, temp=True)
 
 
 def write_parquet(con: Any, table: Any, folder: Path) -> None:
@@ -253,17 +253,19 @@ def write_parquet(con: Any, table: Any, folder: Path) -> None:
     DataError
         When the engine cannot write there.
     """
-    if con.name == "duckdb":
-        import duckdb
-
-        folder.mkdir()
-        try:
-            con.to_parquet(table, folder / "part-00000.parquet", compression="zstd")
-        except duckdb.Error as error:
-            raise DataError(
-                f"{folder} cannot be written ({error})", todo="free space, or choose another place"
-            ) from error
+    if con.name == "pyspark":
+        _write_spark(con, table, folder)
         return
+    import duckdb
+
+    folder.mkdir()
+    try:
+        con.to_parquet(table, folder / "part-00000.parquet", compression="zstd")
+    except duckdb.Error as error:
+        raise DataError(f"{folder} cannot be written ({error})", todo="free space, or choose another place") from error
+
+
+def _write_spark(con: Any, table: Any, folder: Path) -> None:
     from pyspark.errors import PySparkException
 
     try:

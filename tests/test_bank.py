@@ -70,13 +70,28 @@ def test_spark_reads_the_same_bank(expected, folder, tmp_path, spark_url, spark_
         assert table == expected[name]
 
 
-def test_ibis_tables_stay_in_their_engine():
+def test_ibis_tables_stay_in_their_engine(tmp_path):
     con = ibis.duckdb.connect()
     bank = open_bank({"organisations": con.create_table("o", tiny.frames()["organisations"])})
     assert bank.con is con
+    assert contents(bank.save(tmp_path / "bank")) == contents(bank)
     other = ibis.duckdb.connect().create_table("c", tiny.frames()["customers"])
     with pytest.raises(EngineError, match="several engines"):
         open_bank({"organisations": con.table("o"), "customers": other})
+
+
+def test_tables_of_another_data_base_and_frames_go_together(tmp_path):
+    con = ibis.sqlite.connect(tmp_path / "core.db")
+    frames = tiny.frames()
+    frames["staff"]["joined_on"] = frames["staff"]["joined_on"].dt.date
+    con.create_table("personal", frames["staff"])
+    bank = open_bank({"staff": con.table("personal"), "organisations": frames["organisations"]})
+    assert bank.engine == "sqlite"
+    assert bank.staff.inner_join(bank.organisations, "org_id").count().execute() == 10
+    assert bank.as_of("2025-01-01").staff.count().execute() == 9
+    saved = bank.save(tmp_path / "bank")
+    assert saved.engine == "duckdb"
+    assert saved.staff.count().execute() == 10
 
 
 def test_narrower_types_and_absent_columns_are_filled_in():

@@ -70,7 +70,7 @@ def test_a_manifest_that_is_none_is_refused(folder, content, message):
 def test_a_damaged_bank_says_how_to_make_it_again(folder):
     manifest = finish(folder)
     (folder / "staff" / "part-00000.parquet").write_bytes(b"abcd")
-    again = f"redo with: bankmkt generate {folder} --seed 7 --customers 100 --overwrite"
+    again = f"delete the folder, then redo with: bankmkt generate {folder} --customers 100 --seed 7"
     with pytest.raises(DataError) as error:
         check_files(folder, manifest)
     assert str(error.value).endswith(again)
