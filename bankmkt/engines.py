@@ -180,14 +180,19 @@ def _classic_session(engine: str, memory_limit: str | None) -> Any:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_quiet_log()}",
-        "spark.sql.shuffle.partitions": "8" if is_local(engine) else "200",
         "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / f"bankmkt-{os.getpid()}-warehouse"),
         "spark.pyspark.python": sys.executable,
     }
-    if is_local(engine):
-        conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    if local := _LOCAL.fullmatch(engine):
+        cores = local[2] or "1"
+        partitions = 2 * (os.cpu_count() or 1 if cores == "*" else int(cores))  # 200 small tasks would take seconds
+        conf |= {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.sql.shuffle.partitions": str(partitions),
+        }
     if memory_limit is not None:
-        conf["spark.driver.memory"] = re.sub(r"\s|i?B", "", memory_limit, flags=re.IGNORECASE).lower()
+        conf["spark.driver.memory"] = _java_memory(memory_limit)
     builder = SparkSession.builder.appName("bankmkt").master(engine)
     for name, value in conf.items():
         builder = builder.config(name, value)
@@ -198,6 +203,12 @@ def _classic_session(engine: str, memory_limit: str | None) -> Any:
             f"Spark at {engine!r} does not start ({error})", todo="check Java 17 and the address"
         ) from error
     return session
+
+
+def _java_memory(limit: str) -> str:
+    """Return a memory limit as Java writes it: ``"1.5 GB"`` is ``"1536m"``."""
+    number, unit = re.findall(r"[\d.]+|[KMGT]", limit.upper())
+    return f"{max(1, int(float(number) * 1024.0 ** ('KMGT'.index(unit) - 1)))}m"
 
 
 def _quiet_log() -> Path:

@@ -82,7 +82,7 @@ def spark_connect_url(java, tmp_path_factory):
     with open(folder / "log", "w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
     try:
-        for _ in range(240):
+        for _ in range(480):
             assert server.poll() is None, (folder / "log").read_text()
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -75,6 +75,11 @@ def test_options_that_do_not_apply_are_refused(options, message):
         connect(**options)
 
 
+@pytest.mark.parametrize(("limit", "java"), [("4GB", "4096m"), ("1.5 GiB", "1536m"), ("512mb", "512m"), ("1KB", "1m")])
+def test_memory_as_java_writes_it(limit, java):
+    assert engines._java_memory(limit) == java
+
+
 @pytest.mark.parametrize("scheme", ["spark", "sc"])
 def test_an_engine_that_does_not_answer_is_reported_soon(scheme, java):
     with socket.socket() as free:
