@@ -34,6 +34,14 @@ from bankmkt.synth.saved import load_block, save_block
 from bankmkt.synth.simulate import Block, Plan, Truth, advance, new_block
 from bankmkt.synth.streams import BLOCK
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such lock: there, do not make one bank twice at a time
+    fcntl = None  # type: ignore[assignment]
+
+MODEL = 1
+"""Raised whenever the same parameters would give another bank; the demo bank is then made again."""
+
 CHUNK = 24
 """Months written to one file per block and table."""
 
@@ -64,6 +72,7 @@ class Job:
             "seed": self.plan.seed,
             "start": self.plan.start,
             "arrivals": self.plan.horizon,
+            "model": MODEL,
         }
 
 
@@ -188,7 +197,9 @@ def demo_bank(path: str | os.PathLike[str] = "data/demo") -> Bank:
     if not folder.is_absolute() and not folder.parent.exists() and (Path("..") / folder.parent).exists():
         folder = Path("..") / folder
     if (folder / MANIFEST).exists() and not (folder / INCOMPLETE).exists():
-        return open_bank(folder)
+        if read_json(folder / MANIFEST)["parameters"].get("model") == MODEL:
+            return open_bank(folder)
+        shutil.rmtree(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     return generate(folder)
 
@@ -239,6 +250,8 @@ def _claim(job: Job) -> None:
         aside.rename(folder)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
+        if (folder / INCOMPLETE).exists():  # another process was quicker
+            return _claim(job)
         raise DataError("folder", str(folder), "a place that can be written", str(error)) from error
 
 
@@ -250,6 +263,21 @@ def _mark(job: Job) -> None:
 
 
 def _run(job: Job, workers: int, progress: bool) -> None:
+    """Make the bank, one process at a time: a second one waits until the first has finished or died."""
+    try:
+        lock = open(job.folder / _PROGRESS / "lock", "w")  # noqa: SIM115 (held by the with below)
+    except FileNotFoundError:
+        if (job.folder / INCOMPLETE).exists():
+            raise
+        return  # finished by another process just now
+    with lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if (job.folder / INCOMPLETE).exists():
+            _make(job, workers, progress)
+
+
+def _make(job: Job, workers: int, progress: bool) -> None:
     """Do the blocks that are not done yet, then declare the bank finished."""
     from tqdm.auto import tqdm
 

@@ -53,6 +53,22 @@ def test_killed_at_twenty_random_moments(tmp_path):
     assert generate(last, 20_000, 2, 7, 1, progress=False).manifest["files"] == whole["files"]
 
 
+def test_two_at_once_make_one_bank(tmp_path):
+    """The second waits for the first and finds the bank made."""
+    path = tmp_path / "bank"
+    both = [start(path), start(path)]
+    assert [p.wait() for p in both] == [0, 0]
+    assert open_bank(path).manifest["rows"]["customers"] == 20_000
+    assert not (path / "_progress").exists()
+
+
+def test_a_demo_bank_of_an_older_model_is_made_again(tmp_path, monkeypatch):
+    generate(tmp_path / "demo", 50, 1, workers=1, progress=False)
+    monkeypatch.setattr("bankmkt.synth.produce.MODEL", 0)
+    monkeypatch.setattr("bankmkt.synth.produce.generate", lambda path: generate(path, 60, 1, workers=1, progress=False))
+    assert demo_bank(tmp_path / "demo").manifest["rows"]["customers"] == 60
+
+
 def test_an_existing_bank_is_left_alone(tmp_path):
     generate(tmp_path / "bank", 50, 1, workers=1, progress=False)
     before = (tmp_path / "bank" / "manifest.json").read_bytes()
