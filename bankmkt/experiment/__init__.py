@@ -9,6 +9,7 @@
                                         :func:`complier_effect`, what taking part did
 :func:`decompose`, :func:`left_over`    the gap between participants and others, taken apart
 :func:`truth_of`, :func:`beside_truth`  what really happened, where a synthetic bank knows it
+:func:`evaluate`                        all of it in one call, as the report 30_long_tail shows it
 ======================================  ==========================================================================
 """
 
@@ -16,6 +17,7 @@ from bankmkt.experiment.comparison import compare
 from bankmkt.experiment.did import difference_in_differences, naive_difference, placebo
 from bankmkt.experiment.effect import check, complier_effect, effect
 from bankmkt.experiment.estimate import Estimate, to_frame
+from bankmkt.experiment.evaluation import Evaluation, evaluate
 from bankmkt.experiment.gap import decompose, left_over
 from bankmkt.experiment.methods import beside_truth, estimate_all, estimate_randomised, true_multiple
 from bankmkt.experiment.observational import doubly_robust, overlap, propensity
@@ -28,6 +30,7 @@ __all__ = [
     "COVARIATES",
     "Campaign",
     "Estimate",
+    "Evaluation",
     "beside_truth",
     "campaign",
     "check",
@@ -39,6 +42,7 @@ __all__ = [
     "effect",
     "estimate_all",
     "estimate_randomised",
+    "evaluate",
     "left_over",
     "monthly_path",
     "naive_difference",

@@ -38,7 +38,7 @@ def compare(panel: Any, *, k: int = 10) -> pd.DataFrame:
         ``*_customers``, ``*_before``, ``*_after``, ``*_growth`` with ``*_growth_low`` and ``*_growth_high`` (95 %
         interval, delta method), ``*_year_on_year`` (level at the end over the same month a year before, minus 1,
         of those who were customers then); and ``ratio`` of the two growths with ``ratio_low`` and ``ratio_high``
-        (Fieller's interval; missing where others' growth cannot be told from 0).
+        (Fieller's interval; missing where others' growth cannot be told from 0, the ratio where it is not positive).
 
     Raises
     ------
@@ -99,7 +99,9 @@ def relative_change(before: np.ndarray, after: np.ndarray) -> tuple[float, float
 
 
 def ratio_interval(a: float, se_a: float, b: float, se_b: float) -> tuple[float, float, float]:
-    """Return a/b of two independent estimates with Fieller's 95 % interval; all missing where b may be 0 or less.
+    """Return a/b of two independent estimates with Fieller's 95 % interval.
+
+    The interval is missing where b cannot be told from 0 (the data allow any ratio), all three where b is not positive.
 
     Source: Fieller (1954), Journal of the Royal Statistical Society B 16.
 
@@ -108,8 +110,10 @@ def ratio_interval(a: float, se_a: float, b: float, se_b: float) -> tuple[float,
     >>> ratio_interval(4.0, 0.0, 2.0, 0.0)
     (2.0, 2.0, 2.0)
     """
-    g = (1.959963984540054 * se_b / b) ** 2 if b else np.inf
-    if not (b > 0 and g < 1):
+    if not b > 0:
         return np.nan, np.nan, np.nan
+    g = (1.959963984540054 * se_b / b) ** 2
+    if g >= 1:
+        return float(a / b), np.nan, np.nan
     half = 1.959963984540054 / b * np.sqrt(se_a**2 * (1 - g) + (a / b * se_b) ** 2)
     return float(a / b), float((a / b - half) / (1 - g)), float((a / b + half) / (1 - g))

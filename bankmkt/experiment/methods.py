@@ -21,6 +21,7 @@ def estimate_all(
     *,
     outcomes: Sequence[str] = OUTCOMES,
     months: int,
+    propensities: np.ndarray | None = None,
     learner: str = "boosted",
     seed: int = 7,
     k: int = 10,
@@ -35,7 +36,7 @@ def estimate_all(
         Columns of the panel.
     months
         Length of the outcome window.
-    learner, seed, k
+    propensities, learner, seed, k
         As in :func:`bankmkt.experiment.doubly_robust`.
 
     Returns
@@ -49,7 +50,7 @@ def estimate_all(
         If a group has fewer than ``k`` customers, or the groups do not overlap.
     """
     frame = local(panel)
-    chance = propensity(frame, learner=learner, seed=seed, k=k)
+    chance = propensity(frame, learner=learner, seed=seed, k=k) if propensities is None else propensities
     found = []
     for outcome in outcomes:
         found.append(naive_difference(frame, outcome, k=k))

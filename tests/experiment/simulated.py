@@ -35,19 +35,24 @@ def frames(customers: int = 2000, seed: int = 1, hidden: float = 1.0) -> dict[st
     gain = EFFECT["aum"] * (1 + 0.3 * rng.normal(size=customers))
     extra = rng.poisson(EFFECT["logins"], size=aum.shape)
 
-    with_aum, with_logins = aum.copy(), logins.copy()
+    since = rng.integers(0, 60, size=customers)
+    loan = number[:, None] >= since
+
+    with_aum, with_logins, with_loan = aum.copy(), logins.copy(), loan.copy()
     for start, who in ((PILOT_START, pilot & willing), (OPEN_START, ~pilot & willing)):
         months = np.clip(number - start + 1, 0, 6)[:, None]
         with_aum += np.where(who, months * gain, 0)
+        with_loan |= who & (since < 40) & (number[:, None] >= start + 2)
         with_logins += np.where(who & ((number >= start) & (number < start + 6))[:, None], extra, 0)
     joins = willing & (invited | ~pilot)
     real_aum = np.where(joins, with_aum, aum).round(2)
-    real_logins = np.where(joins, with_logins, logins)
+    real_logins, real_loan = np.where(joins, with_logins, logins), np.where(joins, with_loan, loan).ravel()
 
     balances = pd.DataFrame({"customer_id": np.tile(i, len(MONTHS)), "month": np.repeat(MONTHS, customers)})
     for product in PRODUCTS:
-        balances[product] = real_aum.ravel() if product == "demand" else 0.0
-    balances["aum"], balances["products"] = balances["demand"], 1
+        balances[product] = 0.0
+    balances["demand"] = balances["aum"] = real_aum.ravel()
+    balances["loan"], balances["products"] = 100.0 * real_loan, 1 + real_loan
 
     counts = real_logins.ravel()
     owner, day = np.repeat(balances["customer_id"].to_numpy(), counts), np.repeat(balances["month"].to_numpy(), counts)
@@ -75,14 +80,14 @@ def frames(customers: int = 2000, seed: int = 1, hidden: float = 1.0) -> dict[st
         "participated_on": pd.Series(begins).where(joins),
     })  # fmt: skip
     first = np.where(pilot, PILOT_START, OPEN_START)
-    truth = []
-    for outcome in ("aum_change", "logins"):
-        y = [_outcome(outcome, a, n, first) for a, n in ((aum, logins), (with_aum, with_logins))]
-        y1 = np.where(willing, y[1], y[0])
-        truth.append(pd.DataFrame({
-            "campaign_id": assignments["campaign_id"], "customer_id": i, "outcome": outcome,
-            "y0": y[0], "y1": np.where(pilot, y1, y[1] if outcome else y1), "p_participate": chance,
-        }))  # fmt: skip
+    without, with_ = (_outcomes(*tables, first) for tables in ((aum, logins, loan), (with_aum, with_logins, with_loan)))
+    truth = pd.concat([
+        pd.DataFrame({
+            "campaign_id": assignments["campaign_id"], "customer_id": i, "outcome": outcome, "y0": without[outcome],
+            "y1": with_[outcome], "p_participate": chance,
+        })
+        for outcome in without
+    ], ignore_index=True)  # fmt: skip
     return {
         "organisations": pd.DataFrame({
             "org_id": [1, 2, 3, 4], "parent_id": pd.array([None, 1, 2, 2], "Int64"),
@@ -96,12 +101,14 @@ def frames(customers: int = 2000, seed: int = 1, hidden: float = 1.0) -> dict[st
             "ends_on": pd.to_datetime(["2025-12-31", "2026-06-30"]), "budget": 1000.0,
             "assignment": ["randomised", "open"], "outcome": "aum_change", "outcome_days": [184, 181],
         }),
-        "assignments": assignments, "truth": pd.concat(truth, ignore_index=True),
+        "assignments": assignments, "truth": truth,
     }  # fmt: skip
 
 
-def _outcome(name: str, aum: np.ndarray, logins: np.ndarray, first: np.ndarray) -> np.ndarray:
+def _outcomes(aum: np.ndarray, logins: np.ndarray, loan: np.ndarray, first: np.ndarray) -> dict[str, np.ndarray]:
     who = np.arange(aum.shape[1])
-    if name == "aum_change":
-        return aum[first + 5, who].round(2) - aum[first - 1, who].round(2)
-    return np.mean([logins[first + month, who] for month in range(6)], axis=0)
+    return {
+        "aum_change": aum[first + 5, who].round(2) - aum[first - 1, who].round(2),
+        "products_change": loan[first + 5, who] * 1.0 - loan[first - 1, who],
+        "logins": np.mean([logins[first + month, who] for month in range(6)], axis=0),
+    }

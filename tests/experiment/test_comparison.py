@@ -41,8 +41,10 @@ def test_interval_of_the_ratio_covers_it():
     assert covered / runs == pytest.approx(0.95, abs=4 * np.sqrt(0.05 * 0.95 / runs))
 
 
-def test_ratio_to_nothing_is_not_given():
-    assert np.isnan(ratio_interval(0.3, 0.01, 0.01, 0.02)).all()
+def test_ratio_to_what_may_be_nothing_has_no_interval():
+    ratio, *interval = ratio_interval(0.3, 0.01, 0.01, 0.02)
+    assert ratio == pytest.approx(30)
+    assert np.isnan(interval).all()
     assert np.isnan(ratio_interval(0.3, 0.01, -0.1, 0.001)).all()
 
 

@@ -70,16 +70,11 @@ def test_the_experiment_finds_the_truth_that_the_published_table_misses(journey_
 
 def test_multiple_compares_participants_with_themselves(journey_bank, journey):
     truth = truth_of(journey_bank, "journey")
-    both = true_multiple_of(journey, truth)
+    both = true_multiple(journey, truth).set_index("indicator")
     growth = compare(journey).set_index("indicator")["participants_growth"]
     assert both.loc["aum", "growth_with"] == pytest.approx(growth["aum"], abs=1e-6)
     assert both.loc["logins", "growth_with"] == pytest.approx(growth["logins"])
     assert both.loc["aum", "growth_without"] < both.loc["aum", "growth_with"]
-
-
-def true_multiple_of(frame, truth):
-    flat = truth[truth["outcome"] == "aum_change"].assign(outcome="products_change", y0=0.0, y1=0.0)
-    return true_multiple(frame, pd.concat([truth, flat])).set_index("indicator")
 
 
 def test_incomplete_truth_is_an_error(journey_bank, journey):

@@ -98,7 +98,7 @@ def test_covariates_do_not_see_the_campaign(journey_frames, journey):
 @pytest.mark.parametrize("name", ["pilot", "journey"])
 def test_observed_outcome_is_the_potential_outcome_of_the_realised_arm(journey_bank, name):
     frame, truth = panel(journey_bank, name).to_pandas(), truth_of(journey_bank, name)
-    for outcome in ("aum_change", "logins"):
+    for outcome in ("aum_change", "products_change", "logins"):
         y0, y1 = potential_outcomes(frame, truth, outcome)
         np.testing.assert_allclose(frame[outcome], np.where(frame["treated"], y1, y0), atol=0.0051)
 

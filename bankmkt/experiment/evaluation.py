@@ -1,0 +1,188 @@
+"""A campaign's whole evaluation in one call: published, adjusted, randomised, and the truth where it is known."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bankmkt.errors import ParameterError, Refused
+from bankmkt.experiment.comparison import compare
+from bankmkt.experiment.did import placebo
+from bankmkt.experiment.effect import check
+from bankmkt.experiment.estimate import TARGETS, to_frame
+from bankmkt.experiment.gap import PARTS, decompose, left_over
+from bankmkt.experiment.methods import OUTCOMES, beside_truth, estimate_all, estimate_randomised, true_multiple
+from bankmkt.experiment.observational import overlap, propensity
+from bankmkt.experiment.panel import panel
+from bankmkt.experiment.path import monthly_path
+from bankmkt.experiment.truth import truth_of
+from bankmkt.experiment.window import Campaign, campaign
+from bankmkt.experiment.wording import in_words
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What :func:`evaluate` found; summaries only, no customer's row.
+
+    Parameters
+    ----------
+    plan
+        The campaign's terms and dates.
+    customers, participants
+        How many were eligible, and took part.
+    published
+        Of :func:`bankmkt.experiment.compare`.
+    path
+        Of :func:`bankmkt.experiment.monthly_path`.
+    placebos
+        A row per outcome of :func:`bankmkt.experiment.placebo`.
+    overlap, balance
+        Of :func:`bankmkt.experiment.overlap`.
+    estimates
+        Of :func:`bankmkt.experiment.beside_truth`: every method and outcome, then the pilot's.
+    parts, left
+        By outcome, of :func:`bankmkt.experiment.decompose` and :func:`bankmkt.experiment.left_over`.
+    multiple
+        Of :func:`bankmkt.experiment.true_multiple`; None where the truth is unknown.
+    arms
+        Of :func:`bankmkt.experiment.check` of the pilot; empty without one.
+    withheld
+        Why the pilot's estimates are not given; empty if they are.
+    """
+
+    plan: Campaign
+    customers: int
+    participants: int
+    published: pd.DataFrame
+    path: pd.DataFrame
+    placebos: pd.DataFrame
+    overlap: pd.DataFrame
+    balance: pd.DataFrame
+    estimates: pd.DataFrame
+    parts: dict[str, pd.DataFrame]
+    left: dict[str, pd.DataFrame]
+    multiple: pd.DataFrame | None
+    arms: dict[str, float]
+    withheld: str
+
+    @property
+    def truth_known(self) -> bool:
+        """Whether the bank knows what really happened."""
+        return self.multiple is not None
+
+    def of(self, outcome: str) -> pd.DataFrame:
+        """Return the estimates of one outcome."""
+        return self.estimates[self.estimates["outcome"] == outcome].reset_index(drop=True)
+
+    def estimate(self, method: str, outcome: str, column: str = "estimate") -> float:
+        """Return one figure of the estimates; missing if the method was withheld.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such column.
+        """
+        if column not in self.estimates:
+            raise ParameterError("column", column, "a column of estimates", "see Evaluation.estimates")
+        rows = self.of(outcome)
+        found = rows.loc[rows["method"] == method, column]
+        return float(found.iloc[0]) if len(found) else float("nan")
+
+    def answers(self, outcome: str) -> pd.DataFrame:
+        """Return every method's answer for one outcome, rounded for reading; with truth and error where known."""
+        columns = ["method", "estimate", "ci_low", "ci_high"] + ["truth", "error"] * self.truth_known
+        table = self.of(outcome)[columns].rename(columns={"ci_low": "from", "ci_high": "to"})
+        table.insert(1, "measures", [TARGETS[target] for target in self.of(outcome)["target"]])
+        return _rounded(table, outcome)
+
+    def remains(self, outcome: str) -> pd.DataFrame:
+        """Return what remains of each part of the gap in each method's answer, rounded for reading."""
+        return _rounded(self.left[outcome].rename(columns=PARTS), outcome)
+
+    def differences(self, rows: int = 8) -> pd.DataFrame:
+        """Return the largest differences between participants and others, in words, before and after weighting."""
+        return self.balance.head(rows).assign(covariate=lambda t: t["covariate"].map(in_words))
+
+    def share(self, part: str, outcome: str) -> float:
+        """Return the share of the gap that one part makes up."""
+        return float(self.parts[outcome].set_index("part")["share"][part])
+
+
+def evaluate(
+    bank: Any, name: str, *, pilot: str = "", org_id: int = 0, learner: str = "boosted", seed: int = 7, k: int = 10
+) -> Evaluation:
+    """Evaluate an open campaign in every way, beside a randomised pilot and the truth where they exist.
+
+    Parameters
+    ----------
+    bank
+        An open bank.
+    name
+        Name of the open campaign.
+    pilot
+        Name of a randomised campaign of the same kind, evaluated for the whole bank; empty if there was none.
+    org_id
+        Evaluate the open campaign for the customers of this unit and those below it; 0 for the whole bank.
+    learner, seed
+        As in :func:`bankmkt.experiment.doubly_robust`.
+    k
+        Smallest group that is compared or shown.
+
+    Returns
+    -------
+    Evaluation
+        Its tables.
+
+    Raises
+    ------
+    ParameterError
+        If a campaign or the unit is unknown, or the campaign is not open to whoever joins.
+    Refused
+        If the campaign has too few participants, or none that compare.
+    """
+    plan = campaign(bank, name)
+    if plan.assignment != "open":
+        raise ParameterError("campaign", name, "one that customers join of themselves", "use experiment.effect")
+    frame, truth = panel(bank, name, org_id=org_id).to_pandas(), truth_of(bank, name)
+    chance = propensity(frame, learner=learner, seed=seed, k=k)
+    estimates = estimate_all(frame, months=plan.months, propensities=chance, learner=learner, seed=seed, k=k)
+    robust = {e.outcome: e for e in estimates if e.method == "doubly robust"}
+    parts = {o: decompose(frame, o, truth=truth, adjusted=robust[o], k=k) for o in OUTCOMES}
+    alike, balance = overlap(frame, chance, k=k)
+    tried, arms, withheld = _pilot(bank, pilot, k)
+    table = pd.concat([beside_truth(estimates, frame, truth), tried], ignore_index=True)
+    return Evaluation(
+        plan=plan,
+        customers=len(frame),
+        participants=int(frame["participated"].sum()),
+        published=compare(frame, k=k),
+        path=monthly_path(bank, name, org_id=org_id, k=k),
+        placebos=to_frame(placebo(frame, outcome, k=k) for outcome in OUTCOMES),
+        overlap=alike,
+        balance=balance,
+        estimates=table,
+        parts=parts,
+        left={o: left_over(frame, parts[o], o, months=plan.months, k=k) for o in OUTCOMES},
+        multiple=None if truth is None else true_multiple(frame, truth, k=k),
+        arms=arms,
+        withheld=withheld,
+    )
+
+
+def _rounded(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    numbers = table.select_dtypes("number").columns
+    if outcome == "aum_change":
+        return table.assign(**{name: table[name].round().astype("int64") for name in numbers})
+    return table.round(dict.fromkeys(numbers, 3))
+
+
+def _pilot(bank: Any, name: str, k: int) -> tuple[pd.DataFrame, dict[str, float], str]:
+    """Evaluate the pilot; a refusal is part of the answer."""
+    if not name:
+        return to_frame([]), {}, "no randomised campaign was named"
+    frame = panel(bank, name).to_pandas()
+    try:
+        arms, found = check(frame, k=k), estimate_randomised(frame, k=k)
+    except Refused as refusal:
+        return to_frame([]), {}, str(refusal)
+    return beside_truth(found, frame, truth_of(bank, name)), arms, ""
