@@ -2,7 +2,8 @@
 # Another Python: make PYTHON=/path/to/python3.12 report
 
 IS_FIT := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+# 3.13 last: there causalml has no wheel and is compiled, which takes minutes and a C compiler.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13 python; do \
 	$$p -c '$(IS_FIT)' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 READY := .venv/.installed
@@ -22,7 +23,11 @@ $(READY): requirements.lock pyproject.toml
 		exit 1; }
 	@$(BIN)/python -c '$(IS_FIT)' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
+	@echo "installing requirements.lock"
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock || { \
+		echo "If causalml could not be built (Python 3.13): install a C compiler (Debian, Ubuntu: apt-get install"; \
+		echo "build-essential python3-dev), or use Python 3.12: make PYTHON=/path/to/python3.12 …"; \
+		exit 1; }
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

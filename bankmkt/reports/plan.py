@@ -61,7 +61,12 @@ def plan(
     if by not in (None, "org_id"):
         raise ParameterError("by", by, "org_id", "leave it out for one report on the whole bank")
     paths = [notebooks.find(name) for name in (names or notebooks.reports())]
-    if any(path.stem == "index" for path in paths):
+    stems = [path.stem for path in dict.fromkeys(paths)]
+    if len(set(stems)) < len(stems):
+        raise ParameterError(
+            "reports", sorted(stems), "notebooks of different names", "run them into different folders"
+        )
+    if "index" in stems:
         raise ParameterError("report", "index", "a notebook of another name", "index.html is the page that lists them")
     found = {path: notebooks.read(path) for path in paths}
     parameters = {path: _declared(path, notebook, by) for path, notebook in found.items()}

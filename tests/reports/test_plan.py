@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from bankmkt.errors import DataError, ParameterError
@@ -77,3 +79,12 @@ def test_fingerprint_changes_with_every_input_and_with_nothing_else(stub, bank, 
 def test_no_report_can_take_the_place_of_the_index(stub, bank):
     with pytest.raises(ParameterError, match="index"):
         plan([stub("1", name="index")], {}, bank, "duckdb", None)
+
+
+def test_two_notebooks_of_one_name_are_refused(stub, bank, tmp_path):
+    path = stub("1")
+    (tmp_path / "other").mkdir()
+    other = shutil.copy(path, tmp_path / "other")
+    assert len(plan([path, path], {}, bank, "duckdb", None)) == 1
+    with pytest.raises(ParameterError, match="different names"):
+        plan([path, str(other)], {}, bank, "duckdb", None)
