@@ -90,3 +90,8 @@ def test_ci_runs_the_tests_and_asks_for_java_17():
     assert os.access(script, os.X_OK)
     assert "openjdk-17-jre-headless" in script.read_text()
     assert script.read_text().rstrip().endswith("exec make test </dev/null")
+
+
+def test_test_files_have_names_of_their_own():
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name not in ("conftest.py", "__init__.py")]
+    assert sorted(names) == sorted(set(names)), "pytest imports test files by their bare name"
