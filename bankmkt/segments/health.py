@@ -177,7 +177,8 @@ def health_check(
         )
     moves = measures.movements(now, customers, first, whole)
     compared = [n for n in (number, number - 1, number - 12) if n in months]
-    users = {by: measures.users(now, customers, compared, by, whole) for by in ("channel", "kind")}
+    months_compared = [months[n] for n in compared]
+    users = {by: measures.users(now, customers, months_compared, by, whole) for by in ("channel", "kind")}
     arrivals = {column: measures.arrivals(customers, column, first) for column in ("opened", "closed")}
 
     events = now.has("events")
@@ -203,7 +204,7 @@ def health_check(
         products=summaries.products(products, sums, number),
         channels=summaries.channels(by_kind, trend["transactions"].to_dict()[number], number),
         activity=summaries.activity(platforms, total, months, k),
-        hours=_hours(now, customers, number, whole, k),
+        hours=_hours(now, customers, end, whole, k),
         flows=summaries.flows(trend, by_kind, moves, number, currency),
         stands_out=found,
         notes=tuple(_notes(number, months, events, set(panel["dimension"]), moves, len(found))),
@@ -235,16 +236,13 @@ def _month_end(bank: "Bank", month: dt.date | str | None) -> dt.date:
     )
 
 
-def _hours(bank: "Bank", customers: Any, number: int, whole: bool, k: int) -> pd.DataFrame:
+def _hours(bank: "Bank", customers: Any, end: dt.date, whole: bool, k: int) -> pd.DataFrame:
     if not bank.has("events"):
         return pd.DataFrame(columns=["weekday", "hour", "logins", "logins_per_day", "customers", "suppressed"])
-    hours = measures.login_hours(bank, customers, number, whole).sort_values(["weekday", "hour"])
+    hours = measures.login_hours(bank, customers, end, whole).sort_values(["weekday", "hour"])
     hours = suppress(hours.reset_index(drop=True), "customers", ["logins"], k=k)
-    year, month = divmod(number - 1, 12)
-    first, days = calendar.monthrange(year, month + 1)
-    hours.insert(
-        3, "logins_per_day", hours["logins"] / hours["weekday"].map(lambda d: len(range((d - first) % 7, days, 7)))
-    )
+    days = pd.Series(pd.date_range(end.replace(day=1), end).day_of_week).value_counts()
+    hours.insert(3, "logins_per_day", hours["logins"] / hours["weekday"].map(days))
     return hours
 
 
