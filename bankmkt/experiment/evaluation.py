@@ -10,7 +10,7 @@ from bankmkt.experiment.comparison import compare
 from bankmkt.experiment.did import placebo
 from bankmkt.experiment.effect import check
 from bankmkt.experiment.estimate import TARGETS, to_frame
-from bankmkt.experiment.gap import PARTS, decompose, left_over
+from bankmkt.experiment.gap import decompose, left_over
 from bankmkt.experiment.methods import OUTCOMES, beside_truth, estimate_all, estimate_randomised, true_multiple
 from bankmkt.experiment.observational import overlap, propensity
 from bankmkt.experiment.panel import panel
@@ -97,7 +97,8 @@ class Evaluation:
 
     def remains(self, outcome: str) -> pd.DataFrame:
         """Return what remains of each part of the gap in each method's answer, rounded for reading."""
-        return _rounded(self.left[outcome].rename(columns=PARTS), outcome)
+        labels = self.parts[outcome].set_index("part")["label"].to_dict()
+        return _rounded(self.left[outcome].rename(columns=labels), outcome)
 
     def differences(self, rows: int = 8) -> pd.DataFrame:
         """Return the largest differences between participants and others, in words, before and after weighting."""

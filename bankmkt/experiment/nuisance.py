@@ -27,6 +27,9 @@ TREES = {
 
 ROUNDS = 80
 
+ENOUGH = 200
+"""Trees are grown only on this many customers, for a probability on this many of each kind; fewer would be noise."""
+
 
 def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     """Turn covariates into numbers: names become 0/1 columns, missing values their median and a 0/1 column.
@@ -127,12 +130,13 @@ def _fit_predict(x: np.ndarray, y: np.ndarray, new: np.ndarray, kind: str, learn
 
     model: Any
     if kind == "probability":
-        model = LogisticRegression(C=1.0, solver="newton-cholesky").fit(x, y)
+        model = LogisticRegression(C=0.1, solver="newton-cholesky").fit(x, y)
         base, score = model.decision_function(x), model.decision_function(new)
     else:
         model = Ridge(alpha=1.0).fit(x, y)
         base, score = model.predict(x), model.predict(new)
-    if learner == "boosted":
+    fewest = min(y.sum(), len(y) - y.sum()) if kind == "probability" else len(y)
+    if learner == "boosted" and fewest >= ENOUGH:
         score = score + _boost(x, y, base, new, "binary" if kind == "probability" else "regression", seed)
     return 1 / (1 + np.exp(-score)) if kind == "probability" else score
 

@@ -150,7 +150,7 @@ class _Output:
 class _Escaping(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         text = format(value, format_spec)
-        return _MARKDOWN.sub(r"\\\1", html.escape(text)) if isinstance(value, str) else text
+        return html.escape(_MARKDOWN.sub(r"\\\1", text)) if isinstance(value, str) else text
 
 
 def words(name: str) -> str:
