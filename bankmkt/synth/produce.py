@@ -1,6 +1,7 @@
 """Make a bank on disk: blocks of customers in parallel, resumable, whole or refused."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -207,7 +208,7 @@ def demo_bank(path: str | os.PathLike[str] = "data/demo") -> Bank:
 def command(job: Job) -> str:
     """Return the shell command that starts or resumes a job."""
     return (
-        f"bankmkt generate {job.folder} --customers {job.customers} --months {job.last + 1} "
+        f"bankmkt generate {shlex.quote(str(job.folder))} --customers {job.customers} --months {job.last + 1} "
         f"--seed {job.plan.seed} --start {job.plan.start}"
     )
 
