@@ -15,7 +15,6 @@ from bankmkt.synth.population import SHOP, Traits
 from bankmkt.synth.streams import stream
 
 DORMANT, DECLINING, MATURE, GROWING = range(4)
-STAGES = ("dormant", "declining", "mature", "growing")
 
 _DEMAND, _TIME, _WEALTH, _FUND, _INSURANCE, _METAL, _LOAN, _CARD = range(8)
 _SHOP_COLUMN = np.array([PRODUCTS.index(p) for p in SHOP])  # position in SHOP → column of State.balance

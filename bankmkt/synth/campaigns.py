@@ -199,7 +199,7 @@ class Campaign:
         return self.index + self.template.window - 1
 
 
-def calendar(start: str, months: int) -> list[Campaign]:
+def schedule(start: str, months: int) -> list[Campaign]:
     """Return the campaigns that start in the first ``months`` months, numbered by start.
 
     A longer calendar begins with the shorter one.

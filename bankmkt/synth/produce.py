@@ -3,37 +3,34 @@
 import os
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import IO, Any, cast
 
 import numpy as np
-import pyarrow as pa
 
 from bankmkt.bank import Bank, open_bank
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.manifest import (
     INCOMPLETE,
     MANIFEST,
-    file_record,
     read_json,
+    read_manifest,
     write_incomplete,
     write_json,
     write_manifest,
 )
 from bankmkt.synth import files
-from bankmkt.synth.calendar import Month, month_at, parse_month
-from bankmkt.synth.campaigns import calendar
+from bankmkt.synth.calendar import month_at, parse_month
+from bankmkt.synth.campaigns import schedule
 from bankmkt.synth.organisation import organisations, staff
-from bankmkt.synth.rows import Rows, events, transactions
-from bankmkt.synth.saved import load_block, save_block
-from bankmkt.synth.simulate import Block, Plan, Truth, advance, new_block
-from bankmkt.synth.streams import BLOCK
+from bankmkt.synth.simulate import Plan
+from bankmkt.synth.work import PROGRESS, STATE, Job, done_path, job_path, make_block
 
 try:
     import fcntl
@@ -41,40 +38,12 @@ except ImportError:  # Windows has no such lock: there, do not make one bank twi
     fcntl = None  # type: ignore[assignment]
 
 MODEL = 1
-"""Raised whenever the same parameters would give another bank; the demo bank is then made again."""
+"""Raised whenever the same parameters would give another bank."""
 
-CHUNK = 24
-"""Months written to one file per block and table."""
+DEMO = {"customers": 20_000, "months": 24, "seed": 7, "start": "2024-07", "arrivals": 24, "model": MODEL}
+"""What the demo bank is made with."""
 
-_PROGRESS, _STATE = "_progress", "_state"
-
-
-@dataclass(frozen=True)
-class Job:
-    """Months ``first`` to ``last`` (inclusive) of a bank in ``folder``."""
-
-    folder: Path
-    plan: Plan
-    customers: int
-    first: int
-    last: int
-
-    @property
-    def blocks(self) -> int:
-        """Number of blocks, the last one perhaps cut."""
-        return -(-self.customers // BLOCK)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What the manifest keeps."""
-        return {
-            "customers": self.customers,
-            "months": self.last + 1,
-            "seed": self.plan.seed,
-            "start": self.plan.start,
-            "arrivals": self.plan.horizon,
-            "model": MODEL,
-        }
+_REWRITTEN = ("organisations", "staff", "campaigns", "customers", "assignments")
 
 
 def generate(
@@ -134,26 +103,30 @@ def generate(
     _check("months", months, 1, 240)
     _check("seed", seed, 0, 2**63 - 1)
     parse_month(start)
-    folder = Path(path)
-    job = Job(folder, Plan(seed, start, months), customers, 0, months - 1)
-    processes = _workers(workers, job)
-    _claim(job)
-    _run(job, processes, progress)
-    return open_bank(folder)
+    job = Job(Path(path), Plan(seed, start, months), customers, 0, months - 1)
+    return _make(job, _workers(workers, job), progress)
 
 
 def advance_bank(
-    path: str | os.PathLike[str], months: int = 1, workers: int | None = None, progress: bool = True
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    months: int = 1,
+    workers: int | None = None,
+    progress: bool = True,
 ) -> Bank:
-    """Let a generated bank go on for more months, from the state it was saved in.
+    """Let a generated bank go on for more months, from the state it was saved in, as a new bank.
 
-    Going on gives the same bank as making it longer at once, but that no customers arrive after
-    the months it was first made for. An interrupted call goes on when repeated.
+    The old bank stays as it is, so several futures can start from it; files that do not change are
+    shared by hard links where the disk allows. Going on gives the same bank as making it longer at
+    once, but that no customers arrive after the months it was first made for. An interrupted call
+    goes on when repeated.
 
     Parameters
     ----------
     path
         Folder of a bank made by :func:`generate`.
+    out
+        Folder to make; it must not hold a bank yet.
     months
         How many months to add, 1 to 240.
     workers, progress
@@ -167,23 +140,27 @@ def advance_bank(
     Raises
     ------
     DataError
-        If the folder is not a generated bank.
+        If ``path`` is not a generated bank of this version's model, or ``out`` cannot be made.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> home = pathlib.Path(tempfile.mkdtemp())
+    >>> bank = generate(home / "now", customers=100, months=1, workers=1, progress=False)
+    >>> len(advance_bank(home / "now", home / "later", months=1, workers=1, progress=False).months)
+    2
     """
     _check("months", months, 1, 240)
-    folder = Path(path)
-    manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else None
-    if manifest is None or manifest["created_by"] != "generate":
-        raise DataError("folder", str(folder), "a bank made by bm.generate", "make one, or name its folder")
+    source = Path(path).resolve()
+    manifest = read_manifest(source)
+    if manifest is None or manifest["created_by"] != "generate" or manifest["parameters"].get("model") != MODEL:
+        raise DataError(
+            "path", str(path), f"a bank made by bm.generate with model {MODEL}", "make one, or name its folder"
+        )
     was = manifest["parameters"]
     plan = Plan(was["seed"], was["start"], was["arrivals"])
-    job = Job(folder, plan, was["customers"], was["months"], was["months"] + months - 1)
-    again = _pending(folder)
-    if again is not None:
-        job = replace(job, last=int(again["months"]) - 1)
-    processes = _workers(workers, job)
-    _mark(job)
-    _run(job, processes, progress)
-    return open_bank(folder)
+    job = Job(Path(out), plan, was["customers"], was["months"], was["months"] + months - 1, str(source))
+    return _make(job, _workers(workers, job), progress)
 
 
 def demo_bank(path: str | os.PathLike[str] = "data/demo") -> Bank:
@@ -193,20 +170,29 @@ def demo_bank(path: str | os.PathLike[str] = "data/demo") -> Bank:
     ----------
     path
         Where it is kept; relative to the project's folder when called from ``notebooks/``.
+
+    Raises
+    ------
+    DataError
+        If the folder holds another bank, or a demo bank of an older model.
     """
     folder = Path(path)
     if not folder.is_absolute() and not folder.parent.exists() and (Path("..") / folder.parent).exists():
         folder = Path("..") / folder
     if (folder / MANIFEST).exists() and not (folder / INCOMPLETE).exists():
-        if read_json(folder / MANIFEST)["parameters"].get("model") == MODEL:
-            return open_bank(folder)
-        shutil.rmtree(folder)
+        if read_json(folder / MANIFEST)["parameters"] != DEMO:
+            todo = f"if nobody needs that bank, delete it (rm -r {shlex.quote(str(folder))}) and call again"
+            raise DataError("path", str(folder), "the demo bank of this version", todo)
+        return open_bank(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     return generate(folder)
 
 
 def command(job: Job) -> str:
     """Return the shell command that starts or resumes a job."""
+    if job.source:
+        call = f"advance_bank({job.source!r}, {str(job.folder)!r}, months={job.last - job.first + 1})"
+        return f"python -c {shlex.quote(f'from bankmkt.synth import advance_bank; {call}')}"
     return (
         f"bankmkt generate {shlex.quote(str(job.folder))} --customers {job.customers} --months {job.last + 1} "
         f"--seed {job.plan.seed} --start {job.plan.start}"
@@ -225,10 +211,21 @@ def _workers(workers: int | None, job: Job) -> int:
     return min(workers, job.blocks)
 
 
-def _pending(folder: Path) -> dict[str, Any] | None:
-    """Parameters of the unfinished job in a folder."""
-    path = folder / _PROGRESS / "job.json"
-    return read_json(path) if path.exists() else None
+def _make(job: Job, workers: int, progress: bool) -> Bank:
+    """Make the bank, one process at a time: a second one waits until the first has finished or died."""
+    _claim(job)
+    try:
+        lock = open(job.folder / PROGRESS / "lock", "w")  # noqa: SIM115 (held by the with below)
+    except FileNotFoundError:
+        if (job.folder / INCOMPLETE).exists():
+            raise
+        return open_bank(job.folder)  # finished by another process just now
+    with lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if (job.folder / INCOMPLETE).exists():
+            _blocks(job, workers, progress)
+    return open_bank(job.folder)
 
 
 def _claim(job: Job) -> None:
@@ -238,16 +235,16 @@ def _claim(job: Job) -> None:
         if not folder.is_dir() or not (folder / INCOMPLETE).exists():
             raise DataError("folder", str(folder), "a folder that does not exist or is empty",
                             "choose another path, or delete the folder if the bank in it is not needed")  # fmt: skip
-        begun = _pending(folder)
-        if begun != job.parameters:
+        begun = read_json(job_path(folder)) if job_path(folder).exists() else job.record()
+        if begun != job.record():
             raise DataError("folder", str(folder), f"the unfinished bank with {begun}",
                             "call again with those parameters to resume it, or delete the folder")  # fmt: skip
         return
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        (aside / _PROGRESS).mkdir(parents=True)
+        (aside / PROGRESS).mkdir(parents=True)
         write_incomplete(aside, command(job))
-        write_json(aside / _PROGRESS / "job.json", job.parameters)
+        write_json(job_path(aside), job.record())
         aside.rename(folder)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
@@ -256,33 +253,11 @@ def _claim(job: Job) -> None:
         raise DataError("folder", str(folder), "a place that can be written", str(error)) from error
 
 
-def _mark(job: Job) -> None:
-    (job.folder / _PROGRESS).mkdir(exist_ok=True)
-    write_json(job.folder / _PROGRESS / "job.json", job.parameters)
-    more = f"python -c \"import bankmkt; bankmkt.synth.advance_bank('{job.folder}')\""
-    write_incomplete(job.folder, more)
-
-
-def _run(job: Job, workers: int, progress: bool) -> None:
-    """Make the bank, one process at a time: a second one waits until the first has finished or died."""
-    try:
-        lock = open(job.folder / _PROGRESS / "lock", "w")  # noqa: SIM115 (held by the with below)
-    except FileNotFoundError:
-        if (job.folder / INCOMPLETE).exists():
-            raise
-        return  # finished by another process just now
-    with lock:
-        if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        if (job.folder / INCOMPLETE).exists():
-            _make(job, workers, progress)
-
-
-def _make(job: Job, workers: int, progress: bool) -> None:
+def _blocks(job: Job, workers: int, progress: bool) -> None:
     """Do the blocks that are not done yet, then declare the bank finished."""
     from tqdm.auto import tqdm
 
-    todo = [b for b in range(job.blocks) if not _done(job, b).exists()]
+    todo = [b for b in range(job.blocks) if not done_path(job.folder, b).exists()]
     with tqdm(total=job.blocks, initial=job.blocks - len(todo), unit="block", desc="bank", disable=not progress) as bar:
         try:
             for _ in _results(job, todo, workers):
@@ -293,110 +268,98 @@ def _make(job: Job, workers: int, progress: bool) -> None:
                 "folder", str(job.folder), "room and the right to write",
                 f"{error}; free some space or mend the permissions, then resume with: {command(job)}",
             ) from error  # fmt: skip
-        except BrokenProcessPool as error:
-            raise DataError("workers", workers, "processes that live", f"resume with: {command(job)}") from error
 
 
 def _results(job: Job, todo: list[int], workers: int) -> Iterator[None]:
+    """Make blocks, here or in worker programs, and yield as each is done."""
     if workers == 1 or len(todo) < 2:
         for number in todo:
             make_block(job, number)
             yield
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(make_block, job, number) for number in todo]
+    waiting: SimpleQueue[int | None] = SimpleQueue()
+    results: SimpleQueue[OSError | None] = SimpleQueue()
+    for number in todo:
+        waiting.put(number)
+    for _ in range(workers):
+        waiting.put(None)
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in range(workers):
+            pool.submit(_drive, job.folder, waiting, results)
         try:
-            for future in as_completed(futures):
-                future.result()
+            for _ in todo:
+                result = results.get()
+                if result is not None:
+                    raise result
                 yield
         finally:
-            pool.shutdown(cancel_futures=True)
+            while not waiting.empty():  # after an error or a Ctrl-C: no new blocks
+                waiting.get()
+            for _ in range(workers):
+                waiting.put(None)
 
 
-def _done(job: Job, number: int) -> Path:
-    return job.folder / _PROGRESS / f"{number:05d}-{job.last:03d}.json"
-
-
-def _saved(folder: Path, number: int, month: int) -> Path:
-    return folder / _STATE / f"part-{number:05d}-{month:03d}.npz"
-
-
-def make_block(job: Job, number: int) -> None:
-    """Simulate and write one block of customers; the last thing written says that it is done."""
-    for stale in job.folder.glob(f"*/.part-{number:05d}*.tmp"):
-        stale.unlink(missing_ok=True)
-    keep = min(job.customers - number * BLOCK, BLOCK)
-    records: dict[str, dict[str, Any]] = {}
-    if job.first == 0:
-        block = new_block(job.plan, number)
-    else:
-        block = load_block(_saved(job.folder, number, job.first - 1), job.plan, number)
-    for first in range(job.first, job.last + 1, CHUNK):
-        last = min(first + CHUNK - 1, job.last)
-        for name, table in _chunk(block, first, last, keep):
-            records |= files.write_table(job.folder, name, f"{number:05d}-{first:03d}", table)
-    part = f"{number:05d}"
-    records |= files.write_table(job.folder, "customers", part, files.customers_table(block, keep))
-    records |= files.write_table(job.folder, "assignments", part, files.assignments_table(block, keep))
-    state = _saved(job.folder, number, job.last)
-    save_block(state, block)
-    records[f"{_STATE}/{state.name}"] = file_record(state)
-    write_json(_done(job, number), records)
-
-
-def _chunk(block: Block, first: int, last: int, keep: int) -> Iterator[tuple[str, pa.Table]]:
-    """Advance a block from month ``first`` to ``last`` and yield the tables of that time."""
-    seed, number, traits = block.plan.seed, block.number, block.traits
-    moves: list[Rows] = []
-    acts: list[Rows] = []
-    contacts: list[Rows] = []
-    truths: list[Truth] = []
-    ends: list[tuple[Month, np.ndarray, np.ndarray]] = []
-    for _ in range(first, last + 1):
-        step = advance(block)
-        moves.append(transactions(step, traits, seed, number).first(keep))
-        acts.append(events(step, traits, seed, number).first(keep))
-        contacts.extend(rows.first(keep) for rows in files.contacts_rows(block, step))
-        truths.extend(step.truths)
-        ends.append((step.month, step.after.balance, step.activity.present & ~step.activity.leaves))
-    origin = month_at(block.plan.start, first).start
-    yield "transactions", files.transactions_table(block, first, Rows.concat(moves).sorted(origin))
-    moves.clear()
-    yield "events", files.events_table(block, first, Rows.concat(acts).sorted(origin))
-    yield "balances", files.balances_table(block, ends, keep)
-    joined = Rows.concat(contacts).sorted(origin) if contacts else None
-    yield "contacts", files.contacts_table(block, first, joined)
-    yield "truth", files.truth_table(block, truths, keep)
+def _drive(folder: Path, waiting: "SimpleQueue[int | None]", results: "SimpleQueue[OSError | None]") -> None:
+    """Hand block numbers to one worker program until none is left."""
+    program = [sys.executable, "-m", "bankmkt.synth.work", str(folder)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as worker:
+        to_worker, answers, complaints = (cast("IO[str]", p) for p in (worker.stdin, worker.stdout, worker.stderr))
+        while (number := waiting.get()) is not None:
+            try:
+                to_worker.write(f"{number}\n")
+                to_worker.flush()
+                answered = bool(answers.readline())
+            except BrokenPipeError:
+                answered = False
+            if not answered:
+                last = complaints.read().strip().splitlines()[-1:] or ["it was killed"]
+                results.put(OSError(f"a worker ended: {last[0]}"))
+                return
+            results.put(None)
+        to_worker.close()
 
 
 def _finish(job: Job) -> None:
-    """Write the tables that belong to no block, then the manifest."""
+    """Write the tables that belong to no block, take over unchanged files, then write the manifest."""
     folder, start = job.folder, job.plan.start
     day0 = partial(month_at, start)
     whole = {
         "organisations": organisations(),
         "staff": staff(job.plan.seed, day0(0).first),
-        "campaigns": files.campaigns_table(calendar(start, job.last + 1), job.customers, day0),
+        "campaigns": files.campaigns_table(schedule(start, job.last + 1), job.customers, day0),
     }
     records: dict[str, dict[str, Any]] = {}
     for name, table in whole.items():
         records |= files.write_table(folder, name, "00000", table)
     for number in range(job.blocks):
-        records |= read_json(_done(job, number))
-    before = read_json(folder / MANIFEST) if job.first else None
+        records |= read_json(done_path(folder, number))
     rows: dict[str, int] = {}
     for path, record in records.items():
         if "rows" in record:
             name = path.split("/")[0]
             rows[name] = rows.get(name, 0) + record["rows"]
-    if before is not None:
-        parts = {n: before["rows"][n] for n in ("transactions", "events", "balances", "contacts", "truth")}
-        rows |= {n: rows[n] + count for n, count in parts.items()}
-        old = {p: r for p, r in before["files"].items() if not p.startswith(f"{_STATE}/")}
-        records = old | records
-    kept = {p: {"bytes": r["bytes"], "sha256": r["sha256"]} for p, r in records.items()}
-    write_manifest(folder, job.parameters, rows, kept, "generate")
-    for state in (folder / _STATE).glob("*.npz"):
-        if f"{_STATE}/{state.name}" not in kept:
-            state.unlink()
-    shutil.rmtree(folder / _PROGRESS)
+    kept = {path: {"bytes": record["bytes"], "sha256": record["sha256"]} for path, record in records.items()}
+    if job.source:
+        before = read_json(Path(job.source) / MANIFEST)
+        rows |= {n: rows[n] + count for n, count in before["rows"].items() if n not in _REWRITTEN}
+        for path, record in before["files"].items():
+            if path.split("/")[0] not in (*_REWRITTEN, STATE):
+                _share(Path(job.source) / path, folder / path)
+                kept[path] = record
+    parameters = {
+        "customers": job.customers, "months": job.last + 1, "seed": job.plan.seed, "start": start,
+        "arrivals": job.plan.horizon, "model": MODEL,
+    }  # fmt: skip
+    write_manifest(folder, parameters, rows, kept, "generate")
+    shutil.rmtree(folder / PROGRESS)
+
+
+def _share(old: Path, new: Path) -> None:
+    """Give the new bank a file of the old one: by a hard link, or a copy where links do not work."""
+    aside = new.with_name(f".{new.name}.{os.getpid()}.tmp")
+    try:
+        os.link(old, aside)
+    except OSError:
+        shutil.copy2(old, aside)
+    os.replace(aside, new)

@@ -118,6 +118,8 @@ class Rows:
         """
         who, ts = self.columns["who"], self.columns["ts"]
         n = who.size
+        if n >= 1 << 22 or (n and (ts.min() < origin or ts.max() - origin >= 1 << 27)):
+            raise OverflowError(f"{n:,} rows of a block do not fit the sorting key: simulate fewer months at a time")
         key = (who << 49) | ((ts - origin) << 22) | np.arange(n, dtype=np.int64)
         key.sort()
         order = key & ((1 << 22) - 1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bankmkt.synth.behaviour import State
-from bankmkt.synth.campaigns import Enrolment, calendar
+from bankmkt.synth.campaigns import Enrolment, schedule
 from bankmkt.synth.population import population
 from bankmkt.synth.simulate import Block, Plan, Window
 
@@ -36,7 +36,7 @@ def load_block(path: Path, plan: Plan, number: int) -> Block:
         arrays = dict(file)
     month = int(arrays["month"])
     block = Block(plan, number, population(plan.seed, number, plan.start, plan.horizon), _state("state", arrays), month)
-    for campaign in calendar(plan.start, month + 1):
+    for campaign in schedule(plan.start, month + 1):
         known = {f.name: arrays[f"enrolment.{campaign.campaign_id}.{f.name}"] for f in fields(Enrolment)[1:]}
         e = Enrolment(campaign, **known)
         block.enrolments.append(e)

@@ -12,7 +12,7 @@ import numpy as np
 from bankmkt.schema import OUTCOMES, PRODUCTS
 from bankmkt.synth.behaviour import Activity, State, draws, initial, market, step
 from bankmkt.synth.calendar import DAY, Month, month_at
-from bankmkt.synth.campaigns import Enrolment, calendar, enrol, push
+from bankmkt.synth.campaigns import Enrolment, enrol, push, schedule
 from bankmkt.synth.frames import take
 from bankmkt.synth.population import Traits, population
 
@@ -100,7 +100,7 @@ def advance(block: Block) -> Step:
     everyone = np.arange(n)
 
     started = []
-    for campaign in calendar(plan.start, index + 1):
+    for campaign in schedule(plan.start, index + 1):
         if campaign.index == index:
             e = enrol(campaign, block.traits, block.state, plan.seed, block.number, block.enrolments)
             block.enrolments.append(e)

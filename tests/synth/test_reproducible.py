@@ -7,11 +7,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from bankmkt.bank import open_bank
+from bankmkt.errors import DataError
 from bankmkt.manifest import read_json
 from bankmkt.synth import advance_bank, generate
 from bankmkt.synth.files import customers_table
 from bankmkt.synth.saved import load_block, save_block
 from bankmkt.synth.simulate import Plan, advance, new_block
+from bankmkt.validation import validate
 
 
 def same(one: Path, other: Path, but: tuple[str, ...] = ()) -> None:
@@ -78,21 +81,39 @@ def test_going_on_from_a_saved_state_is_the_same_as_never_stopping(tmp_path):
     assert (straight.state.balance == stopped.state.balance).all()
 
 
-def test_a_bank_advances_on_disk(tmp_path):
-    """Made for 8 months at once, or for 6 and then 2 more: the same, but for newcomers' arrival."""
-    from bankmkt.bank import open_bank
-    from bankmkt.validation import validate
-
-    bank = generate(tmp_path / "bank", customers=300, months=6, workers=1, progress=False)
-    before = {name: pq.read_table(tmp_path / "bank" / name) for name in ("transactions", "balances", "events")}
-    assert len(bank.months) == 6
-    longer = advance_bank(tmp_path / "bank", months=2, workers=1, progress=False)
-    assert len(longer.months) == 8
-    assert validate(longer).empty
-    for name, table in before.items():
-        now = pq.read_table(tmp_path / "bank" / name / f"part-00000-{0:03d}.parquet")
-        assert now.equals(table.select(now.column_names)), name
-    manifest = read_json(tmp_path / "bank" / "manifest.json")
+def test_a_bank_goes_on_as_a_new_bank(tmp_path):
+    """The old one stays; the new one is valid, has the old months unchanged, and counts its rows right."""
+    bank = generate(tmp_path / "now", customers=300, months=6, workers=1, progress=False)
+    before = {p: p.read_bytes() for p in sorted((tmp_path / "now").rglob("*.parquet"))}
+    later = advance_bank(tmp_path / "now", tmp_path / "later", months=2, workers=1, progress=False)
+    assert (len(bank.months), len(later.months)) == (6, 8)
+    assert validate(later).empty
+    assert all(path.read_bytes() == content for path, content in before.items())
+    for name in ("transactions", "balances", "events"):
+        old = pq.read_table(tmp_path / "later" / name / "part-00000-000.parquet")
+        assert old.equals(pq.read_table(tmp_path / "now" / name / "part-00000-000.parquet"))
+    manifest = read_json(tmp_path / "later" / "manifest.json")
     assert manifest["parameters"]["months"] == 8
-    assert manifest["rows"]["balances"] == pq.read_table(tmp_path / "bank" / "balances").num_rows
-    assert open_bank(tmp_path / "bank").months == longer.months
+    for name, rows in manifest["rows"].items():
+        assert rows == pq.read_table(tmp_path / "later" / name).num_rows, name
+    with pytest.raises(DataError, match="choose another path"):
+        advance_bank(tmp_path / "now", tmp_path / "later", months=2, workers=1, progress=False)
+    further = advance_bank(tmp_path / "later", tmp_path / "further", months=1, workers=1, progress=False)
+    assert len(further.months) == 9
+
+
+def test_going_on_can_be_interrupted(tmp_path, monkeypatch):
+    generate(tmp_path / "now", customers=300, months=2, workers=1, progress=False)
+
+    def full(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("bankmkt.synth.produce.write_manifest", full)
+    with pytest.raises(DataError, match=r"resume with: python -c .*advance_bank"):
+        advance_bank(tmp_path / "now", tmp_path / "later", workers=1, progress=False)
+    monkeypatch.undo()
+    with pytest.raises(DataError, match="advance_bank"):
+        open_bank(tmp_path / "later")
+    later = advance_bank(tmp_path / "now", tmp_path / "later", workers=1, progress=False)
+    assert validate(later).empty
+    assert later.manifest["rows"]["balances"] == pq.read_table(tmp_path / "later" / "balances").num_rows

@@ -62,11 +62,32 @@ def test_two_at_once_make_one_bank(tmp_path):
     assert not (path / "_progress").exists()
 
 
-def test_a_demo_bank_of_an_older_model_is_made_again(tmp_path, monkeypatch):
-    generate(tmp_path / "demo", 50, 1, workers=1, progress=False)
-    monkeypatch.setattr("bankmkt.synth.produce.MODEL", 0)
-    monkeypatch.setattr("bankmkt.synth.produce.generate", lambda path: generate(path, 60, 1, workers=1, progress=False))
-    assert demo_bank(tmp_path / "demo").manifest["rows"]["customers"] == 60
+def test_a_script_without_a_main_guard_makes_a_bank(tmp_path):
+    """Workers must not run the caller's script again."""
+    script = tmp_path / "mine.py"
+    script.write_text(f"import bankmkt as bm\nbm.generate({str(tmp_path / 'bank')!r}, 20_000, 1, workers=2)\n")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert open_bank(tmp_path / "bank").manifest["rows"]["customers"] == 20_000
+
+
+def test_a_worker_that_dies_is_reported_with_the_way_to_resume(tmp_path, monkeypatch):
+    """Not a hang, and not a bank with a hole."""
+    monkeypatch.setattr("bankmkt.synth.produce.sys.executable", "/bin/false")
+    with pytest.raises(DataError, match="resume with: bankmkt generate"):
+        generate(tmp_path / "bank", 20_000, 1, workers=2, progress=False)
+    monkeypatch.undo()
+    assert generate(tmp_path / "bank", 20_000, 1, workers=2, progress=False).manifest["rows"]["customers"] == 20_000
+
+
+def test_another_bank_in_the_demo_banks_place_is_left_alone(tmp_path):
+    bank = generate(tmp_path / "demo", 50, 1, workers=1, progress=False)
+    with pytest.raises(DataError, match="rm -r"):
+        demo_bank(tmp_path / "demo")
+    bank.save(tmp_path / "mine")
+    with pytest.raises(DataError, match="if nobody needs that bank"):
+        demo_bank(tmp_path / "mine")
+    assert open_bank(tmp_path / "mine").manifest["rows"]["customers"] == 50
 
 
 def test_an_existing_bank_is_left_alone(tmp_path):
@@ -129,13 +150,10 @@ def test_a_damaged_bank_is_refused(tmp_path):
         open_bank(tmp_path / "bank")
 
 
-def test_the_demo_bank_is_made_once(tmp_path, monkeypatch):
+def test_the_demo_bank_is_made_once(tmp_path, monkeypatch, folder):
     made = []
     monkeypatch.setattr("bankmkt.synth.produce.generate", lambda path: made.append(path))
     demo_bank(tmp_path / "demo")
     assert made == [tmp_path / "demo"]
-    monkeypatch.undo()
-    generate(tmp_path / "demo2", 50, 1, workers=1, progress=False)
-    stamp = (tmp_path / "demo2" / "manifest.json").stat().st_mtime_ns
-    assert demo_bank(tmp_path / "demo2").manifest["rows"]["customers"] == 50
-    assert (tmp_path / "demo2" / "manifest.json").stat().st_mtime_ns == stamp
+    assert demo_bank(folder).manifest["rows"]["customers"] == 20_000
+    assert made == [tmp_path / "demo"]
