@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError, one_of
-from bankmkt.experiment.estimate import Estimate, column, groups, local, outcome_values
+from bankmkt.experiment.estimate import Estimate, column, groups, local, mean_difference, outcome_values
+from bankmkt.privacy import K
 
 BEFORE = {
     "aum_change": ("aum_0", "aum_mean_12", 0.0),
@@ -20,7 +21,7 @@ MIDDLE_OF_YEAR = -5.5
 """Month at which the mean over the year before is centred."""
 
 
-def naive_difference(panel: Any, outcome: str, *, k: int = 10) -> Estimate:
+def naive_difference(panel: Any, outcome: str, *, k: int = K) -> Estimate:
     """Return the plain difference in mean outcome between participants and others: no effect, a description.
 
     Parameters
@@ -49,14 +50,12 @@ def naive_difference(panel: Any, outcome: str, *, k: int = 10) -> Estimate:
 
 
 def _mean_gap(method: str, outcome: str, y: np.ndarray, joined: np.ndarray, note: str) -> Estimate:
-    share = joined.mean()
-    mean_1, mean_0 = y[joined].mean(), y[~joined].mean()
-    influence = np.where(joined, (y - mean_1) / share, -(y - mean_0) / (1 - share))
-    return Estimate.from_influence(method, outcome, "ATT", mean_1 - mean_0, influence, int(joined.sum()), note)
+    gap, influence = mean_difference(y, joined)
+    return Estimate.from_influence(method, outcome, "ATT", gap, influence, int(joined.sum()), note)
 
 
 def difference_in_differences(
-    panel: Any, outcome: str, *, months: int | None = None, remove_trend: bool = False, k: int = 10
+    panel: Any, outcome: str, *, months: int | None = None, remove_trend: bool = False, k: int = K
 ) -> Estimate:
     """Compare how both groups moved away from their own average of the year before.
 
@@ -126,7 +125,7 @@ def trend_reach(outcome: str, months: int) -> float:
     return (middle_of_window - MIDDLE_OF_YEAR) / (BEFORE[outcome][2] - MIDDLE_OF_YEAR)
 
 
-def placebo(panel: Any, outcome: str, *, k: int = 10) -> Estimate:
+def placebo(panel: Any, outcome: str, *, k: int = K) -> Estimate:
     """Apply difference-in-differences to the last moment before the campaign, when no effect can be there.
 
     An interval that excludes 0 says that the groups were moving apart already, so

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError, Refused
-from bankmkt.experiment.estimate import Estimate, column, groups, local, outcome_values
+from bankmkt.experiment.estimate import Z95, Estimate, column, groups, local, mean_difference, outcome_values
+from bankmkt.privacy import K
 
 SRM_P = 0.001
 """A split less likely than this under the planned shares is not the planned randomisation."""
@@ -15,7 +16,7 @@ WEAK_F = 10.0
 """A first stage with a smaller F says too little about participation (Staiger & Stock 1997, Econometrica 65)."""
 
 
-def check(panel: Any, *, planned_share: float | None = None, k: int = 10) -> dict[str, float]:
+def check(panel: Any, *, planned_share: float | None = None, k: int = K) -> dict[str, float]:
     """Test whether the arms have the sizes that the randomisation planned (sample-ratio mismatch).
 
     Parameters
@@ -36,10 +37,10 @@ def check(panel: Any, *, planned_share: float | None = None, k: int = 10) -> dic
     Raises
     ------
     Refused
-        If the p-value is below :data:`SRM_P`, an arm has fewer than ``k`` customers, or the chance of an invitation
-        differed between customers.
+        If the p-value is below :data:`SRM_P`, an arm has fewer than ``k`` customers, the chance of an invitation
+        differed between customers, or no share is given or recorded.
     ParameterError
-        If no share is given or recorded.
+        If an argument is outside what is described.
 
     Examples
     --------
@@ -67,8 +68,7 @@ def check(panel: Any, *, planned_share: float | None = None, k: int = 10) -> dic
 def _recorded_share(frame: pd.DataFrame, treated: np.ndarray) -> float:
     own = column(frame, "propensity").to_numpy(float, na_value=np.nan)
     if np.isnan(own).any():
-        todo = "record propensities, or pass planned_share"
-        raise ParameterError("planned_share", None, "a share, as propensities are not recorded", todo)
+        raise Refused("the planned share is not recorded", todo="record propensities, or pass planned_share")
     for arm in (own[treated], own[~treated]):
         if np.ptp(arm) > 1e-6:
             raise Refused(
@@ -85,7 +85,7 @@ def effect(
     *,
     covariate: str | None = None,
     planned_share: float | None = None,
-    k: int = 10,
+    k: int = K,
 ) -> Estimate:
     """Estimate the effect of being invited, from a randomised campaign.
 
@@ -131,17 +131,13 @@ def effect(
         metric = tt.Mean("y", covariate="x", use_t=False)
     result = tt.Experiment(y=metric).analyze(data, control=0)["y"]
     low, high = float(result.effect_size_ci_lower), float(result.effect_size_ci_upper)
-    se = (high - low) / (2 * 1.959963984540054)
+    se = (high - low) / (2 * Z95)
+    adjusted = y if covariate is None else _less_explained(y, data["x"].to_numpy())
     note = "of the invitation, whoever took part"
     return Estimate(
         "randomised: invited − not invited", outcome, "ITT", float(result.effect_size), se, low, high,
-        int(arms["treated"]), int(arms["control"]), note, _arm_influence(y, treated),
+        int(arms["treated"]), int(arms["control"]), note, mean_difference(adjusted, treated)[1],
     )  # fmt: skip
-
-
-def _arm_influence(y: np.ndarray, treated: np.ndarray) -> np.ndarray:
-    share = treated.mean()
-    return np.where(treated, (y - y[treated].mean()) / share, -(y - y[~treated].mean()) / (1 - share))
 
 
 def complier_effect(
@@ -150,7 +146,7 @@ def complier_effect(
     *,
     covariate: str | None = None,
     planned_share: float | None = None,
-    k: int = 10,
+    k: int = K,
 ) -> Estimate:
     """Estimate the effect of taking part, from a randomised campaign that some of the invited ignore.
 
@@ -184,22 +180,24 @@ def complier_effect(
     check(frame, planned_share=planned_share, k=k)
     treated, y = groups(frame, "treated", k), outcome_values(frame, outcome)
     joined = column(frame, "participated").to_numpy(dtype=bool)
-    crossed = int((joined & ~treated).sum())
-    if crossed:
+    if (joined & ~treated).any():
         todo = "correct participated, or use the effect of the invitation"
-        raise Refused("customers who took part without being invited", crossed, "none", todo)
+        raise Refused("customers took part without being invited", todo=todo)
     d = joined.astype(float)
     uptake = d[treated].mean()
     noise = uptake * (1 - uptake) / treated.sum()
     strength = np.inf if noise == 0 and uptake > 0 else uptake**2 / noise if noise else 0.0
-    if joined.sum() < k or strength < WEAK_F:
-        expected = f"at least {k} of the invited, and a first-stage F of at least {WEAK_F:g}"
-        raise Refused("customers who took part", int(joined.sum()), expected, "invite more customers")
+    if joined.sum() < k:
+        raise Refused(f"fewer than k = {k} of the invited took part", todo="invite more customers")
+    if strength < WEAK_F:
+        raise Refused("first-stage F", round(float(strength), 1), f"at least {WEAK_F:g}", "invite more customers")
     if covariate is not None:
         y = _less_explained(y, outcome_values(frame, covariate))
-    effect_size = (y[treated].mean() - y[~treated].mean()) / uptake
-    influence = _arm_influence(y - effect_size * d, treated) / uptake
-    note = f"{uptake:.0%} of the invited took part"
+    effect_size = mean_difference(y, treated)[0] / uptake
+    influence = mean_difference(y - effect_size * d, treated)[1] / uptake
+    stayed_out = int((treated & ~joined).sum())
+    share = f"{uptake:.0%}" if stayed_out >= k else "nearly all" if stayed_out else "all"
+    note = f"{share} of the invited took part"
     return Estimate.from_influence(
         "randomised: taking part", outcome, "CACE", effect_size, influence, int(treated.sum()), note
     )

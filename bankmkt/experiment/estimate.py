@@ -8,6 +8,10 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError, Refused, one_of
+from bankmkt.privacy import check_k
+
+Z95 = 1.959963984540054
+"""A normally distributed estimate lies within this many standard errors of the truth 95 times in 100."""
 
 TARGETS = {
     "ATT": "average effect on those who took part",
@@ -90,13 +94,25 @@ def to_frame(estimates: Iterable[Estimate]) -> pd.DataFrame:
 
 def normal_interval(estimate: float, se: float) -> tuple[float, float]:
     """Return the 95 % interval of a normally distributed estimate."""
-    half = 1.959963984540054 * se
+    half = Z95 * se
     return float(estimate - half), float(estimate + half)
 
 
 def standard_error(influence: np.ndarray) -> float:
     """Return the standard error that belongs to mean-zero influence values."""
     return float(np.sqrt(np.mean(influence**2) / len(influence)))
+
+
+def mean_difference(y: np.ndarray, group: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the mean of ``y`` in a group less that of the others, and each customer's influence on it.
+
+    Examples
+    --------
+    >>> mean_difference(np.array([3.0, 5.0, 1.0]), np.array([True, True, False]))[0]
+    3.0
+    """
+    share, mean_1, mean_0 = group.mean(), y[group].mean(), y[~group].mean()
+    return float(mean_1 - mean_0), np.where(group, (y - mean_1) / share, -(y - mean_0) / (1 - share))
 
 
 def local(panel: Any) -> pd.DataFrame:
@@ -110,14 +126,16 @@ def groups(frame: pd.DataFrame, flag: str, k: int) -> np.ndarray:
     Raises
     ------
     Refused
-        If a group is smaller than ``k``.
+        If a group is smaller than ``k``; by how much is not said, because errors reach reports.
+    ParameterError
+        If ``k`` is no integer from 1.
     """
+    check_k(k)
     yes = column(frame, flag).astype(bool).to_numpy()
-    few = min(int(yes.sum()), int((~yes).sum()))
-    if few < k:
+    if min(yes.sum(), (~yes).sum()) < k:
         group = "with" if yes.sum() <= (~yes).sum() else "without"
         todo = "compare a larger unit or a longer campaign"
-        raise Refused(f"customers {group} {flag}", few, f"at least {k} in each group", todo)
+        raise Refused(f"fewer than k = {k} customers {group} {flag}", todo=todo)
     return yes
 
 
@@ -131,7 +149,6 @@ def column(frame: pd.DataFrame, name: str) -> pd.Series:
 def outcome_values(frame: pd.DataFrame, name: str) -> np.ndarray:
     """Return an outcome as floats, refusing missing values."""
     values = column(frame, name).to_numpy(dtype=float, na_value=np.nan)
-    missing = int(np.isnan(values).sum())
-    if missing:
-        raise Refused(f"missing values of {name}", missing, "an outcome for every customer", "complete the outcomes")
+    if np.isnan(values).any():
+        raise Refused(f"{name} is missing for some customers", todo="complete the outcomes")
     return values

@@ -8,11 +8,20 @@ import pandas as pd
 
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.experiment.did import BEFORE, MIDDLE_OF_YEAR, levels_before, trend_reach
-from bankmkt.experiment.estimate import Estimate, groups, local, normal_interval, outcome_values, standard_error
+from bankmkt.experiment.estimate import (
+    Estimate,
+    groups,
+    local,
+    mean_difference,
+    normal_interval,
+    outcome_values,
+    standard_error,
+)
 from bankmkt.experiment.nuisance import design
 from bankmkt.experiment.observational import doubly_robust
 from bankmkt.experiment.panel import CATEGORICAL, COVARIATES
 from bankmkt.experiment.truth import potential_outcomes
+from bankmkt.privacy import K
 
 PARTS = {
     "effect": "true effect",
@@ -39,7 +48,7 @@ def decompose(
     adjusted: Estimate | None = None,
     covariates: Sequence[str] = COVARIATES,
     seed: int = 7,
-    k: int = 10,
+    k: int = K,
 ) -> pd.DataFrame:
     """Split the difference between participants and others into what made it; the parts add up to it exactly.
 
@@ -92,7 +101,7 @@ def decompose(
     if adjusted.influence is None or adjusted.target != "ATT" or adjusted.outcome != outcome:
         raise ParameterError("adjusted", adjusted.method, f"doubly_robust(panel, {outcome!r})", "leave it out")
     parts = {part: _priced(x, kinds == part, y, joined) for part in ("mean_reversion", "trend")}
-    gap = _gap_of(y, joined)
+    gap = mean_difference(y, joined)
     robust = (adjusted.estimate, adjusted.influence)
     known = robust
     if truth is not None:
@@ -122,11 +131,6 @@ def _row(part: str, label: str, value: float, influence: np.ndarray) -> dict[str
 
 def _minus(first: Linear, *others: Linear) -> Linear:
     return first[0] - sum(o[0] for o in others), first[1] - sum(o[1] for o in others)
-
-
-def _gap_of(y: np.ndarray, joined: np.ndarray) -> Linear:
-    share, mean_1, mean_0 = joined.mean(), y[joined].mean(), y[~joined].mean()
-    return mean_1 - mean_0, np.where(joined, (y - mean_1) / share, -(y - mean_0) / (1 - share))
 
 
 def history(frame: pd.DataFrame, indicator: str) -> dict[str, np.ndarray]:
@@ -189,7 +193,7 @@ def _least_squares(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return inverse @ (x.T @ y) / len(y), inverse
 
 
-def left_over(panel: Any, parts: pd.DataFrame, outcome: str, *, months: int, k: int = 10) -> pd.DataFrame:
+def left_over(panel: Any, parts: pd.DataFrame, outcome: str, *, months: int, k: int = K) -> pd.DataFrame:
     """Say how much of each part of the gap remains in each method's answer.
 
     Parameters
@@ -227,7 +231,7 @@ def left_over(panel: Any, parts: pd.DataFrame, outcome: str, *, months: int, k: 
     if outcome not in BEFORE:
         raise ParameterError("outcome", outcome, one_of(BEFORE), "choose an outcome that has a level before")
     indicator = next(name for name, o in INDICATORS.items() if o == outcome)
-    shape = {name: _gap_of(v, joined)[0] for name, v in history(frame, indicator).items()}
+    shape = {name: mean_difference(v, joined)[0] for name, v in history(frame, indicator).items()}
     reach, lead, logins = trend_reach(outcome, months), _lead(outcome), outcome == "logins"
     moved = 0.0 if logins else 1.0  # outcomes that are changes since the baseline
     rows = {}

@@ -14,6 +14,7 @@ from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.experiment.estimate import Estimate, column, groups, local, outcome_values
 from bankmkt.experiment.nuisance import cross_fit, design, fold_numbers
 from bankmkt.experiment.panel import COVARIATES
+from bankmkt.privacy import K, check_k
 
 CLIP = 0.01
 """Propensities are kept between this and 1 minus this, so that no customer counts for more than a hundred."""
@@ -26,7 +27,7 @@ def propensity(
     folds: int = 5,
     learner: str = "boosted",
     seed: int = 7,
-    k: int = 10,
+    k: int = K,
 ) -> np.ndarray:
     """Estimate each customer's probability of taking part from what was known before the campaign.
 
@@ -56,7 +57,7 @@ def propensity(
         If fewer than ``k`` customers took part, or did not.
     """
     frame = local(panel)
-    joined = groups(frame, "participated", max(k, 2 * folds))
+    joined = groups(frame, "participated", max(check_k(k), 2 * folds))
     x, fold = design(frame, covariates).to_numpy(), fold_numbers(joined, folds, seed)
     everybody = np.ones(len(frame), dtype=bool)
     return cross_fit(x, joined.astype(float), everybody, fold, kind="probability", learner=learner, seed=seed)
@@ -73,7 +74,7 @@ def doubly_robust(
     learner: str = "boosted",
     clip: float = CLIP,
     seed: int = 7,
-    k: int = 10,
+    k: int = K,
 ) -> Estimate:
     """Estimate the effect of taking part by comparing participants with similar non-participants.
 
@@ -119,7 +120,7 @@ def doubly_robust(
     if not 0 < clip < 0.5:
         raise ParameterError("clip", clip, "a number between 0 and 0.5", "pass clip=0.01")
     frame = local(panel)
-    joined, y = groups(frame, "participated", max(k, 2 * folds)), outcome_values(frame, outcome)
+    joined, y = groups(frame, "participated", max(check_k(k), 2 * folds)), outcome_values(frame, outcome)
     x, fold = design(frame, covariates).to_numpy(), fold_numbers(joined, folds, seed)
     if propensities is None:
         propensities = propensity(frame, covariates=covariates, folds=folds, learner=learner, seed=seed, k=k)
@@ -130,7 +131,7 @@ def doubly_robust(
     comparable = effective_size((p / (1 - p))[~joined])
     if comparable < k:
         todo = "evaluate a campaign that more of the customers like its participants stayed out of"
-        raise Refused("comparable non-participants", round(comparable), f"at least {k} after weighting", todo)
+        raise Refused(f"fewer than k = {k} comparable non-participants after weighting", todo=todo)
     m0 = cross_fit(x, y, ~joined, fold, kind="mean", learner=learner, seed=seed)
     if target == "ATT":
         share = d.mean()
@@ -158,7 +159,7 @@ def effective_size(weight: np.ndarray) -> float:
 
 
 def overlap(
-    panel: Any, propensities: np.ndarray, *, covariates: Sequence[str] = COVARIATES, clip: float = CLIP, k: int = 10
+    panel: Any, propensities: np.ndarray, *, covariates: Sequence[str] = COVARIATES, clip: float = CLIP, k: int = K
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Say whether participants have comparable non-participants, and whether weighting makes the groups alike.
 

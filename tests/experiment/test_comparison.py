@@ -50,5 +50,5 @@ def test_ratio_to_what_may_be_nothing_has_no_interval():
 
 def test_small_groups_are_refused(journey):
     few = journey[journey["participated"].cumsum() < 10]
-    with pytest.raises(Refused, match="at least 10"):
+    with pytest.raises(Refused, match="fewer than k = 10 "):
         compare(few)

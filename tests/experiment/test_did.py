@@ -60,5 +60,5 @@ def test_what_cannot_be_answered_is_not():
         difference_in_differences(frame.assign(conversion=0.0), "conversion")
     with pytest.raises(ParameterError, match="months"):
         difference_in_differences(frame, "logins", remove_trend=True)
-    with pytest.raises(Refused, match="at least 30"):
+    with pytest.raises(Refused, match="fewer than k = 30 "):
         difference_in_differences(frame, "logins", k=30)

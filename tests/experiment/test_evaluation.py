@@ -56,7 +56,7 @@ def test_no_pilot_is_no_fault(journey_bank):
 def test_only_open_campaigns_and_large_enough_ones(journey_bank):
     with pytest.raises(ParameterError, match=r"experiment\.effect"):
         evaluate(journey_bank, "pilot")
-    with pytest.raises(Refused, match="at least 1000"):
+    with pytest.raises(Refused, match="fewer than k = 1000 "):
         evaluate(journey_bank, "journey", k=1000)
     with pytest.raises(ParameterError, match="column"):
         evaluate(journey_bank, "journey", learner="linear").estimate("doubly robust", "logins", "colour")

@@ -81,5 +81,5 @@ def test_wrong_arguments_are_refused(journey, robust):
         decompose(journey, "aum_change", adjusted=robust["logins"])
     with pytest.raises(ParameterError, match="conversion"):
         left_over(journey, decompose(journey, "logins", adjusted=robust["logins"]), "conversion", months=6)
-    with pytest.raises(Refused, match="at least 5000"):
+    with pytest.raises(Refused, match="fewer than k = 5000 "):
         decompose(journey, "aum_change", k=5000)

@@ -73,8 +73,9 @@ def test_what_was_known_before_narrows_the_interval():
         assert estimator(frame, "y", covariate="x").se < 0.85 * estimator(frame, "y").se
 
 
-def test_influence_gives_the_same_interval():
-    e = effect(experiment(2000, 3), "y")
+@pytest.mark.parametrize("covariate", [None, "x"])
+def test_influence_gives_the_same_interval(covariate):
+    e = effect(experiment(2000, 3), "y", covariate=covariate)
     assert np.sqrt(np.mean(e.influence**2) / 2000) == pytest.approx(e.se, rel=1e-3)
 
 
@@ -95,8 +96,10 @@ def test_unequal_chances_are_refused():
 
 def test_unknown_chances_must_be_given():
     frame = experiment(400, 6).assign(propensity=np.nan)
-    with pytest.raises(ParameterError, match="planned_share"):
+    with pytest.raises(Refused, match="planned_share"):
         effect(frame, "y")
+    with pytest.raises(ParameterError, match="planned_share"):
+        effect(frame, "y", planned_share=1.5)
     assert effect(frame, "y", planned_share=0.5).target == "ITT"
 
 
@@ -109,10 +112,25 @@ def test_taking_part_uninvited_is_refused():
 
 @pytest.mark.parametrize("uptake", [0.0, 0.02])
 def test_too_few_who_take_part_are_refused(uptake):
-    with pytest.raises(Refused, match="customers who took part"):
+    with pytest.raises(Refused, match="fewer than k = 10 of the invited took part"):
         complier_effect(experiment(600, 8, uptake=uptake), "y")
 
 
-def test_small_arms_are_refused():
-    with pytest.raises(Refused, match="at least 10"):
+def test_small_arms_are_refused_without_saying_how_small():
+    with pytest.raises(Refused, match="fewer than k = 10 customers") as refusal:
         effect(experiment(16, 9), "y")
+    assert "8" not in str(refusal.value)
+
+
+def test_few_who_stay_out_are_not_told_from_the_note():
+    frame = experiment(400, 10, uptake=1.0)
+    assert complier_effect(frame, "y").note == "all of the invited took part"
+    frame.loc[frame.index[frame["participated"]][:3], "participated"] = False
+    assert complier_effect(frame, "y").note == "nearly all of the invited took part"
+
+
+@pytest.mark.parametrize("k", [0, -3, "x", 2.5])
+def test_k_must_be_a_count(k):
+    for estimator in (effect, complier_effect):
+        with pytest.raises(ParameterError, match="k = "):
+            estimator(experiment(400, 11), "y", k=k)
