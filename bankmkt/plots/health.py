@@ -323,4 +323,4 @@ def _words_of(rows: "pd.DataFrame", column: str, at: int) -> str:
 def _one_of(what: str, value: str, names: Iterable[str]) -> None:
     names = list(names)
     if value not in names:
-        raise ParameterError(what, value, one_of(names))
+        raise ParameterError(what, value, one_of(names), f"pass one of these as {what}")

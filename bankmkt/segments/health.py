@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MONTHS = 25
 """Months read: the month checked and the two years before it."""
 
+_PLENTY = 1_000  # transactions a customer and month: with k times as many, k customers or more made them
+
 
 @dataclass(frozen=True, eq=False)
 class HealthCheck:
@@ -185,7 +187,11 @@ def health_check(
     by_kind = summaries.transaction_panel(moves, users, compared, k)
     panel = summaries.panel(cells, units, where, k)
     products = summaries.product_panel(units, k)
+    counts = moves.groupby("number")["transactions"].sum()
+    doubtful = [months[n] for n in counts.index[counts < _PLENTY * k] if n in months]
+    movers = measures.movers(now, customers, doubtful, whole) if doubtful else pd.Series(dtype="int64")
     trend = summaries.trend(total, moves, panel, arrivals, events, k)
+    trend.loc[trend.index.isin(movers.index[movers < k]), ["transactions", "digital_share", "net_new_money"]] = np.nan
     if by_kind.loc[by_kind["suppressed"], "group"].isin(measures.DIGITAL).any():
         trend["digital_share"] = np.nan
     found = stands_out(summaries.series(trend, panel, products, moves, by_kind, where, number), number)

@@ -168,6 +168,16 @@ def movements(bank: "Bank", customers: Any, first: int, whole: bool) -> "pd.Data
     )
 
 
+def movers(bank: "Bank", customers: Any, months: "Sequence[dt.date]", whole: bool) -> "pd.Series":
+    """Count the different customers with a transaction in each month; indexed by month number."""
+    import ibis
+
+    t = bank.transactions
+    t = t.filter(ibis.or_(*((t.ts >= start) & (t.ts < end) for start, end in map(_span, months))))
+    t = _of(t.select("customer_id", number=_number(t.ts)), customers, whole)
+    return _fetch(t.group_by("number").agg(customers=t.customer_id.nunique())).set_index("number")["customers"]
+
+
 def users(bank: "Bank", customers: Any, months: "Sequence[dt.date]", by: str, whole: bool) -> "pd.DataFrame":
     """Count the different customers with a transaction in each month, by ``"channel"`` or ``"kind"``."""
     import ibis

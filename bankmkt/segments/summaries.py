@@ -178,7 +178,7 @@ def products(rows: pd.DataFrame, sums: Mapping[str, Any], number: int) -> pd.Dat
 def channels(rows: pd.DataFrame, transactions: float, number: int) -> pd.DataFrame:
     """Compare channels and kinds of transactions, the busiest first."""
     out = _with_changes(rows, ["dimension", "group"], number, ["transactions"])
-    out["share"] = out["transactions"] / transactions
+    out["share"] = out["transactions"] / (transactions or np.nan)
     out = out.sort_values(["dimension", "transactions"], ascending=[True, False], kind="stable")
     return out[
         [

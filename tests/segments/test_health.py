@@ -277,6 +277,16 @@ def test_few_active_customers_are_hidden_though_their_group_is_not(tiny_frames):
 # Banks that lack something -------------------------------------------------------------------------------------------
 
 
+def test_money_moved_by_few_customers_is_hidden(tiny_frames):
+    t = tiny_frames["transactions"]
+    few = t.customer_id.isin(t.customer_id.unique()[:3])
+    tiny_frames["transactions"] = t[few | (t.ts < "2025-06-01")]
+    june = health_check(bank_of(tiny_frames), k=10).headline.set_index("indicator").value
+    assert june[["transactions", "digital_share", "net_new_money"]].isna().all()
+    shown = health_check(bank_of(tiny_frames), k=3).headline.set_index("indicator").value
+    assert shown["transactions"] == (tiny_frames["transactions"].ts >= "2025-06-01").sum()
+
+
 def test_without_events_active_means_a_transaction_of_ones_own(tiny_frames):
     check = health_check(bank_of(tiny_frames, events=False), k=1)
     t = tiny_frames["transactions"]
