@@ -62,6 +62,6 @@ lock: $(READY)  ## choose new versions for requirements.lock
 		--no-emit-find-links --no-annotate --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean:  ## remove the environment, the caches and what was made (demo bank, reports)
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* data/demo
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.* data/demo
 	find reports -mindepth 1 ! -name README.md -delete 2>/dev/null || true
 	find bankmkt tests benchmarks notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -1,4 +1,4 @@
-"""How fast a bank is validated, and in how much memory: python benchmarks/validate.py BANK [--engine …] [--memory 4GB].
+"""How fast a bank is validated, and in how much memory: python benchmarks/validate.py [BANK] [--engine …].
 
 Prints a line a table, the faults, and last a line of JSON.
 """
@@ -9,18 +9,21 @@ import resource
 import time
 
 from bankmkt.bank import open_bank
+from bankmkt.synth import demo_bank
 from bankmkt.validation import validate
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bank")
+    parser.add_argument("bank", nargs="?", help="path of a bank; by default the demo bank")
     parser.add_argument("--engine", default="duckdb")
     parser.add_argument("--memory", help="memory limit of the engine, such as 4GB")
     parser.add_argument("--threads", type=int, help="threads of DuckDB")
     options = parser.parse_args()
 
-    bank = open_bank(options.bank, engine=options.engine, memory_limit=options.memory, threads=options.threads)
+    bank = open_bank(
+        options.bank or demo_bank().path, engine=options.engine, memory_limit=options.memory, threads=options.threads
+    )
     total_rows, total_seconds, faults = 0, 0.0, 0
     for name in bank.raw:
         start = time.perf_counter()
