@@ -16,7 +16,7 @@ LAYERS = [
     {"sources"},
     {"mapping"},
     {"bank"},
-    {"checks"},
+    {"checks", "units"},
     {"validation"},
     {"synth", "datasets"},
     {"tags", "segments", "funnel", "experiment", "uplift"},

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bankmkt.errors import ParameterError
+from bankmkt.units import climb
 
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
@@ -77,8 +78,9 @@ def _scope(
     level: dict[int, str],
 ) -> Scope:
     rows = {}
+    stops = {*children, *([] if top is None else [top])}
     for unit in parent:
-        row = _climb(unit, top, parent, children)
+        row = climb(unit, stops, parent)
         if row is not None:
             rows[unit] = row
     shown = sorted(set(rows.values()))
@@ -87,15 +89,3 @@ def _scope(
     levels = {level[u] for u in shown if u != top} or {level[u] for u in shown}
     what = levels.pop().replace("_", "-") if len(levels) == 1 else "unit"
     return Scope(title, None if len(rows) == len(parent) else tuple(sorted(rows)), rows, names, what)
-
-
-def _climb(unit: int, top: int | None, parent: dict[int, int | None], children: dict[int, None]) -> int | None:
-    """Go up from a unit to the row it belongs to; None when it is not under the top."""
-    seen: set[int] = set()
-    at: int | None = unit
-    while at is not None and at not in seen:
-        if at in children or at == top:
-            return at
-        seen.add(at)
-        at = parent.get(at)
-    return None

@@ -1,0 +1,80 @@
+"""The tree of a bank's units; it ends even where the data go round in a circle."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from bankmkt.errors import ParameterError
+
+if TYPE_CHECKING:
+    from bankmkt.bank import Bank
+
+
+def climb(unit: int, stops: Collection[int], parent: Mapping[int, int | None]) -> int | None:
+    """Go up from a unit to the first that is one of the stops.
+
+    Parameters
+    ----------
+    unit
+        Where to start; it may be a stop itself.
+    stops
+        Units to stop at.
+    parent
+        ``org_id`` of each unit → of the unit above it, None at the top.
+
+    Returns
+    -------
+    int or None
+        None when no stop is above the unit, also where its way up is a circle.
+
+    Examples
+    --------
+    >>> tree = {1: None, 2: 1, 3: 2}
+    >>> climb(3, {1, 2}, tree), climb(1, {2}, tree), climb(8, {1}, {8: 9, 9: 8})
+    (2, None, None)
+    """
+    seen: set[int] = set()
+    at: int | None = unit
+    while at is not None and at not in seen:
+        if at in stops:
+            return at
+        seen.add(at)
+        at = parent.get(at)
+    return None
+
+
+def units_below(bank: "Bank", org_id: int) -> list[int]:
+    """Return a unit and all units below it.
+
+    Parameters
+    ----------
+    bank
+        With the table organisations.
+    org_id
+        The unit at the top.
+
+    Returns
+    -------
+    list of int
+        In order. Where units are above each other in a circle, each of them is below the others.
+
+    Raises
+    ------
+    ParameterError
+        If the bank has no such unit.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bankmkt.bank import open_bank
+    >>> units = pd.DataFrame({"org_id": [1, 2, 3, 4], "parent_id": [1, 1, 2, 1], "level": "branch", "name": "Unit"})
+    >>> units_below(open_bank({"organisations": units}), 2)
+    [2, 3]
+    """
+    t = bank.organisations
+    rows = bank.con.to_pyarrow(t.select("org_id", "parent_id")).to_pylist()
+    parent = {row["org_id"]: row["parent_id"] for row in rows}
+    if org_id not in parent:
+        some = ", ".join(str(unit) for unit in sorted(parent)[:5])
+        expected = f"one of the bank's {len(parent)} units, such as {some}"
+        raise ParameterError("org_id", org_id, expected, "the table organisations lists them")
+    return sorted(unit for unit in parent if climb(unit, {org_id}, parent) is not None)
