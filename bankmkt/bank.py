@@ -10,7 +10,7 @@ from typing import Any
 
 from bankmkt import conform, engines, lookback, sources
 from bankmkt.conform import Raw
-from bankmkt.errors import DataError, SchemaError, one_of
+from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
 from bankmkt.manifest import check_files, file_record, read_manifest, write_manifest
 from bankmkt.mapping import apply, read_mapping
 from bankmkt.schema import TABLES
@@ -101,7 +101,7 @@ class Bank:
             When the bank lacks the table, or the table lacks a column.
         """
         if name not in TABLES:
-            raise SchemaError("table", name, one_of(TABLES))
+            raise SchemaError("table", name, one_of(TABLES), "docs/data-dictionary.md lists them")
         if name not in self.raw:
             raise SchemaError(
                 f"table {name} is not in this bank, which has {', '.join(self.raw)}",
@@ -124,7 +124,8 @@ class Bank:
         """Return the bank as it was known at the end of a day.
 
         Rows of a later time are gone; dates that were set later (``closed_on``, ``app_registered_on``,
-        ``participated_on``) are null, and the truth of a campaign shows only when its outcomes could be measured.
+        ``participated_on``) are null, and the truth of a campaign shows from the month end at which its outcomes are
+        measured. Who took part on an unknown day (no ``participated_on``) is not yet known to have taken part.
 
         Parameters
         ----------
@@ -158,7 +159,7 @@ class Bank:
         -------
         dict
             ``path``, ``engine``, ``as_of``, ``tables``, and where there is a manifest ``made_with`` (version),
-            ``seed`` and ``rows`` by table; absent ones are left out.
+            ``seed`` and ``rows`` by table (not for a bank as of a day, which has fewer); absent ones are left out.
         """
         manifest = self.manifest or {}
         out = {
@@ -168,7 +169,7 @@ class Bank:
             "tables": len(self.raw),
             "made_with": manifest.get("bankmkt"),
             "seed": manifest.get("parameters", {}).get("seed"),
-            "rows": manifest.get("rows"),
+            "rows": manifest.get("rows") if self.date is None else None,
         }
         return {name: value for name, value in out.items() if value is not None}
 
@@ -249,7 +250,7 @@ def open_bank(
         How the source's names and values become ours: a YAML file (see ``docs/own-data.md``) or its content.
         By default ``mapping.yml`` in the folder, if there.
     memory_limit, threads
-        Of the engine; see :func:`bankmkt.engines.connect`.
+        Of the engine; see :func:`bankmkt.engines.connect`. Not with Ibis tables, whose engine runs already.
     deep
         Whether to compare checksums with the manifest, not only sizes.
 
@@ -282,6 +283,8 @@ def open_bank(
     names = tuple(dict.fromkeys([*TABLES, *(rule.source for rule in rules.values())]))
     if isinstance(source, Mapping):
         own = sources.backend_of(source)
+        if own is not None:
+            _refuse_limits(memory_limit=memory_limit, threads=threads)
         con = connect() if own is None else own
         found = sources.read_frames(con, source, names)
         return Bank(con, apply(rules, found), engine=engine if own is None else own.name)
@@ -297,3 +300,10 @@ def open_bank(
         raise DataError("source", str(source), "a folder or a DuckDB file", "check the path")
     con = connect(database=path)
     return Bank(con, apply(rules, sources.read_database(con, names)), engine=engine, path=path)
+
+
+def _refuse_limits(**limits: Any) -> None:
+    """Raise ParameterError if a limit is set for an engine that somebody else has started."""
+    for name, value in limits.items():
+        if value is not None:
+            raise ParameterError(name, value, "no limit for Ibis tables", "set it where their engine is started")

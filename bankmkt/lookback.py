@@ -20,12 +20,13 @@ def known(table: Table, rows: Any, date: datetime.date, campaigns: Any = None) -
         The day.
     campaigns
         For the table ``truth``: the campaigns known on the day. Their truth shows from the day on which their
-        outcomes could be measured.
+        outcomes are measured: the first month end on or after ``starts_on`` + ``outcome_days`` - 1.
 
     Returns
     -------
     ibis table
-        Rows whose time is later are gone; dates that were set later are null.
+        Rows whose time is later are gone; dates that were set later are null. ``participated`` is true only where
+        ``participated_on`` is known by the day: without that date nobody can say that it had happened.
     """
     import ibis
 
@@ -38,14 +39,28 @@ def known(table: Table, rows: Any, date: datetime.date, campaigns: Any = None) -
         else:
             rows = rows.filter(time <= day)
     if table.name == "truth":
-        over = campaigns.filter(day.delta(campaigns.starts_on, unit="day") >= campaigns.outcome_days)
+        # the first month end on or after a day has passed if the day is not after the last month end
+        measured = ibis.literal(last_month_end(date))
+        over = campaigns.filter(measured.delta(campaigns.starts_on, unit="day") >= campaigns.outcome_days - 1)
         return rows.semi_join(over, "campaign_id")
     later = {
         c.name: (rows[c.name] <= day).ifelse(rows[c.name], ibis.null("date")) for c in table.columns if c.set_later
     }
     if table.name == "assignments":
-        later["participated"] = (rows.participated_on > day).fill_null(False).ifelse(False, rows.participated)
+        later["participated"] = rows.participated & (rows.participated_on <= day).fill_null(False)
     return rows.mutate(**later) if later else rows
+
+
+def last_month_end(date: datetime.date) -> datetime.date:
+    """Return the last month end that is not after a day.
+
+    Examples
+    --------
+    >>> last_month_end(datetime.date(2026, 6, 30)), last_month_end(datetime.date(2026, 6, 29))
+    (datetime.date(2026, 6, 30), datetime.date(2026, 5, 31))
+    """
+    tomorrow = date + datetime.timedelta(days=1)
+    return tomorrow.replace(day=1) - datetime.timedelta(days=1)
 
 
 def parse_date(what: str, date: datetime.date | str) -> datetime.date:

@@ -179,7 +179,8 @@ def test_months_and_description(tiny_bank, folder):
     about = saved.describe()
     assert about["path"] == str(folder)
     assert about["as_of"] == "2025-03-30"
-    assert about["rows"]["customers"] == 50
+    assert "rows" not in about, "the manifest counts the whole bank"
+    assert open_bank(folder).describe()["rows"]["customers"] == 50
     assert "seed" not in about
     assert "as of 2025-03-30" in repr(saved)
 
@@ -218,7 +219,7 @@ def poisoned(frames, day):
                     fresh[c.name] = 1e12
             frame = pd.concat([frame[~future], fresh], ignore_index=True)
         out[name] = frame
-    # campaign 1's outcomes are measured on 1 May, campaign 3's in July: their truth is of the future
+    # campaign 1's outcomes are measured on 30 April, campaign 3's on 30 June: their truth is of the future
     truth = out["truth"]
     assert (frames["campaigns"].starts_on + pd.to_timedelta(frames["campaigns"].outcome_days, unit="D") > day).all()
     out["truth"] = truth.assign(y0=-truth.y0, y1=1e9)
@@ -267,14 +268,75 @@ def test_the_last_moment_of_a_day_is_in_and_the_next_is_out():
 
 
 def test_truth_shows_when_the_outcomes_could_be_measured(tiny_bank):
-    """Campaign 1 starts on 1 March and runs 61 days: it is over on 1 May."""
+    """Campaign 1 runs from 1 March for 61 days, to 30 April; campaign 3 from 1 April for 91, to 30 June."""
 
     def campaigns(day):
         return sorted(set(tiny_bank.con.to_pandas(tiny_bank.as_of(day).truth).campaign_id))
 
-    assert campaigns("2025-04-30") == []
-    assert campaigns("2025-05-01") == [1]
-    assert campaigns("2025-07-01") == [1, 3]
+    assert campaigns("2025-04-29") == []
+    assert campaigns("2025-04-30") == [1]
+    assert campaigns("2025-06-29") == [1]
+    assert campaigns("2025-06-30") == [1, 3]
+
+
+LAST_DAYS = [  # start, days, last day that the truth is hidden, first that it shows
+    ("2026-01-01", 181, "2026-06-29", "2026-06-30"),
+    ("2026-01-15", 31, "2026-02-27", "2026-02-28"),
+    ("2026-01-15", 17, "2026-01-30", "2026-01-31"),
+    ("2026-01-15", 18, "2026-02-27", "2026-02-28"),
+    ("2025-12-01", 31, "2025-12-30", "2025-12-31"),
+]
+
+
+def of_campaigns(engine):
+    """A bank of the campaigns in LAST_DAYS and their truth."""
+    frames = {name: tiny.frames()[name] for name in ("campaigns", "truth")}
+    start, days = [pd.Timestamp(case[0]) for case in LAST_DAYS], [case[1] for case in LAST_DAYS]
+    first = pd.concat([frames["campaigns"].iloc[[0]]] * len(start), ignore_index=True)
+    truth = pd.concat([frames["truth"].iloc[[0]]] * len(start), ignore_index=True)
+    number = range(len(start))
+    return open_bank(
+        {
+            "campaigns": first.assign(campaign_id=number, starts_on=start, outcome_days=days),
+            "truth": truth.assign(campaign_id=number),
+        },
+        engine=engine,
+    )
+
+
+def check_truth(bank):
+    for number, (*_, hidden, shown) in enumerate(LAST_DAYS):
+        assert number not in bank.con.to_pandas(bank.as_of(hidden).truth).campaign_id.tolist(), hidden
+        assert number in bank.con.to_pandas(bank.as_of(shown).truth).campaign_id.tolist(), shown
+
+
+def test_truth_shows_from_the_month_end_of_the_last_day():
+    check_truth(of_campaigns("duckdb"))
+
+
+@pytest.mark.spark
+def test_truth_shows_from_the_same_month_end_on_spark(spark_url):
+    check_truth(of_campaigns(spark_url))
+
+
+@pytest.mark.parametrize("spoil", ["absent", "null"])
+def test_who_took_part_on_an_unknown_day_has_not_yet(spoil):
+    frames = tiny.frames()
+    rows = frames["assignments"]
+    frames["assignments"] = (
+        rows.drop(columns="participated_on") if spoil == "absent" else rows.assign(participated_on=pd.NaT)
+    )
+    bank = open_bank(frames)
+    assert bank.con.to_pandas(bank.assignments).participated.any()
+    assert not bank.con.to_pandas(bank.as_of("2025-06-30").assignments).participated.any()
+
+
+@pytest.mark.parametrize("limit", [{"memory_limit": "1GB"}, {"threads": 1}])
+def test_limits_are_refused_where_the_engine_runs_already(tiny_bank, limit):
+    (name,) = limit
+    with pytest.raises(ParameterError, match=f"^{name} = .* no limit for Ibis tables; set it where"):
+        open_bank(tiny_bank.tables, **limit)
+    assert open_bank(tiny.frames(), **limit).has("customers")
 
 
 def test_of_two_days_the_earlier_counts(tiny_bank):
