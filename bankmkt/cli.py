@@ -62,20 +62,22 @@ def generate(path: Path, **options: Any) -> None:
 @click.option("--mapping", type=click.Path(path_type=Path), help="YAML file that renames your columns and values.")
 @click.option("--deep", is_flag=True, help="Also compare the files' checksums with the manifest.")
 def validate(path: str, engine: str, mapping: Path | None, deep: bool) -> None:
-    """List every fault of the bank in PATH; exit code 1 if there are any."""
+    """List every fault of the bank in PATH, and what it lacks; exit code 1 if there are faults."""
     import bankmkt as bm
 
     faults = bm.validate(bm.open_bank(path, engine, mapping=mapping, deep=deep))
-    if faults.empty:
-        click.echo("No faults.")
-        return
     for row in faults.to_dict("records"):
         where = ".".join(str(row[key]) for key in ("table", "column") if row[key])
         examples = f" (for example {row['examples']})" if row["examples"] else ""
         rows = f": {row['rows']:,} rows{examples}" if row["rows"] else ""
         click.echo(f"{where}: {row['rule']}{rows}; {row['todo']}")
-    click.echo(f"{len(faults)} kinds of fault")
-    sys.exit(1)
+    if absent := faults.attrs["absent_optional"]:
+        click.echo(f"Not there, and optional: {', '.join(absent)}. Reports that need them will say so.")
+    if unchecked := faults.attrs["unchecked"]:
+        click.echo(f"Not checked: {'; '.join(unchecked)}.")
+    click.echo(f"{len(faults)} kinds of fault" if len(faults) else "No faults.")
+    if len(faults):
+        sys.exit(1)
 
 
 @main.command()
@@ -83,6 +85,7 @@ def validate(path: str, engine: str, mapping: Path | None, deep: bool) -> None:
 @click.option("-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--params", type=click.Path(path_type=Path), help="YAML file of parameters; -p goes first.")
 @click.option("--by", help="org_id: a report per branch. Finished ones are kept unless something changed.")
+@click.option("--level", help="With --by org_id: sub_branch for a report per sub-branch.  [default: branch]")
 @click.option("--bank", help="Path of a bank.  [default: the demo bank]")
 @click.option("--engine", default="duckdb", show_default=True, help="duckdb, local[2], spark://…, sc://…")
 @click.option("--jobs", default=2, show_default=True, help="Notebooks that run at once.")
@@ -137,9 +140,10 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise ParameterError("--params", str(path), "a YAML file", str(error).splitlines()[0]) from error
+        todo = f"check the path and the file ({str(error).splitlines()[0]})"
+        raise ParameterError("--params", str(path), "a YAML file", todo) from error
     if not isinstance(content, dict):
-        raise ParameterError("--params", str(path), "lines of the form  name: value")
+        raise ParameterError("--params", str(path), "lines of the form  name: value", "such as  month: 2026-06")
     return {str(name): value for name, value in content.items()}
 
 
@@ -147,7 +151,7 @@ def _from_options(options: Sequence[str]) -> dict[str, str]:
     pairs = [option.partition("=") for option in options]
     for option, (name, equals, _) in zip(options, pairs, strict=True):
         if not (name and equals):
-            raise ParameterError("-p", option, "name=value")
+            raise ParameterError("-p", option, "name=value", "such as  -p month=2026-06")
     return {name: value for name, _, value in pairs}
 
 

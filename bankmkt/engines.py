@@ -89,10 +89,10 @@ def connect(
     --------
     >>> connect("duckdb", memory_limit="1GB", threads=1).name
     'duckdb'
-    >>> connect("oracle")
+    >>> connect("oracle")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    bankmkt.errors.ParameterError: engine = 'oracle': expected one of duckdb, local[2], spark://host:port, sc://host:port
+    bankmkt.errors.ParameterError: engine = 'oracle': expected one of duckdb, local[2], ...; pass engine="duckdb"
     """
     check_engine(engine)
     if memory_limit is not None and not _MEMORY.fullmatch(memory_limit):
@@ -120,7 +120,7 @@ def is_engine(engine: Any) -> bool:
 def check_engine(engine: str) -> None:
     """Raise ParameterError unless the address is an engine's."""
     if not is_engine(engine):
-        raise ParameterError("engine", engine, one_of(ENGINES))
+        raise ParameterError("engine", engine, one_of(ENGINES), 'pass engine="duckdb"')
 
 
 def is_local(engine: str) -> bool:
@@ -141,7 +141,10 @@ def _duckdb(memory_limit: str | None, threads: int | None, database: str | Path 
     try:
         con: Any = ibis.duckdb.connect(database or ":memory:", read_only=database is not None, **config)
     except duckdb.Error as error:
-        raise EngineError(f"DuckDB cannot open {database or 'a database in memory'} ({error})") from error
+        raise EngineError(
+            f"DuckDB cannot open {database or 'a database in memory'} ({error})",
+            todo="close the programs that have it open, or check the file and the memory limit",
+        ) from error
     if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:  # in Jupyter it may refuse to be set
         con.raw_sql("SET enable_progress_bar = false")
     return con

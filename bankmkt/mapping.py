@@ -94,7 +94,7 @@ def read_mapping(mapping: str | Path | Mapping[str, Any]) -> dict[str, TableRule
     >>> read_mapping({"customers": {"colums": {}}})
     Traceback (most recent call last):
         ...
-    bankmkt.errors.ParameterError: mapping: customers = 'colums': expected one of source, columns, values
+    bankmkt.errors.ParameterError: mapping: customers = 'colums': expected one of source, columns, values; correct it
     """
     content = mapping if isinstance(mapping, Mapping) else _load(Path(mapping))
     return {name: _table_rule(name, rule) for name, rule in _object("mapping", content, TABLES).items()}
@@ -117,7 +117,7 @@ def _object(where: str, content: Any, valid: Any = None) -> Mapping[str, Any]:
         raise ParameterError(where, content, "names with values below them", "see docs/own-data.md")
     for key in content:
         if valid is not None and key not in valid:
-            raise ParameterError(where, key, one_of(valid))
+            raise ParameterError(where, key, one_of(valid), "correct it")
     return content
 
 
@@ -138,24 +138,27 @@ def _column_rule(where: str, c: Column, theirs: Any) -> ColumnRule:
         return ColumnRule(column=str(theirs))
     rule = dict(_object(where, theirs, _COLUMN_KEYS))
     if sum(key in rule for key in _ORIGINS) != 1:
-        raise ParameterError(where, rule, one_of(_ORIGINS))
+        raise ParameterError(where, rule, one_of(_ORIGINS), "write exactly one of them")
     number = c.type in ("int64", "float64")
     for key in ("sum", "nonzero"):
         if key in rule and (not number or not isinstance(rule[key], list | tuple) or not rule[key]):
-            raise ParameterError(f"{where}.{key}", rule[key], "a list of their columns, for a number of ours")
+            expected = "a list of their columns, for a number of ours"
+            raise ParameterError(f"{where}.{key}", rule[key], expected, f"write {key}: [A, B]")
     text = str(rule.get("format", ""))
     if text:
         if c.type not in ("date", "timestamp") or "column" not in rule:
-            raise ParameterError(f"{where}.format", text, f"no format: {c.name} is {c.type}")
+            what = f"is {c.type}" if "column" in rule else "comes from no single column"
+            raise ParameterError(f"{where}.format", text, f"no format: {c.name} {what}", "leave it out")
         _pattern(f"{where}.format", text)
     times = 1.0
     if "times" in rule:
         try:
             times = float(rule["times"])
         except ValueError:
-            raise ParameterError(f"{where}.times", rule["times"], "a number, such as 0.01") from None
+            raise ParameterError(f"{where}.times", rule["times"], "a number", "write times: 0.01") from None
         if not number or "constant" in rule:
-            raise ParameterError(f"{where}.times", rule["times"], f"no factor: {c.name} is {c.type}")
+            what = "comes from a constant" if number else f"is {c.type}"
+            raise ParameterError(f"{where}.times", rule["times"], f"no factor: {c.name} {what}", "leave it out")
     return ColumnRule(
         column=str(rule.get("column", "")),
         constant=str(rule["constant"]) if "constant" in rule else None,
@@ -171,12 +174,12 @@ def _values(where: str, c: Column, pairs: Any) -> dict[str, str]:
     if c.type == "boolean":
         for ours in out.values():
             if ours not in ("true", "false"):
-                raise ParameterError(where, ours, one_of(("true", "false")))
+                raise ParameterError(where, ours, one_of(("true", "false")), "write {theirs: true}")
     elif c.type != "string":
-        raise ParameterError(where, dict(pairs), f"no values: {c.name} is {c.type}")
+        raise ParameterError(where, dict(pairs), f"no values: {c.name} is {c.type}", "leave them out")
     for ours in out.values():
         if c.values and ours not in c.values:
-            raise ParameterError(where, ours, one_of(c.values))
+            raise ParameterError(where, ours, one_of(c.values), "write {theirs: ours}")
     return out
 
 
@@ -236,7 +239,8 @@ def _apply(table: Table, rule: TableRule, found: Found) -> Raw:
             continue
         for theirs in how.sum or how.nonzero or (how.column,):
             if theirs not in there:
-                raise SchemaError(f"mapping: {table.name}.columns.{c.name}", theirs, one_of(there))
+                where = f"mapping: {table.name}.columns.{c.name}"
+                raise SchemaError(where, theirs, one_of(there), "write the name as their table has it")
         v = _combined(found.expr, how)
         if c.name in rule.values:
             v = v.cast("string").substitute(dict(rule.values[c.name]))
@@ -290,7 +294,7 @@ def _pattern(where: str, text: str) -> tuple[str, tuple[str, ...]]:
     parts = re.findall(r"%.|[^%]+", text)
     order = tuple(p for p in parts if p.startswith("%"))
     if any(sign in p for p in parts if p not in order for sign in "[]^\\"):
-        raise ParameterError(where, text, "signs such as - / . : between the parts")
+        raise ParameterError(where, text, "signs such as - / . : between the parts", 'such as "%d.%m.%Y"')
     if set(order) - set(_PARTS) or not {"%Y", "%m", "%d"} <= set(order) or len(set(order)) < len(order):
         raise ParameterError(where, text, "%Y, %m, %d and perhaps %H, %M, %S, each once", 'such as "%Y%m%d"')
     # digits that run together must be of fixed width

@@ -65,7 +65,8 @@ def small_cells(counts: "pd.Series", *, by: "Sequence[pd.Series]" = (), k: int =
 
     check_k(k)
     if counts.isna().any() or (counts < 0).any():
-        raise DataError("counts", counts[~(counts >= 0)].head().to_dict(), "customers in each cell, 0 or more")
+        wrong = counts[~(counts >= 0)].head().to_dict()
+        raise DataError("counts", wrong, "customers in each cell, 0 or more", "count the customers again")
     hidden = counts.between(1, k - 1)
     if not hidden.any():
         return hidden

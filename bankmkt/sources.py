@@ -159,8 +159,10 @@ def read_frames(con: Any, frames: Mapping[str, Any], names: Iterable[str]) -> di
 
     Raises
     ------
+    SchemaError
+        When a name is not wanted.
     ParameterError
-        When a value is no table, or its name is not wanted.
+        When a value is no table.
     """
     import ibis
     import pandas as pd
@@ -180,7 +182,10 @@ def read_frames(con: Any, frames: Mapping[str, Any], names: Iterable[str]) -> di
             out[name] = Found(_register(con, name, table))
         else:
             raise ParameterError(
-                f"table {name}", type(table).__name__, "an Ibis table, a pandas frame or an Arrow table"
+                f"table {name}",
+                type(table).__name__,
+                "an Ibis table, a pandas frame or an Arrow table",
+                "pass pandas.DataFrame(…)",
             )
     return out
 

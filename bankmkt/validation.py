@@ -55,7 +55,7 @@ def validate(bank: Bank, tables: Iterable[str] | None = None) -> pd.DataFrame:
     names = tuple(TABLES if tables is None else tables)
     for name in names:
         if name not in TABLES:
-            raise ParameterError("tables", name, one_of(TABLES))
+            raise ParameterError("tables", name, one_of(TABLES), "pass names as in docs/data-dictionary.md")
     faults: list[dict[str, Any]] = []
     rows: dict[str, int] = {}
     unchecked: list[str] = []

@@ -9,12 +9,15 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+import tiny
 from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import bankmkt
 from bankmkt import cli
 from bankmkt.bank import open_bank
+
+REQUIRED = ("organisations", "customers", "balances", "transactions")
 
 
 @pytest.fixture
@@ -100,13 +103,35 @@ def test_generate_passes_its_options_on_and_says_what_it_made(run, monkeypatch, 
 def test_validate_lists_faults_and_ends_with_1(run, bank):
     code, out, _ = run("validate", bank)
     assert code == 1
+    assert "optional: staff, events, visits, campaigns," in out
     assert "customers: missing table" in out
     assert out.splitlines()[-1].endswith("kinds of fault")
 
 
 def test_validate_is_content_with_a_good_bank(run, bank, monkeypatch):
-    monkeypatch.setattr(bankmkt, "validate", lambda bank: pd.DataFrame(), raising=False)
+    frame = pd.DataFrame()
+    frame.attrs.update(absent_optional=[], unchecked=[])
+    monkeypatch.setattr(bankmkt, "validate", lambda bank: frame, raising=False)
     assert run("validate", bank) == (0, "No faults.\n", "")
+
+
+def test_validate_names_what_is_absent_and_what_it_could_not_check(run, tmp_path):
+    open_bank({**{name: tiny.frames()[name] for name in REQUIRED}, "points": tiny.frames()["points"]}).save(
+        tmp_path / "b"
+    )
+    code, out, _ = run("validate", tmp_path / "b")
+    assert code == 0
+    absent, unchecked, last = out.splitlines()
+    assert absent.startswith("Not there, and optional: staff, events, visits, campaigns,")
+    assert "points" not in absent
+    assert unchecked == "Not checked: customers.manager_id: no staff.staff_id."
+    assert last == "No faults."
+
+    customers = {name: tiny.frames()[name] for name in REQUIRED if name != "organisations"}
+    open_bank(customers).save(tmp_path / "c")
+    code, out, _ = run("validate", tmp_path / "c")
+    assert code == 1
+    assert "\nNot checked: customers.org_id: no organisations.org_id.\n" in out
 
 
 @pytest.mark.parametrize(
@@ -118,12 +143,14 @@ def test_validate_is_content_with_a_good_bank(run, bank, monkeypatch):
         (["report", "-p", "month"], "expected name=value"),
         (["report", "-p", "=1"], "expected name=value"),
         (["report", "--params", "nowhere.yml"], "nowhere.yml"),
-        (["report", "-p", "kk=1"], "'kk' is unknown\n50_stub takes\n  bank: str"),
+        (["report", "-p", "kk=1"], "'kk' is unknown; choose from these:\n50_stub takes\n  bank: str"),
         (["report", "-p", "k=2"], "k = '2': expected a value in [3..]"),
-        (["report", "-p", "k=ten"], "k = 'ten': expected a int"),
+        (["report", "-p", "k=ten"], "k = 'ten': expected a whole number; the default is 10"),
         (["report", "--engine", "oracle", "--bank", "BANK"], "engine = 'oracle'"),
         (["report", "--bank", "BANK", "-p", "org_id=9"], "a unit of this bank; its branches are 2 (South)"),
         (["report", "--bank", "BANK", "--by", "k"], "by = 'k'"),
+        (["report", "--bank", "BANK", "--level", "sub_branch"], "level = 'sub_branch': expected one of branch, sub_br"),
+        (["report", "--bank", "BANK", "--by", "org_id", "--level", "sub_branch"], "units of level sub_branch"),
     ],
 )
 def test_wrong_input_is_one_message_exit_code_2_and_nothing_run(run, notebook, bank, arguments, said, tmp_path):

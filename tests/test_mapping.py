@@ -126,7 +126,7 @@ def test_days_of_impossible_dates_are_not_guessed():
         ({"customers": {"columns": {"gender": {"column": "a", "format": "%Y"}}}}, "no format: gender is string"),
         ({"customers": {"columns": {"opened_on": {"column": "a", "format": "%y%m%d"}}}}, "expected %Y, %m, %d"),
         ({"customers": {"columns": {"gender": {"column": "a", "times": "2"}}}}, "no factor: gender is string"),
-        ({"balances": {"columns": {"aum": {"column": "a", "times": "x"}}}}, "expected a number, such as 0.01"),
+        ({"balances": {"columns": {"aum": {"column": "a", "times": "x"}}}}, "expected a number; write times: 0.01"),
         ({"balances": {"columns": {"aum": {"sum": "x"}}}}, "expected a list of their columns"),
         ({"customers": {"values": {"gender": {"F": "woman"}}}}, "expected one of female, male"),
         ({"customers": {"values": {"is_payroll": {"Y": "yes"}}}}, "expected one of true, false"),

@@ -101,9 +101,8 @@ def table(
         return
     unknown = sorted(map(str, {*(formats or {}), *(labels or {})} - set(frame.columns)))
     if unknown:
-        raise ParameterError(
-            "formats or labels", unknown, f"columns of the table: {', '.join(map(str, frame.columns))}"
-        )
+        columns = f"columns of the table: {', '.join(map(str, frame.columns))}"
+        raise ParameterError("formats or labels", unknown, columns, "correct the names, or leave them out")
     text = _as_text(frame, formats or {})
     headings = {name: (labels or {}).get(name, words(str(name))) for name in frame.columns}
     put({"text/html": _as_html(frame, text, caption, headings), "text/plain": text.to_string(index=False)})

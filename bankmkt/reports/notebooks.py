@@ -52,7 +52,7 @@ def find(name: str) -> Path:
     if path.suffix == ".ipynb":
         if path.is_file():
             return path.resolve()
-        raise ParameterError("notebook", name, "the path of a notebook")
+        raise ParameterError("notebook", name, "the path of a notebook", "check the path")
     found = folder() / f"{name}.ipynb"
     if path.name != name or not found.is_file():
         raise ParameterError("report", name, "one of " + ", ".join(reports()), "or pass the path of a notebook")

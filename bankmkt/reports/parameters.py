@@ -15,18 +15,21 @@ comment says what it means, and may end with what is allowed::
 import ast
 import datetime as dt
 import io
+import math
 import re
 import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bankmkt.errors import DataError, ParameterError
+from bankmkt.errors import DataError, ParameterError, one_of
 
 Value = str | int | float | bool | None
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _RANGE = re.compile(r"\s*\[\s*([-+.\d_e]*?)\s*\.\.\s*([-+.\d_e]*?)\s*\]\s*$")
 _CHOICES = re.compile(r"\s*\{([^{}]*)\}\s*$")
+_EXPECTED = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+_EXAMPLE = {"YYYY-MM": "2026-06", "YYYY-MM-DD": "2026-06-30"}
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -71,24 +74,25 @@ class Parameter:
         if value is None:
             return None
         if self.choices and str(value) not in self.choices:
-            raise ParameterError(self.name, given, "one of " + ", ".join(self.choices))
+            raise ParameterError(self.name, given, one_of(self.choices), f"pass {self.choices[0]!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ParameterError(self.name, given, "a finite number", f"the default is {self.default!r}")
         if isinstance(value, int | float) and not (
             (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
         ):
-            raise ParameterError(self.name, given, f"a value in{self.allowed}")
+            raise ParameterError(self.name, given, f"a value in{self.allowed}", f"the default is {self.default!r}")
         form = re.search(r"YYYY-MM(-DD)?", self.meaning)
         if form and isinstance(value, str):
             try:
                 dt.datetime.strptime(value, "%Y-%m-%d" if form[1] else "%Y-%m")
             except ValueError:
-                raise ParameterError(self.name, given, f"a date written {form[0]}") from None
+                todo = f"write it as {_EXAMPLE[form[0]]}"
+                raise ParameterError(self.name, given, f"a date written {form[0]}", todo) from None
         return value
 
     def _typed(self, given: object) -> Value:
         kind = TYPES[self.type]
-        wrong = ParameterError(
-            self.name, given, {"str": "a text", "bool": "true or false"}.get(self.type, f"a {self.type}")
-        )
+        wrong = ParameterError(self.name, given, _EXPECTED[self.type], f"the default is {self.default!r}")
         if given is None or (self.optional and isinstance(given, str) and given.lower() in ("none", "null", "")):
             if self.optional:
                 return None
@@ -139,7 +143,8 @@ def declared(notebook: Mapping[str, Any], name: str = "notebook") -> dict[str, P
             try:
                 parameter.read(parameter.default)
             except ParameterError as error:
-                raise DataError(f"the default of a parameter of {name}", str(error)) from error
+                what = f"the default of a parameter of {name} is not allowed ({error})"
+                raise DataError(what, todo="correct the default, or what its comment allows") from error
             found[parameter.name] = parameter
     return found
 
@@ -169,7 +174,8 @@ def resolve(parameters: Mapping[str, Parameter], given: Mapping[str, object], na
     try:
         values = {key: parameters[key].read(value) for key, value in given.items()}
     except ParameterError as error:
-        raise ParameterError(f"{error}{_listing({name: parameters})}") from None
+        todo = f"{error.todo}{_listing({name: parameters})}"
+        raise ParameterError(error.what, error.value, error.expected, todo) from None
     return {key: values.get(key, parameter.default) for key, parameter in parameters.items()}
 
 
@@ -178,7 +184,7 @@ def check_names(given: Iterable[str], reports: Mapping[str, Mapping[str, Paramet
     known = {name for parameters in reports.values() for name in parameters}
     for name in given:
         if name not in known:
-            raise ParameterError(f"parameter {name!r} is unknown{_listing(reports)}")
+            raise ParameterError(f"parameter {name!r} is unknown", todo=f"choose from these:{_listing(reports)}")
 
 
 def _listing(reports: Mapping[str, Mapping[str, Parameter]]) -> str:
@@ -197,7 +203,8 @@ def _parameter(line: ast.stmt, comment: str, notebook: str) -> Parameter:
     wrong = DataError(
         f"line {line.lineno} of the parameters of {notebook}",
         ast.unparse(line),
-        "an annotated literal, like  bins: int = 5  # groups a score is cut into [2..20]",
+        "an annotated literal",
+        "write it like  bins: int = 5  # groups a score is cut into [2..20]",
     )
     if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None):
         raise wrong

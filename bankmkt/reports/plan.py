@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bankmkt.engines import check_engine
-from bankmkt.errors import ParameterError
+from bankmkt.errors import ParameterError, one_of
 from bankmkt.reports import notebooks
 from bankmkt.reports.parameters import Parameter, Value, check_names, declared, resolve
 from bankmkt.schema import TABLES
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bankmkt.bank import Bank
 
 EVERY_REPORT_TAKES = ("bank", "engine")
+LEVELS = ("branch", "sub_branch")
+"""Units that can have a report each; the first that a bank has, unless one is asked for."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,12 @@ class Run:
 
 
 def plan(
-    names: Sequence[str], given: Mapping[str, object], bank: str | Path | None, engine: str, by: str | None
+    names: Sequence[str],
+    given: Mapping[str, object],
+    bank: str | Path | None,
+    engine: str,
+    by: str | None,
+    level: str | None = None,
 ) -> list[Run]:
     """Decide what to run, and refuse what cannot be right.
 
@@ -51,6 +58,8 @@ def plan(
         Values of the parameters of that name, unless ``given`` has them.
     by
         ``"org_id"`` for a run per branch.
+    level
+        One of :data:`LEVELS` instead of branches.
 
     Raises
     ------
@@ -60,6 +69,8 @@ def plan(
     check_engine(engine)
     if by not in (None, "org_id"):
         raise ParameterError("by", by, "org_id", "leave it out for one report on the whole bank")
+    if level is not None and (by is None or level not in LEVELS):
+        raise ParameterError("level", level, f"{one_of(LEVELS)}, with by='org_id'", "leave it out for branches")
     paths = [notebooks.find(name) for name in (names or notebooks.reports())]
     stems = [path.stem for path in dict.fromkeys(paths)]
     if len(set(stems)) < len(stems):
@@ -80,12 +91,16 @@ def plan(
     if source != "demo":
         source = str(Path(source).absolute())
     facts, units = _look_at(source)
+    each = _units(units, level) if by else {None: ""}
+    if not each:
+        what = " or ".join([level] if level else LEVELS)
+        raise ParameterError("by", by, f"a bank with units of level {what}", "leave it out for the whole bank")
     runs = []
     for path, notebook in found.items():
         _check_unit(values[path].get("org_id"), units)
         whole = {**values[path], "bank": source}
         title, question = notebooks.heading(notebook)
-        for unit, label in _branches(units).items() if by else [(None, "")]:
+        for unit, label in each.items():
             chosen = whole if unit is None else {**whole, "org_id": unit}
             runs.append(
                 Run(
@@ -135,9 +150,10 @@ def _content(bank: "Bank") -> str:
 
 
 def _code() -> str:
-    """Digest the package's own code, which a checkout can change between two versions."""
+    """Digest the package's own code and templates, which a checkout can change between two versions."""
     root = Path(__file__).parents[1]
-    return _digest(version("bankmkt"), [(str(p.relative_to(root)), p.read_text()) for p in sorted(root.rglob("*.py"))])
+    files = sorted(p for p in [*root.rglob("*.py"), *root.glob("reports/templates/**/*")] if p.is_file())
+    return _digest(version("bankmkt"), [(str(p.relative_to(root)), p.read_text(encoding="utf-8")) for p in files])
 
 
 def _digest(*parts: object) -> str:
@@ -146,14 +162,15 @@ def _digest(*parts: object) -> str:
 
 def _check_unit(unit: object, units: "pd.DataFrame") -> None:
     if unit is not None and unit not in set(units["org_id"]):
-        known = ", ".join(f"{org} ({name})" for org, name in _branches(units).items())
-        raise ParameterError("org_id", unit, "a unit of this bank", f"its branches are {known}")
+        known = ", ".join(f"{org} ({name})" for org, name in _units(units, None).items())
+        todo = f"its branches are {known}" if known else "leave it out for the whole bank"
+        raise ParameterError("org_id", unit, "a unit of this bank", todo)
 
 
-def _branches(units: "pd.DataFrame") -> dict[int, str]:
-    """Return number → name of the branches, or of the sub-branches of a bank without branches."""
-    for level in ("branch", "sub_branch"):
-        chosen = units[units["level"] == level].sort_values("org_id")
+def _units(units: "pd.DataFrame", level: str | None) -> dict[int, str]:
+    """Return number → name of the units of a level: by default the branches, or else the sub-branches, if any."""
+    for wanted in [level] if level else LEVELS:
+        chosen = units[units["level"] == wanted].sort_values("org_id")
         if len(chosen):
             return {int(org): str(name) for org, name in zip(chosen["org_id"], chosen["name"], strict=True)}
-    raise ParameterError("by", "org_id", "a bank with branches", "leave it out for one report on the whole bank")
+    return {}

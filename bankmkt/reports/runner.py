@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,6 +45,7 @@ def run_reports(
     parameters: Mapping[str, object] | None = None,
     *,
     by: str | None = None,
+    level: str | None = None,
     out: str | Path = "reports",
     bank: str | Path | None = None,
     engine: str = "duckdb",
@@ -64,8 +66,11 @@ def run_reports(
     parameters : mapping, optional
         Name → value. Each goes to the reports that have it, and at least one must.
     by : str, optional
-        ``"org_id"`` for a report per branch (per sub-branch in a bank without branches). Reports of an
-        earlier, interrupted batch are kept unless the notebook, the parameters, the bank or bankmkt changed.
+        ``"org_id"`` for a report per branch. Reports of an earlier, interrupted batch are kept unless the
+        notebook, the parameters, the bank or bankmkt changed.
+    level : str, optional
+        With ``by="org_id"``: ``"branch"`` or ``"sub_branch"``; branches by default, sub-branches in a bank
+        without branches.
     out : path
         Folder of the reports; made when missing.
     bank : path, optional
@@ -95,13 +100,13 @@ def run_reports(
     EngineError
         If a PDF is asked for without Chromium.
     """
-    if jobs < 1:
-        raise ParameterError("jobs", jobs, "an integer of at least 1")
-    if timeout <= 0:
-        raise ParameterError("timeout", timeout, "a number of seconds above 0")
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        raise ParameterError("jobs", jobs, "an integer of at least 1", "pass jobs=2")
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
+        raise ParameterError("timeout", timeout, "a number of seconds above 0", "pass timeout=900")
     if pdf:
         chromium()
-    runs = plan(list(names or ()), dict(parameters or {}), bank, engine, by)
+    runs = plan(list(names or ()), dict(parameters or {}), bank, engine, by, level)
     folder = _writable(Path(out))
     kept = [_kept(run, folder, pdf) if by else None for run in runs]
     reports = dict(enumerate(kept))

@@ -94,6 +94,12 @@ def test_values_that_do_not_fit(known, name, given):
         known[name].read(given)
 
 
+@pytest.mark.parametrize("given", ["nan", "inf", "-Infinity", float("nan"), float("inf")])
+def test_a_number_is_finite_without_a_range_too(given):
+    with pytest.raises(ParameterError, match=r"^x = .*: expected a finite number; the default is 1.5"):
+        Parameter("x", "float", 1.5).read(given)
+
+
 def test_a_yaml_date_is_read_as_text():
     assert Parameter("day", "str", "", "the day, YYYY-MM-DD").read(dt.date(2026, 6, 30)) == "2026-06-30"
 

@@ -4,7 +4,7 @@ import pytest
 
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.reports import plan as module
-from bankmkt.reports.plan import plan
+from bankmkt.reports.plan import _code, plan
 
 
 def test_one_run_with_every_parameter(stub, bank):
@@ -21,6 +21,40 @@ def test_a_run_per_branch_with_its_name(stub, bank):
     assert runs[0].label == "Branch <2> & Co"
 
 
+def test_a_run_per_sub_branch_when_asked_for(stub, tiny_bank, tmp_path):
+    where = tiny_bank.save(tmp_path / "b").path
+    by_default = plan([stub("1")], {}, where, "duckdb", "org_id")
+    assert [run.name for run in by_default] == ["50_stub/org_id=2", "50_stub/org_id=3"]
+    runs = plan([stub("1")], {}, where, "duckdb", "org_id", "sub_branch")
+    assert [run.name for run in runs] == [f"50_stub/org_id={i}" for i in (4, 5, 6, 7)]
+    assert [run.label for run in runs] == ["East 1", "East 2", "West 1", "West 2"]
+    assert plan([stub("1")], {}, where, "duckdb", "org_id", "branch") == by_default
+    for by, level in (("org_id", "head_office"), (None, "branch")):
+        with pytest.raises(ParameterError, match=f"level = '{level}': expected one of branch, sub_branch"):
+            plan([stub("1")], {}, where, "duckdb", by, level)
+
+
+def test_a_level_that_the_bank_lacks_is_refused(stub, bank):
+    with pytest.raises(ParameterError, match="a bank with units of level sub_branch"):
+        plan([stub("1")], {}, bank, "duckdb", "org_id", "sub_branch")
+
+
+def test_code_and_templates_are_part_of_the_fingerprint(tmp_path, monkeypatch):
+    (tmp_path / "reports" / "templates" / "report").mkdir(parents=True)
+    files = [
+        tmp_path / "bank.py",
+        *(tmp_path / "reports" / "templates" / name for name in ("style.css", "report/x.j2")),
+    ]
+    for file in files:
+        file.write_text("1")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "reports" / "plan.py"))
+    seen = [_code()]
+    for file in files:
+        file.write_text("2")
+        seen.append(_code())
+    assert len(set(seen)) == 4
+
+
 def test_a_relative_path_becomes_absolute(stub, bank, monkeypatch):
     monkeypatch.chdir(bank)
     (run,) = plan([stub("1")], {}, ".", "duckdb", None)
@@ -33,7 +67,9 @@ def test_a_parameter_goes_where_it_is_known(stub, bank):
     first, second = plan(paths, {"k": 5}, bank, "duckdb", None)
     assert "k" not in first.parameters
     assert second.parameters["k"] == 5
-    with pytest.raises(ParameterError, match=r"'kk' is unknown\n50_stub takes\n(.*\n)+51_more takes"):
+    with pytest.raises(
+        ParameterError, match=r"'kk' is unknown; choose from these:\n50_stub takes\n(.*\n)+51_more takes"
+    ):
         plan(paths, {"kk": 5}, bank, "duckdb", None)
 
 

@@ -155,7 +155,9 @@ def test_wrong_input_runs_nothing(stub, bank, tmp_path, monkeypatch):
     for given in ({"nope": 1}, {"org_id": "x"}, {"org_id": 0}):
         with pytest.raises(ParameterError):
             run_reports([stub("1")], given, bank=bank, out=out)
-    for options in ({"jobs": 0}, {"timeout": 0}, {"by": "month"}):
+    jobs = [{"jobs": jobs} for jobs in (0, "2", True, 1.5)]
+    timeouts = [{"timeout": seconds} for seconds in (0, "9", float("nan"), float("inf"), None)]
+    for options in (*jobs, *timeouts, {"by": "month"}, {"level": "sub_branch"}):
         with pytest.raises(ParameterError):
             run_reports([stub("1")], bank=bank, out=out, **options)
     assert not out.exists()
