@@ -1,23 +1,23 @@
 """A campaign's whole evaluation in one call: published, adjusted, randomised, and the truth where it is known."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from bankmkt.errors import ParameterError, Refused
-from bankmkt.experiment.comparison import compare
-from bankmkt.experiment.did import placebo
-from bankmkt.experiment.effect import check
-from bankmkt.experiment.estimate import TARGETS, to_frame
+from bankmkt.experiment.comparison import compare, monthly_path
+from bankmkt.experiment.did import BEFORE, difference_in_differences, naive_difference, placebo
+from bankmkt.experiment.effect import check, complier_effect, effect
+from bankmkt.experiment.estimate import TARGETS, Estimate, to_frame
 from bankmkt.experiment.gap import decompose, left_over
-from bankmkt.experiment.methods import OUTCOMES, beside_truth, estimate_all, estimate_randomised, true_multiple
-from bankmkt.experiment.observational import overlap, propensity
+from bankmkt.experiment.observational import doubly_robust, overlap, propensity
 from bankmkt.experiment.panel import panel
-from bankmkt.experiment.path import monthly_path
-from bankmkt.experiment.truth import truth_of
+from bankmkt.experiment.truth import beside_truth, true_multiple, truth_of
 from bankmkt.experiment.window import Campaign, campaign
 from bankmkt.experiment.wording import in_words
+from bankmkt.privacy import K, check_k
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,21 @@ class Evaluation:
     overlap, balance
         Of :func:`bankmkt.experiment.overlap`.
     estimates
-        Of :func:`bankmkt.experiment.beside_truth`: every method and outcome, then the pilot's.
-    parts, left
-        By outcome, of :func:`bankmkt.experiment.decompose` and :func:`bankmkt.experiment.left_over`.
+        A row per method and outcome, then the pilot's: the fields of :class:`bankmkt.experiment.Estimate`; where the
+        truth is known also ``truth``, ``error`` (estimate less truth) and ``covers`` (whether the interval holds it).
+    parts
+        By outcome, of :func:`bankmkt.experiment.decompose`.
+    left
+        By outcome, a row per method: how much of each part of the gap remains in its estimate.
     multiple
-        Of :func:`bankmkt.experiment.true_multiple`; None where the truth is unknown.
+        How many times as fast participants grew as they would have without the campaign, a row per indicator; None
+        where the truth is unknown.
     arms
         Of :func:`bankmkt.experiment.check` of the pilot; empty without one.
     withheld
         Why the pilot's estimates are not given; empty if they are.
+    left_out
+        Which outcome is not evaluated and why; empty if none is missing.
     """
 
     plan: Campaign
@@ -64,6 +70,7 @@ class Evaluation:
     multiple: pd.DataFrame | None
     arms: dict[str, float]
     withheld: str
+    left_out: str
 
     @property
     def truth_known(self) -> bool:
@@ -110,20 +117,27 @@ class Evaluation:
 
 
 def evaluate(
-    bank: Any, name: str, *, pilot: str = "", org_id: int = 0, learner: str = "boosted", seed: int = 7, k: int = 10
+    bank: Any,
+    name: str,
+    *,
+    pilot: str = "",
+    org_id: int | None = None,
+    learner: str = "boosted",
+    seed: int = 7,
+    k: int = K,
 ) -> Evaluation:
     """Evaluate an open campaign in every way, beside a randomised pilot and the truth where they exist.
 
     Parameters
     ----------
     bank
-        An open bank.
+        An open bank; without the table events, logins are left out.
     name
         Name of the open campaign.
     pilot
         Name of a randomised campaign of the same kind, evaluated for the whole bank; empty if there was none.
     org_id
-        Evaluate the open campaign for the customers of this unit and those below it; 0 for the whole bank.
+        Evaluate the open campaign for the customers of this unit and those below it; None for the whole bank.
     learner, seed
         As in :func:`bankmkt.experiment.doubly_robust`.
     k
@@ -137,20 +151,22 @@ def evaluate(
     Raises
     ------
     ParameterError
-        If a campaign or the unit is unknown, or the campaign is not open to whoever joins.
+        If a campaign or the unit is unknown, the campaign is not open to whoever joins, or the pilot not randomised.
     Refused
         If the campaign has too few participants, or none that compare.
     """
+    check_k(k)
     plan = campaign(bank, name)
     if plan.assignment != "open":
         raise ParameterError("campaign", name, "one that customers join of themselves", "use experiment.effect")
+    outcomes = [outcome for outcome in BEFORE if outcome != "logins" or bank.has("events")]
+    tried, arms, withheld = _pilot(bank, pilot, outcomes, k)
     frame, truth = panel(bank, name, org_id=org_id).to_pandas(), truth_of(bank, name)
     chance = propensity(frame, learner=learner, seed=seed, k=k)
-    estimates = estimate_all(frame, months=plan.months, propensities=chance, learner=learner, seed=seed, k=k)
-    robust = {e.outcome: e for e in estimates if e.method == "doubly robust"}
-    parts = {o: decompose(frame, o, truth=truth, adjusted=robust[o], k=k) for o in OUTCOMES}
+    robust = {o: doubly_robust(frame, o, propensities=chance, learner=learner, seed=seed, k=k) for o in outcomes}
+    estimates = [e for o in outcomes for e in (*_unadjusted(frame, o, plan.months, k), robust[o])]
+    parts = {o: decompose(frame, o, truth=truth, adjusted=robust[o], k=k) for o in outcomes}
     alike, balance = overlap(frame, chance, k=k)
-    tried, arms, withheld = _pilot(bank, pilot, k)
     table = pd.concat([beside_truth(estimates, frame, truth), tried], ignore_index=True)
     return Evaluation(
         plan=plan,
@@ -158,15 +174,16 @@ def evaluate(
         participants=int(frame["participated"].sum()),
         published=compare(frame, k=k),
         path=monthly_path(bank, name, org_id=org_id, k=k),
-        placebos=to_frame(placebo(frame, outcome, k=k) for outcome in OUTCOMES),
+        placebos=to_frame(placebo(frame, outcome, k=k) for outcome in outcomes),
         overlap=alike,
         balance=balance,
         estimates=table,
         parts=parts,
-        left={o: left_over(frame, parts[o], o, months=plan.months, k=k) for o in OUTCOMES},
+        left={o: left_over(frame, parts[o], o, months=plan.months, k=k) for o in outcomes},
         multiple=None if truth is None else true_multiple(frame, truth, k=k),
         arms=arms,
         withheld=withheld,
+        left_out="" if "logins" in outcomes else "logins are left out, as the bank has no table events",
     )
 
 
@@ -177,13 +194,33 @@ def _rounded(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
     return table.round(dict.fromkeys(numbers, 3))
 
 
-def _pilot(bank: Any, name: str, k: int) -> tuple[pd.DataFrame, dict[str, float], str]:
+def _unadjusted(frame: pd.DataFrame, outcome: str, months: int, k: int) -> list[Estimate]:
+    """Estimate an open campaign's effect from the groups' means and how these moved."""
+    return [
+        naive_difference(frame, outcome, k=k),
+        difference_in_differences(frame, outcome, k=k),
+        difference_in_differences(frame, outcome, months=months, remove_trend=True, k=k),
+    ]
+
+
+def _randomised(frame: pd.DataFrame, outcomes: Sequence[str], k: int = K) -> list[Estimate]:
+    """Estimate the effect of an invitation and of taking part; the level before narrows the intervals."""
+    return [
+        estimator(frame, outcome, covariate=BEFORE[outcome][0], k=k)
+        for outcome in outcomes
+        for estimator in (effect, complier_effect)
+    ]
+
+
+def _pilot(bank: Any, name: str, outcomes: Sequence[str], k: int) -> tuple[pd.DataFrame, dict[str, float], str]:
     """Evaluate the pilot; a refusal is part of the answer."""
     if not name:
         return to_frame([]), {}, "no randomised campaign was named"
-    frame = panel(bank, name).to_pandas()
     try:
-        arms, found = check(frame, k=k), estimate_randomised(frame, k=k)
+        if campaign(bank, name).assignment != "randomised":
+            raise ParameterError("pilot", name, "a randomised campaign", "leave it empty if there was none")
+        frame = panel(bank, name).to_pandas()
+        arms, found = check(frame, k=k), _randomised(frame, outcomes, k)
     except Refused as refusal:
         return to_frame([]), {}, str(refusal)
     return beside_truth(found, frame, truth_of(bank, name)), arms, ""

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError, one_of
+from bankmkt.experiment.comparison import INDICATORS
 from bankmkt.experiment.did import BEFORE, MIDDLE_OF_YEAR, levels_before, trend_reach
 from bankmkt.experiment.estimate import (
     Estimate,
@@ -36,8 +37,6 @@ TRAITS = (
     "transactions_3", "salary_3", "spend_3", "inflow_3", "outflow_3", "contacts_90", "tenure_months", "app_months",
     "age", "risk_level", "is_payroll", "has_car", "has_home", "has_manager", *CATEGORICAL,
 )  # fmt: skip
-
-INDICATORS = {"aum": "aum_change", "products": "products_change", "logins": "logins"}
 
 
 def decompose(
@@ -149,7 +148,7 @@ def history(frame: pd.DataFrame, indicator: str) -> dict[str, np.ndarray]:
         ``level``: mean over the year; ``slope`` a month, from the means of its halves; ``deviation``: latest level
         before the campaign less where the line stood then.
     """
-    outcome = INDICATORS[indicator]
+    outcome = INDICATORS[indicator][-1]
     latest, level = levels_before(frame, outcome)
     half = frame[f"{indicator}_mean_6"].to_numpy(float, na_value=np.nan)
     slope = (np.where(np.isnan(half), latest, half) - level) / 3
@@ -230,7 +229,7 @@ def left_over(panel: Any, parts: pd.DataFrame, outcome: str, *, months: int, k: 
     joined = groups(frame, "participated", k)
     if outcome not in BEFORE:
         raise ParameterError("outcome", outcome, one_of(BEFORE), "choose an outcome that has a level before")
-    indicator = next(name for name, o in INDICATORS.items() if o == outcome)
+    indicator = next(name for name, terms in INDICATORS.items() if terms[-1] == outcome)
     shape = {name: mean_difference(v, joined)[0] for name, v in history(frame, indicator).items()}
     reach, lead, logins = trend_reach(outcome, months), _lead(outcome), outcome == "logins"
     moved = 0.0 if logins else 1.0  # outcomes that are changes since the baseline

@@ -31,7 +31,7 @@ COVARIATES = NUMERIC + CATEGORICAL
 """Columns of the panel known before the campaign began, in order."""
 
 
-def panel(bank: Any, name: str, *, org_id: int = 0) -> Any:
+def panel(bank: Any, name: str, *, org_id: int | None = None) -> Any:
     """Describe every customer of a campaign before it, and what happened to them in it.
 
     Parameters
@@ -41,7 +41,7 @@ def panel(bank: Any, name: str, *, org_id: int = 0) -> Any:
     name
         Name of the campaign.
     org_id
-        Keep the customers of this unit and the units below it; 0 for the whole bank.
+        Keep the customers of this unit and the units below it; None for the whole bank.
 
     Returns
     -------

@@ -1,13 +1,16 @@
 """What really happened in a synthetic bank: the only code of this package that reads the table ``truth``."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError, SchemaError, one_of
-from bankmkt.experiment.estimate import TARGETS, column, local
+from bankmkt.experiment.comparison import INDICATORS, relative_change
+from bankmkt.experiment.estimate import TARGETS, Estimate, column, groups, local, to_frame
 from bankmkt.experiment.window import campaign
+from bankmkt.privacy import K
 
 
 def truth_of(bank: Any, name: str) -> pd.DataFrame | None:
@@ -90,3 +93,72 @@ def true_effect(panel: Any, truth: pd.DataFrame, outcome: str, target: str) -> f
     if target in ("ATT", "CACE"):
         over = column(frame, "participated").to_numpy(dtype=bool)
     return float((y1 - y0)[over].mean())
+
+
+def beside_truth(estimates: Sequence[Estimate], panel: Any, truth: pd.DataFrame | None) -> pd.DataFrame:
+    """Put estimates of one panel beside what really happened.
+
+    Parameters
+    ----------
+    estimates
+        Of one panel, like :func:`bankmkt.experiment.doubly_robust`.
+    panel
+        The panel they were made from.
+    truth
+        Of :func:`truth_of`; None if unknown.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per estimate, without its influence; with truth also ``truth``, ``error`` (estimate less truth) and
+        ``covers`` (whether the interval holds the truth).
+    """
+    table = to_frame(estimates)
+    if truth is None:
+        return table
+    frame = local(panel)
+    table["truth"] = [true_effect(frame, truth, e.outcome, e.target) for e in estimates]
+    table["error"] = table["estimate"] - table["truth"]
+    table["covers"] = table["truth"].between(table["ci_low"], table["ci_high"])
+    return table
+
+
+def true_multiple(panel: Any, truth: pd.DataFrame, *, k: int = K) -> pd.DataFrame:
+    """Return how many times faster participants grew than the same customers would have without the campaign.
+
+    The published ratio compares participants with others; this compares them with themselves.
+
+    Parameters
+    ----------
+    panel, k
+        As in :func:`bankmkt.experiment.compare`.
+    truth
+        Of :func:`truth_of`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per indicator that the bank has data on: ``indicator``, ``label``, ``growth_with``, ``growth_without``
+        and their ratio ``multiple`` (missing if growth without the campaign is not positive).
+
+    Raises
+    ------
+    Refused, SchemaError
+        If there are fewer than ``k`` participants, or truth is incomplete.
+    """
+    frame = local(panel)
+    joined = groups(frame, "participated", k)
+    rows = []
+    for name, (label, _, before, _, _, _, outcome) in INDICATORS.items():
+        if column(frame, outcome).isna().all():
+            continue
+        first = frame[before].to_numpy(float)
+        start = 0.0 if outcome == "logins" else first
+        without, with_ = (
+            relative_change(first[joined], (start + y)[joined])[0] for y in potential_outcomes(frame, truth, outcome)
+        )
+        multiple = with_ / without if without > 0 else np.nan
+        rows.append(
+            {"indicator": name, "label": label, "growth_with": with_, "growth_without": without, "multiple": multiple}
+        )
+    return pd.DataFrame(rows)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from bankmkt.errors import ParameterError, Refused, SchemaError, one_of
+from bankmkt.errors import ParameterError, Refused, one_of
+from bankmkt.units import units_below
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def campaign(bank: Any, name: str) -> Campaign:
     ParameterError
         If the bank has no such campaign, or several.
     SchemaError
-        If the bank has no campaigns or assignments.
+        If the bank has no campaigns.
     Refused
         If the bank's balances do not reach from the baseline to the end of the outcome window.
 
@@ -120,7 +121,6 @@ def campaign(bank: Any, name: str) -> Campaign:
     >>> plan.baseline, plan.end, plan.months
     (datetime.date(2025, 12, 31), datetime.date(2026, 1, 31), 1)
     """
-    require(bank, "campaigns", "assignments")
     table = bank.campaigns.to_pandas().sort_values("campaign_id")
     found = table[table["name"] == name]
     if len(found) != 1:
@@ -143,47 +143,16 @@ def campaign(bank: Any, name: str) -> Campaign:
     )  # fmt: skip
 
 
-def members(bank: Any, plan: Campaign, org_id: int = 0) -> Any:
-    """Return the campaign's assignments, those of one unit's customers if ``org_id`` is not 0."""
+def members(bank: Any, plan: Campaign, org_id: int | None = None) -> Any:
+    """Return the campaign's assignments, those of one unit's customers if ``org_id`` is given."""
     rows = bank.assignments.filter(bank.assignments.campaign_id == plan.campaign_id)
-    if org_id:
+    if org_id is not None:
         customers = bank.customers.filter(bank.customers.org_id.isin(units_below(bank, org_id)))
         rows = rows.semi_join(customers, "customer_id")
     treated = rows.participated if plan.assignment == "open" else rows.arm != "control"
     return rows.select("customer_id", "arm", "propensity", "participated", treated=treated)
 
 
-def units_below(bank: Any, org_id: int) -> list[int]:
-    """Return a unit and all units below it in the bank's tree.
-
-    Raises
-    ------
-    ParameterError
-        If there is no such unit.
-    """
-    tree = bank.organisations.select("org_id", "parent_id").to_pandas()
-    if org_id not in set(tree["org_id"]):
-        raise ParameterError("org_id", org_id, "a unit of the table organisations, or 0", "pass 0 for the whole bank")
-    found, level = [], [org_id]
-    while level:
-        found += level
-        level = [int(unit) for unit in tree.loc[tree["parent_id"].isin(level), "org_id"]]
-    return found
-
-
 def logins_of(bank: Any, people: Any) -> Any:
     """Return the logins of these customers."""
     return bank.events.filter(bank.events.event == "login").semi_join(people, "customer_id")
-
-
-def require(bank: Any, *tables: str) -> None:
-    """Say which of the tables that an evaluation needs the bank lacks.
-
-    Raises
-    ------
-    SchemaError
-        Naming the first missing table.
-    """
-    for name in tables:
-        if not bank.has(name):
-            raise SchemaError("table", name, "a table of the bank", f"add {name} to the bank's folder")

@@ -22,6 +22,8 @@ def in_words(column: str) -> str:
     ('AUM at the baseline', 'logins 2 months ago', 'products held, mean of 12 months')
     >>> in_words("occupation=public_sector"), in_words("logins_before")
     ('occupation: public sector', 'logins a month, last quarter')
+    >>> in_words("aum_year_ago"), in_words("products_end"), in_words("aum_change"), in_words("conversion")
+    ('AUM a year before the end', 'products held at the end', 'AUM change', 'conversion')
     """
     name, _, value = column.partition("=")
     if value:
@@ -36,4 +38,7 @@ def in_words(column: str) -> str:
         return f"{what} a month, last quarter"
     if when == "0" or (indicator == "logins" and when == "1"):
         return f"{what} at the baseline" if when == "0" else f"{what}, last month"
-    return f"{what} {when} months ago"
+    if when.isdigit():
+        return f"{what} {when} months ago"
+    special = {"year_ago": "a year before the end", "end": "at the end"}
+    return f"{what} {special.get(when, when.replace('_', ' '))}".strip()

@@ -41,7 +41,7 @@ def methods(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     frame : pandas.DataFrame
-        Rows of one outcome from :func:`bankmkt.experiment.beside_truth`, in the order to be drawn.
+        ``Evaluation.of(outcome)`` of :func:`bankmkt.experiment.evaluate`.
     ax : matplotlib Axes, optional
 
     Returns

@@ -4,7 +4,8 @@ import pytest
 from scipy.stats import binom
 
 from bankmkt.errors import ParameterError, Refused
-from bankmkt.experiment import difference_in_differences, naive_difference, placebo
+from bankmkt.experiment import difference_in_differences, placebo
+from bankmkt.experiment.did import naive_difference
 
 
 def straight(slope_joined, slope_others, effect, n=40):

@@ -4,7 +4,8 @@ import pytest
 from scipy.stats import binom
 
 from bankmkt.errors import ParameterError, Refused
-from bankmkt.experiment import doubly_robust, naive_difference, overlap, propensity
+from bankmkt.experiment import doubly_robust, overlap, propensity
+from bankmkt.experiment.did import naive_difference
 
 X = ["x1", "x2"]
 

@@ -4,7 +4,8 @@ import pytest
 
 from bankmkt import open_bank
 from bankmkt.errors import ParameterError
-from bankmkt.experiment import COVARIATES, panel
+from bankmkt.experiment import panel
+from bankmkt.experiment.panel import COVARIATES
 from bankmkt.experiment.truth import potential_outcomes, truth_of
 
 BASELINE = pd.Timestamp("2025-03-31")

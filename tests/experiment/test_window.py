@@ -4,8 +4,8 @@ import pytest
 
 from bankmkt import open_bank
 from bankmkt.errors import ParameterError, Refused, SchemaError
-from bankmkt.experiment import campaign
-from bankmkt.experiment.window import outcome_window, units_below
+from bankmkt.experiment import campaign, panel
+from bankmkt.experiment.window import outcome_window
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,23 @@ def test_campaign_that_outlasts_the_data_is_refused(journey_frames):
         campaign(bank, "journey")
 
 
-def test_bank_without_campaigns_says_so(journey_frames):
-    bank = open_bank({name: f for name, f in journey_frames.items() if name != "assignments"})
-    with pytest.raises(SchemaError, match="assignments"):
-        campaign(bank, "journey")
+@pytest.mark.parametrize("table", ["campaigns", "assignments"])
+def test_bank_without_campaigns_says_so(journey_frames, table):
+    bank = open_bank({name: f for name, f in journey_frames.items() if name != table})
+    with pytest.raises(SchemaError, match=table):
+        panel(bank, "journey")
 
 
-def test_units_below_are_the_whole_subtree(journey_bank):
-    assert sorted(units_below(journey_bank, 1)) == [1, 2, 3, 4]
-    assert units_below(journey_bank, 4) == [4]
+def test_head_office_that_is_its_own_parent_is_no_endless_way(journey_frames):
+    units = journey_frames["organisations"]
+    circle = units.assign(parent_id=units["parent_id"].fillna(1))
+    bank = open_bank({**journey_frames, "organisations": circle})
+    everybody = panel(bank, "journey").count().to_pyarrow().as_py()
+    assert panel(bank, "journey", org_id=1).count().to_pyarrow().as_py() == everybody
+    assert 0 < panel(bank, "journey", org_id=3).count().to_pyarrow().as_py() < everybody
+
+
+@pytest.mark.parametrize("unit", [0, 99])
+def test_unknown_unit_is_refused(journey_bank, unit):
     with pytest.raises(ParameterError, match="org_id"):
-        units_below(journey_bank, 99)
+        panel(journey_bank, "journey", org_id=unit)

@@ -8,19 +8,15 @@ import pytest
 import bankmkt
 from bankmkt import open_bank
 from bankmkt.errors import ParameterError, SchemaError
-from bankmkt.experiment import (
-    beside_truth,
-    compare,
-    decompose,
-    estimate_all,
-    estimate_randomised,
-    panel,
-    true_effect,
-    true_multiple,
-    truth_of,
-)
+from bankmkt.experiment import compare, decompose, doubly_robust, panel, true_effect, truth_of
+from bankmkt.experiment.evaluation import _randomised, _unadjusted
+from bankmkt.experiment.truth import beside_truth, true_multiple
 
 OUTCOMES = ("aum_change", "logins")
+
+
+def _all(frame):
+    return [e for o in OUTCOMES for e in (*_unadjusted(frame, o, 6, 10), doubly_robust(frame, o, learner="linear"))]
 
 
 def test_estimators_do_not_see_the_truth(journey_frames, journey, pilot):
@@ -31,10 +27,9 @@ def test_estimators_do_not_see_the_truth(journey_frames, journey, pilot):
         bank = open_bank(frames)
         other = panel(bank, "journey").to_pandas()
         pd.testing.assert_frame_equal(other, journey)
-        arguments = {"outcomes": OUTCOMES, "months": 6, "learner": "linear"}
-        assert estimate_all(other, **arguments) == estimate_all(journey, **arguments)
+        assert _all(other) == _all(journey)
         other = panel(bank, "pilot").to_pandas()
-        assert estimate_randomised(other, outcomes=OUTCOMES) == estimate_randomised(pilot, outcomes=OUTCOMES)
+        assert _randomised(other, OUTCOMES) == _randomised(pilot, OUTCOMES)
     assert truth_of(open_bank(blind), "journey") is None
 
 
@@ -50,7 +45,7 @@ def test_only_one_function_reads_the_table_of_truth():
 
 
 def test_methods_stand_beside_the_truth(journey_bank, journey):
-    estimates = estimate_all(journey, outcomes=OUTCOMES, months=6, learner="linear")
+    estimates = _all(journey)
     table = beside_truth(estimates, journey, truth_of(journey_bank, "journey"))
     assert len(table) == 8
     np.testing.assert_allclose(table["estimate"] - table["truth"], table["error"])
@@ -59,12 +54,11 @@ def test_methods_stand_beside_the_truth(journey_bank, journey):
 
 
 def test_the_experiment_finds_the_truth_that_the_published_table_misses(journey_bank, journey, pilot):
-    open_ = beside_truth(
-        estimate_all(journey, outcomes=["aum_change"], months=6), journey, truth_of(journey_bank, "journey")
-    ).set_index("method")
+    estimates = [*_unadjusted(journey, "aum_change", 6, 10), doubly_robust(journey, "aum_change")]
+    open_ = beside_truth(estimates, journey, truth_of(journey_bank, "journey")).set_index("method")
     assert open_.loc["participants − others", "error"] > 5 * open_.loc["participants − others", "se"]
     assert 0 < open_.loc["doubly robust", "error"] < open_.loc["participants − others", "error"]
-    tried = beside_truth(estimate_randomised(pilot, outcomes=["aum_change"]), pilot, truth_of(journey_bank, "pilot"))
+    tried = beside_truth(_randomised(pilot, ["aum_change"]), pilot, truth_of(journey_bank, "pilot"))
     assert (tried["error"].abs() < 4 * tried["se"]).all()
 
 
