@@ -15,24 +15,13 @@ from bankmkt.privacy import K, check_k
 INDICATORS = {
     "aum": ("AUM per head", "yuan", "aum_0", "aum_end", "aum_end", "aum_year_ago", "aum_change"),
     "products": (
-        "products per head",
-        "count",
-        "products_0",
-        "products_end",
-        "products_end",
-        "products_year_ago",
+        "products per head", "count", "products_0", "products_end", "products_end", "products_year_ago",
         "products_change",
     ),
     "logins": (
-        "monthly logins per head",
-        "a month",
-        "logins_before",
-        "logins",
-        "logins_end",
-        "logins_year_ago",
-        "logins",
+        "monthly logins per head", "a month", "logins_before", "logins", "logins_end", "logins_year_ago", "logins",
     ),
-}
+}  # fmt: skip
 """Indicator: its label, unit, and the panel's columns before, after, in the last month, a year before that, and of
 the outcome."""
 
@@ -54,8 +43,8 @@ def compare(panel: Any, *, k: int = K) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per indicator that the bank has data on: ``indicator``, ``label``, ``unit``; for ``participants`` and
-        ``others`` each ``*_customers``, ``*_before``, ``*_after``, ``*_growth`` with ``*_growth_low`` and ``*_growth_high`` (95 %
-        interval, delta method), ``*_year_on_year`` (level at the end over the same month a year before, minus 1,
+        ``others`` each ``*_customers``, ``*_before``, ``*_after``, ``*_growth`` with ``*_growth_low`` and
+        ``*_growth_high`` (95 % interval, delta method), ``*_year_on_year`` (level at the end over the same month a year before, minus 1,
         of those who were customers then); and ``ratio`` of the two growths with ``ratio_low`` and ``ratio_high``
         (Fieller's interval; missing where others' growth cannot be told from 0, the ratio where it is not positive).
 
