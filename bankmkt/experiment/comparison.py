@@ -44,9 +44,10 @@ def compare(panel: Any, *, k: int = K) -> pd.DataFrame:
     pandas.DataFrame
         One row per indicator that the bank has data on: ``indicator``, ``label``, ``unit``; for ``participants`` and
         ``others`` each ``*_customers``, ``*_before``, ``*_after``, ``*_growth`` with ``*_growth_low`` and
-        ``*_growth_high`` (95 % interval, delta method), ``*_year_on_year`` (level at the end over the same month a year before, minus 1,
-        of those who were customers then); and ``ratio`` of the two growths with ``ratio_low`` and ``ratio_high``
-        (Fieller's interval; missing where others' growth cannot be told from 0, the ratio where it is not positive).
+        ``*_growth_high`` (95 % interval, delta method), ``*_year_on_year`` (level at the end over the same month a
+        year before, minus 1, of those who were customers then); and ``ratio`` of the two growths with ``ratio_low``
+        and ``ratio_high`` (Fieller's interval; missing where others' growth cannot be told from 0, the ratio where it
+        is not positive).
 
     Raises
     ------
