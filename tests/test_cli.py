@@ -131,7 +131,7 @@ def test_validate_names_what_is_absent_and_what_it_could_not_check(run, tmp_path
     open_bank(customers).save(tmp_path / "c")
     code, out, _ = run("validate", tmp_path / "c")
     assert code == 1
-    assert "\nNot checked: customers.org_id: no organisations.org_id.\n" in out
+    assert "\nNot checked: customers.org_id: no organisations.org_id; customers.manager_id: no staff.staff_id.\n" in out
 
 
 @pytest.mark.parametrize(
