@@ -124,9 +124,9 @@ _JOURNEY = Template(
     window=6,
     eligible=_inactive_long_tail,
     join=_journey_join,
-    habit=0.45,
-    lift=0.009,
-    shop=0.65,
+    habit=0.38,
+    lift=0.006,
+    shop=0.40,
     cost=1.5,
     excludes=("growth_journey_pilot",),
 )
@@ -284,7 +284,7 @@ def enrol(campaign: Campaign, traits: Traits, state: State, seed: int, block: in
     )
     cut = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
     answer = np.minimum((u[3][:, None] > cut).sum(axis=1), 3)
-    delay = np.minimum(np.searchsorted([0.55, 0.85], u[4]), t.months - 1)
+    delay = np.minimum(np.searchsorted([0.9, 0.98], u[4]), t.months - 1)
     never = np.full(rows.size, -1)
     return Enrolment(campaign, rows, treated, p, p_join, joins, delay, u[5], GAIN[answer], never)
 

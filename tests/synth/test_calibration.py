@@ -31,7 +31,7 @@ def journey(seed: int) -> dict[str, float]:
                 seen[index] = (step.after.aum / 100, step.after.products)
         (truth,) = [t for t in step.truths if t.enrolment.campaign.name == "growth_journey"]
         rows = truth.enrolment.rows
-        frame = pd.DataFrame({"joined": truth.enrolment.treated, "old": block.traits.opened_month[rows] <= 11})
+        frame = pd.DataFrame({"joined": truth.enrolment.joined >= 0, "old": block.traits.opened_month[rows] <= 11})
         for label, index in MONTHS.items():
             frame[f"aum {label}"], frame[f"products {label}"] = (v[rows] for v in seen[index])
         frame["logins baseline"] = np.mean([logins[i][rows] for i in (15, 16, 17)], axis=0)
