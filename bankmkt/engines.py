@@ -171,14 +171,14 @@ def _classic_session(engine: str, memory_limit: str | None) -> Any:
 
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         raise EngineError(f"engine {engine!r} needs Java 17 or later", todo="install a JDK, or set JAVA_HOME")
+    if engine.startswith("spark:"):
+        _reach(engine)
     running = SparkSession.getActiveSession()
     if running is not None and (running.sparkContext.master != engine or memory_limit is not None):
         raise EngineError(
             f"this process already runs Spark at {running.sparkContext.master!r}",
             todo="use that engine, or start a new process (in Jupyter: restart the kernel)",
         )
-    if engine.startswith("spark:"):
-        _reach(engine)
     conf = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
