@@ -25,7 +25,7 @@ from bankmkt.errors import EngineError, ParameterError, one_of
 ENGINES = ("duckdb", "local[2]", "spark://host:port", "sc://host:port")
 """An example of each address that :func:`connect` understands."""
 
-_LOCAL = re.compile(r"local(\[(\d+|\*)\])?")
+_LOCAL = re.compile(r"local(\[([1-9]\d*|\*)\])?")
 _CLUSTER = re.compile(r"(?P<scheme>spark|sc)://(?P<host>\[[^\]]+\]|[^:/;,]+)(:(?P<port>\d+))?(?P<rest>[/;,].*)?")
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
 _PORTS = {"spark": 7077, "sc": 15002}

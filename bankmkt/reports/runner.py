@@ -113,10 +113,13 @@ def run_reports(
     todo = {number: run for number, run in enumerate(runs) if kept[number] is None}
     with ThreadPoolExecutor(jobs) as pool, _progress(todo.values(), progress) as tick:
         futures = {pool.submit(_produce, run, folder, timeout, pdf, tick): i for i, run in todo.items()}
-        for future in as_completed(futures):
-            number = futures[future]
-            fault = future.exception()
-            reports[number] = _failed(runs[number], folder, fault) if fault else future.result()
+        try:
+            for future in as_completed(futures):
+                number = futures[future]
+                fault = future.exception()
+                reports[number] = _failed(runs[number], folder, fault) if fault else future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # after a Ctrl-C only the reports under way are finished
     site.write_index(folder)
     return [report for _, report in sorted(reports.items()) if report is not None]
 
