@@ -12,22 +12,29 @@ from bankmkt import __version__
 from bankmkt.errors import BankmktError, ParameterError
 
 if TYPE_CHECKING:
+    from bankmkt.bank import Bank
     from bankmkt.reports.report import Report
 
 WRONG_INPUT = 2
 """Exit code for input that cannot be right; 1 says that something was found or failed."""
+
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 class Commands(click.Group):
     """Commands whose errors are a message, not a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error of ours goes to stderr and ends with exit code 2."""
+        """Run the command; an error of ours goes to stderr and ends with exit code 2, Ctrl-C with 130."""
         try:
             return super().invoke(ctx)
         except BankmktError as error:
             click.echo(f"bankmkt: {error}", err=True)
             ctx.exit(WRONG_INPUT)
+        except KeyboardInterrupt as stop:
+            click.echo(f"bankmkt: {stop or 'stopped'}", err=True)
+            ctx.exit(STOPPED)
 
 
 @click.group(
@@ -65,16 +72,18 @@ def validate(path: str, engine: str, mapping: Path | None, deep: bool) -> None:
     """List every fault of the bank in PATH, and what it lacks; exit code 1 if there are faults."""
     import bankmkt as bm
 
-    faults = bm.validate(bm.open_bank(path, engine, mapping=mapping, deep=deep))
+    bank = bm.open_bank(path, engine, mapping=mapping, deep=deep)
+    faults = bm.validate(bank)
     for row in faults.to_dict("records"):
         where = ".".join(str(row[key]) for key in ("table", "column") if row[key])
         examples = f" (for example {row['examples']})" if row["examples"] else ""
         rows = f": {row['rows']:,} rows{examples}" if row["rows"] else ""
         click.echo(f"{where}: {row['rule']}{rows}; {row['todo']}")
     if absent := faults.attrs["absent_optional"]:
-        click.echo(f"Not there, and optional: {', '.join(absent)}. Reports that need them will say so.")
+        click.echo(f"Not there, and optional: {', '.join(absent)}.")
     if unchecked := faults.attrs["unchecked"]:
         click.echo(f"Not checked: {'; '.join(unchecked)}.")
+    click.echo(_runnable(bank))
     click.echo(f"{len(faults)} kinds of fault" if len(faults) else "No faults.")
     if len(faults):
         sys.exit(1)
@@ -99,7 +108,7 @@ def report(names: Sequence[str], parameters: Sequence[str], params: Path | None,
     reports = bm.run_reports(names, {**_from_file(params), **_from_options(parameters)}, **options)
     click.echo(_summary(reports))
     click.echo((options["out"] / "index.html").absolute())
-    if not all(report.ok for report in reports):
+    if any(report.status == "failed" for report in reports):
         sys.exit(1)
 
 
@@ -155,12 +164,24 @@ def _from_options(options: Sequence[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
+def _runnable(bank: "Bank") -> str:
+    """Say which of the house's reports have the tables they need."""
+    from bankmkt.reports import notebooks as house
+
+    lacks = {
+        name: [t for t in house.needs(house.read(house.find(name))) if not bank.has(t)] for name in house.reports()
+    }
+    ready = ", ".join(name for name, missing in lacks.items() if not missing) or "none"
+    rest = "".join(f"; {name} needs {', '.join(missing)}" for name, missing in lacks.items() if missing)
+    return f"Reports it has the tables for: {ready}{rest}."
+
+
 def _summary(reports: "Sequence[Report]") -> str:
     width = max((len(report.name) for report in reports), default=0)
     lines = []
     for report in reports:
-        status = "kept" if report.skipped else report.status
+        status = "kept" if report.kept else report.status
         what = report.html if report.ok else report.error
-        lines.append(f"{report.name:<{width}}  {status:<6}  {report.seconds:7.1f} s  {what}")
-    failed = sum(not report.ok for report in reports)
-    return "\n".join([*lines, f"{len(reports) - failed} of {len(reports)} reports done"])
+        lines.append(f"{report.name:<{width}}  {status:<7}  {report.seconds:7.1f} s  {what}")
+    done = sum(report.ok for report in reports)
+    return "\n".join([*lines, f"{done} of {len(reports)} reports done"])

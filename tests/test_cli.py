@@ -108,11 +108,16 @@ def test_validate_lists_faults_and_ends_with_1(run, bank):
     assert out.splitlines()[-1].endswith("kinds of fault")
 
 
-def test_validate_is_content_with_a_good_bank(run, bank, monkeypatch):
+def test_validate_is_content_with_a_good_bank_and_says_what_it_is_good_for(run, bank, notebook, monkeypatch):
     frame = pd.DataFrame()
     frame.attrs.update(absent_optional=[], unchecked=[])
     monkeypatch.setattr(bankmkt, "validate", lambda bank: frame, raising=False)
-    assert run("validate", bank) == (0, "No faults.\n", "")
+    assert run("validate", bank) == (0, "Reports it has the tables for: 50_stub.\nNo faults.\n", "")
+
+    path = Path("notebooks") / f"{notebook}.ipynb"
+    path.write_text(path.read_text().replace("Is it?", "Is it?\\n\\nNeeds: organisations, campaigns."))
+    _, out, _ = run("validate", bank)
+    assert out == "Reports it has the tables for: none; 50_stub needs campaigns.\nNo faults.\n"
 
 
 def test_validate_names_what_is_absent_and_what_it_could_not_check(run, tmp_path):
@@ -121,7 +126,7 @@ def test_validate_names_what_is_absent_and_what_it_could_not_check(run, tmp_path
     )
     code, out, _ = run("validate", tmp_path / "b")
     assert code == 0
-    absent, unchecked, last = out.splitlines()
+    absent, unchecked, _, last = out.splitlines()
     assert absent.startswith("Not there, and optional: staff, events, visits, campaigns,")
     assert "points" not in absent
     assert unchecked == "Not checked: customers.manager_id: no staff.staff_id."

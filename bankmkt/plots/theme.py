@@ -21,7 +21,10 @@ BLUE, ORANGE, GREEN, SKY, VERMILION, PURPLE, YELLOW = (
 """Okabe and Ito's colours, told apart by all readers (jfly.uni-koeln.de/color, 2008)."""
 
 GREY, INK = "#8C8C8C", "#222222"
-FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei")
+FONTS = (
+    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "PingFang SC",
+    "Microsoft YaHei", "SimHei",
+)  # fmt: skip
 
 _TITLE_CHARACTERS = 58
 

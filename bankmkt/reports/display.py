@@ -6,6 +6,7 @@ Everything that comes from data is escaped, so a branch called ``<script>`` stay
 import hashlib
 import html
 import re
+import warnings
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from great_tables import GT
 
 DPI = 160
+_NO_GLYPH = r"Glyph \d+ .*missing from font"
 _MARKDOWN = re.compile(r"([\\`*_\[\]()#|~$!])")
 MISSING = "–"
 UNBROKEN = 16
@@ -59,11 +61,19 @@ def show(figure: Any, alt: str) -> None:
             "figure", type(figure).__name__, "a matplotlib Figure or Axes", "pass what the plot returns"
         )
     buffer = BytesIO()
-    canvas.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", message=_NO_GLYPH)
+        canvas.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    unreadable = any(re.match(_NO_GLYPH, str(warning.message)) for warning in caught)
+    for warning in caught:
+        if not re.match(_NO_GLYPH, str(warning.message)):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     width = round(int.from_bytes(buffer.getvalue()[16:20], "big") * 96 / DPI)  # IHDR: pixels → CSS pixels
     plt.close(canvas)
     data = {"image/png": b64encode(buffer.getvalue()).decode(), "text/plain": f"<Figure: {alt}>"}
     put(data, {"image/png": {"alt": alt, "width": width}})
+    if unreadable:
+        say("*Boxes stand for characters that no font on this machine has. Install one, such as Noto Sans CJK SC.*")
 
 
 def table(
@@ -83,7 +93,7 @@ def table(
         Title above the table.
     formats : mapping of column name to Python format
         For example ``{"share": ".1%", "change": "+,.0f"}``. Otherwise whole numbers get thousands
-        separators and other numbers two decimals.
+        separators and other numbers two decimals. Minus signs are true ones, and zero has none.
     labels : mapping of column name to heading
         Otherwise the name with spaces for underscores.
 
@@ -170,13 +180,17 @@ def _as_text(frame: "pd.DataFrame", formats: Mapping[str, str]) -> "pd.DataFrame
     def render(column: "pd.Series") -> "pd.Series":
         default = {"i": ",", "u": ",", "f": ",.2f"}.get(getattr(column.dtype, "kind", "O"), "")
         spec = formats.get(str(column.name), default)
-        return pd.Series(
-            [MISSING if pd.isna(value) else format(value, spec) for value in column],
-            index=column.index,
-            dtype="object",
-        )
+        signed = getattr(column.dtype, "kind", "O") in "iuf"
+        texts = [MISSING if pd.isna(v) else _number(v, spec) if signed else format(v, spec) for v in column]
+        return pd.Series(texts, index=column.index, dtype="object")
 
     return pd.DataFrame({name: render(frame[name]) for name in frame.columns})
+
+
+def _number(value: Any, spec: str) -> str:
+    """Format a number with a true minus sign, and none before a zero."""
+    text = format(value, spec)
+    return text.replace("-", "−") if any(digit in text for digit in "123456789") else text.lstrip("+-")
 
 
 def _as_html(frame: "pd.DataFrame", text: "pd.DataFrame", caption: str, headings: Mapping[str, str]) -> str:

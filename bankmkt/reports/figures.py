@@ -100,7 +100,7 @@ def shown(name: str, value: Figure) -> str:
     Examples
     --------
     >>> shown("customers", 20000), shown("long_tail_share", 0.8012), shown("aum_yuan", 1.25e9)
-    ('20,000', '80.1 %', '¥1,250,000,000')
+    ('20,000', '80.1%', '1,250,000,000 yuan')
     """
     if value is None:
         return "not known"
@@ -109,12 +109,10 @@ def shown(name: str, value: Figure) -> str:
     if isinstance(value, str):
         return value
     if name.endswith(("_share", "_rate")):
-        return f"{value:.1%}".replace("%", " %")
-    money = "¥" if name.endswith("_yuan") else ""
-    sign = "−" if value < 0 else ""
-    size = abs(value)
-    decimals = 0 if isinstance(value, int) or size >= 1000 else 2
-    return f"{sign}{money}{size:,.{decimals}f}"
+        return f"{value:.1%}".replace("-", "−")
+    unit = " yuan" if name.endswith("_yuan") else ""
+    decimals = 0 if isinstance(value, int) or abs(value) >= 1000 else 2
+    return f"{value:,.{decimals}f}{unit}".replace("-", "−")
 
 
 def _kept(name: str, value: Any) -> Figure:

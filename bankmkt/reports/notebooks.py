@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bankmkt.errors import DataError, ParameterError
+from bankmkt.errors import DataError, ParameterError, one_of
+from bankmkt.schema import TABLES
 
 CODE_RULES = {
     ast.FunctionDef: "def",
@@ -86,6 +87,25 @@ def heading(notebook: Any) -> tuple[str, str]:
     paragraph = " ".join(text)
     asked = re.search(r"[^.?!]*\?", paragraph)
     return title, asked[0].strip() if asked else (text[0] if text else "")
+
+
+def needs(notebook: Any) -> tuple[str, ...]:
+    """Read which optional tables a notebook cannot do without.
+
+    Its first Markdown cell says so in a line ``Needs: campaigns, assignments.``
+
+    Raises
+    ------
+    DataError
+        If one is no table of the schema.
+    """
+    source = next((cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "markdown"), "")
+    line = re.search(r"\bNeeds:(.*)", re.sub(r"[*`]", "", source))
+    names = re.findall(r"\w+", line[1].replace(" and ", " ")) if line else []
+    for name in names:
+        if name not in TABLES:
+            raise DataError("table", name, one_of(TABLES), "correct the notebook's line that begins with Needs:")
+    return tuple(names)
 
 
 def fingerprint(notebook: Any) -> str:

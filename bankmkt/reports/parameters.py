@@ -5,9 +5,10 @@ comment says what it means, and may end with what is allowed::
 
     month: str = "2026-06"  # month to check, YYYY-MM
     smallest: int = 10      # fewest customers a number may stand for [3..1000]
-    org_id: int | None = None  # a branch; None for the whole bank [1..]
+    org_id: int | str | None = None  # a branch; None for the whole bank
     method: str = "cuped"   # how to adjust {plain, cuped}
 
+``int | str`` takes a number where the value reads as one, and a text otherwise.
 ``[low..high]`` is a range, both ends included and either open; ``{a, b}`` lists the choices; the words
 ``YYYY-MM`` and ``YYYY-MM-DD`` ask for a month or a day.
 """
@@ -25,10 +26,15 @@ from typing import Any
 from bankmkt.errors import DataError, ParameterError, one_of
 
 Value = str | int | float | bool | None
-TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "str": str, "int": int, "float": float, "bool": bool, "int | str": (int, str),
+}  # fmt: skip
 _RANGE = re.compile(r"\s*\[\s*([-+.\d_e]*?)\s*\.\.\s*([-+.\d_e]*?)\s*\]\s*$")
 _CHOICES = re.compile(r"\s*\{([^{}]*)\}\s*$")
-_EXPECTED = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+_EXPECTED = {
+    "str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false",
+    "int | str": "a whole number or a text",
+}  # fmt: skip
 _EXAMPLE = {"YYYY-MM": "2026-06", "YYYY-MM-DD": "2026-06-30"}
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
@@ -97,6 +103,8 @@ class Parameter:
             if self.optional:
                 return None
             raise wrong
+        if kind == (int, str) and isinstance(given, str) and given.isdecimal() and str(int(given)) == given:
+            return int(given)
         if isinstance(given, kind) and (kind is bool or not isinstance(given, bool)):
             return given  # type: ignore[return-value]  # kind is one of Value's types
         if kind is float and isinstance(given, int) and not isinstance(given, bool):
@@ -209,8 +217,8 @@ def _parameter(line: ast.stmt, comment: str, notebook: str) -> Parameter:
     if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None):
         raise wrong
     kinds = [kind.strip() for kind in ast.unparse(line.annotation).split("|")]
-    (kind, *more) = [kind for kind in kinds if kind != "None"] or [""]
-    if kind not in TYPES or more:
+    kind = " | ".join(kind for kind in kinds if kind != "None")
+    if kind not in TYPES:
         raise wrong
     try:
         default = ast.literal_eval(line.value)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bankmkt.engines import check_engine
-from bankmkt.errors import ParameterError, one_of
+from bankmkt.errors import DataError, ParameterError, one_of
 from bankmkt.reports import notebooks
 from bankmkt.reports.parameters import Parameter, Value, check_names, declared, resolve
 from bankmkt.schema import TABLES
@@ -26,7 +26,7 @@ LEVELS = ("branch", "sub_branch")
 
 @dataclass(frozen=True)
 class Run:
-    """One notebook with one set of parameters."""
+    """One notebook with one set of parameters; it cannot run where ``lacks`` names tables that the bank has not."""
 
     name: str
     path: Path
@@ -36,6 +36,7 @@ class Run:
     bank: dict[str, Any]
     fingerprint: str
     label: str = ""
+    lacks: tuple[str, ...] = ()
 
 
 def plan(
@@ -51,7 +52,8 @@ def plan(
     Parameters
     ----------
     names
-        Reports or paths of notebooks; empty for every report.
+        Reports or paths of notebooks; empty for every report, of which those come back with ``lacks`` that
+        need a table the bank has not.
     given
         Parameters; each goes to the reports that have it, and must be known to at least one.
     bank, engine
@@ -64,7 +66,7 @@ def plan(
     Raises
     ------
     ParameterError, DataError
-        If a name or value is wrong, or there is no such bank.
+        If a name or value is wrong, there is no such bank, or it lacks a table that a named report needs.
     """
     check_engine(engine)
     if by not in (None, "org_id"):
@@ -90,15 +92,19 @@ def plan(
     source = str(next(iter(values.values()))["bank"])
     if source != "demo":
         source = str(Path(source).absolute())
-    facts, units = _look_at(source)
+    opened = _open(source)
+    facts, units = _facts(opened), opened.con.to_pandas(opened.organisations.select("org_id", "level", "name"))
     each = _units(units, level) if by else {None: ""}
     if not each:
         what = " or ".join([level] if level else LEVELS)
         raise ParameterError("by", by, f"a bank with units of level {what}", "leave it out for the whole bank")
     runs = []
     for path, notebook in found.items():
-        _check_unit(values[path].get("org_id"), units)
-        whole = {**values[path], "bank": source}
+        lacks = tuple(name for name in notebooks.needs(notebook) if not opened.has(name))
+        if lacks and names:
+            what = f"{path.stem} needs {', '.join(lacks)}, which {source} has not"
+            raise DataError(what, todo="add them (docs/data-dictionary.md), or leave the report out")
+        whole = {**values[path], "bank": source, **_checked(values[path], opened, units)}
         title, question = notebooks.heading(notebook)
         for unit, label in each.items():
             chosen = whole if unit is None else {**whole, "org_id": unit}
@@ -112,6 +118,7 @@ def plan(
                     bank={key: value for key, value in facts.items() if key != "content"} | {"engine": whole["engine"]},
                     fingerprint=_digest(notebooks.fingerprint(notebook), chosen, facts["content"], _code()),
                     label=label,
+                    lacks=lacks,
                 )
             )
     return runs
@@ -128,15 +135,17 @@ def _declared(path: Path, notebook: Any, by: str | None) -> dict[str, Parameter]
     return known
 
 
-def _look_at(source: str) -> tuple[dict[str, Any], "pd.DataFrame"]:
+def _open(source: str) -> "Bank":
     """Open the bank once: the demo bank is made here, and a wrong path is found before any kernel starts."""
     from bankmkt.reports import open_bank_parameter
 
-    bank = open_bank_parameter(source)
-    units = bank.con.to_pandas(bank.organisations.select("org_id", "level", "name"))
+    return open_bank_parameter(source)
+
+
+def _facts(bank: "Bank") -> dict[str, Any]:
     facts = bank.describe()
     rows = facts.get("rows", {})
-    return facts | {"rows": {name: rows[name] for name in TABLES if name in rows}, "content": _content(bank)}, units
+    return facts | {"rows": {name: rows[name] for name in TABLES if name in rows}, "content": _content(bank)}
 
 
 def _content(bank: "Bank") -> str:
@@ -160,17 +169,28 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _check_unit(unit: object, units: "pd.DataFrame") -> None:
-    if unit is not None and unit not in set(units["org_id"]):
-        known = ", ".join(f"{org} ({name})" for org, name in _units(units, None).items())
-        todo = f"its branches are {known}" if known else "leave it out for the whole bank"
-        raise ParameterError("org_id", unit, "a unit of this bank", todo)
+def _checked(values: Mapping[str, Value], bank: "Bank", units: "pd.DataFrame") -> dict[str, Value]:
+    """Hold the unit and the month that were asked for against those the bank has."""
+    out: dict[str, Value] = {}
+    unit, month = values.get("org_id"), values.get("month")
+    if unit is not None:
+        found = [each for each in units["org_id"].tolist() if str(each) == str(unit)]
+        if not found:
+            known = ", ".join(f"{org} ({name})" for org, name in _units(units, None).items())
+            todo = f"its branches are {known}" if known else "leave it out for the whole bank"
+            raise ParameterError("org_id", unit, "a unit of this bank", todo)
+        out["org_id"] = found[0]
+    if month is not None and bank.has("balances"):
+        months = [f"{day:%Y-%m}" for day in bank.months]
+        if months and month not in months:
+            raise ParameterError("month", month, "a month with balances", f"the bank has {months[0]} to {months[-1]}")
+    return out
 
 
-def _units(units: "pd.DataFrame", level: str | None) -> dict[int, str]:
+def _units(units: "pd.DataFrame", level: str | None) -> dict[int | str, str]:
     """Return number → name of the units of a level: by default the branches, or else the sub-branches, if any."""
     for wanted in [level] if level else LEVELS:
         chosen = units[units["level"] == wanted].sort_values("org_id")
         if len(chosen):
-            return {int(org): str(name) for org, name in zip(chosen["org_id"], chosen["name"], strict=True)}
+            return dict(zip(chosen["org_id"].tolist(), chosen["name"].astype(str), strict=True))
     return {}

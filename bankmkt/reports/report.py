@@ -12,7 +12,7 @@ from bankmkt.manifest import write_json
 from bankmkt.reports.figures import Figure
 from bankmkt.reports.parameters import Value
 
-DONE, FAILED = "done", "failed"
+DONE, FAILED, SKIPPED = "done", "failed", "skipped"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Report:
     label
         What sets it apart from other runs of the same notebook, such as the branch's name.
     status
-        ``"done"`` or ``"failed"``.
+        ``"done"``, ``"failed"``, or ``"skipped"`` where the bank lacks a table that the notebook needs.
     parameters
         Every parameter of the notebook with the value it ran with.
     fingerprint
@@ -42,10 +42,10 @@ class Report:
     finished
         When, in local time.
     error
-        Why it failed, in one line.
+        Why it failed or was skipped, in one line.
     out
         The folder of the reports.
-    skipped
+    kept
         True when an earlier run with the same fingerprint was kept.
     """
 
@@ -64,7 +64,7 @@ class Report:
     finished: str = ""
     error: str = ""
     out: Path = Path("reports")
-    skipped: bool = False
+    kept: bool = False
 
     @property
     def ok(self) -> bool:
@@ -86,7 +86,7 @@ class Report:
     def save(self) -> None:
         """Write the record: the last file of a run, so a record means that the rest is there."""
         content = asdict(self)
-        del content["out"], content["skipped"]
+        del content["out"], content["kept"]
         write_json(self.file(".json"), content)
 
 

@@ -17,7 +17,7 @@ from bankmkt.reports.execute import execute
 from bankmkt.reports.figures import recorded
 from bankmkt.reports.pdf import chromium, write_pdf
 from bankmkt.reports.plan import Run, plan
-from bankmkt.reports.report import DONE, FAILED, Report, discard_failed, file_of, load, versions, write_text
+from bankmkt.reports.report import DONE, FAILED, SKIPPED, Report, discard_failed, file_of, load, versions, write_text
 
 
 def run_report(
@@ -62,7 +62,8 @@ def run_reports(
     Parameters
     ----------
     names : iterable of str, optional
-        Reports (``"30_long_tail"``) or paths of notebooks; every report by default.
+        Reports (``"30_long_tail"``) or paths of notebooks; every report by default, and those that need a table
+        which the bank has not are skipped.
     parameters : mapping, optional
         Name → value. Each goes to the reports that have it, and at least one must.
     by : str, optional
@@ -89,14 +90,14 @@ def run_reports(
     Returns
     -------
     list of Report
-        In the order of the names; a failed one says why in ``.error``.
+        In the order of the names; one that failed or was skipped says why in ``.error``.
 
     Raises
     ------
     ParameterError
         If a name or value is wrong; the message lists what is right.
     DataError
-        If there is no such bank or ``out`` cannot be written.
+        If there is no such bank, it lacks a table that a named report needs, or ``out`` cannot be written.
     EngineError
         If a PDF is asked for without Chromium.
     """
@@ -108,9 +109,10 @@ def run_reports(
         chromium()
     runs = plan(list(names or ()), dict(parameters or {}), bank, engine, by, level)
     folder = _writable(Path(out))
-    kept = [_kept(run, folder, pdf) if by else None for run in runs]
-    reports = dict(enumerate(kept))
-    todo = {number: run for number, run in enumerate(runs) if kept[number] is None}
+    reports = {i: _skipped(run, folder) for i, run in enumerate(runs) if run.lacks}
+    if by:
+        reports |= {i: report for i, run in enumerate(runs) if not run.lacks and (report := _kept(run, folder, pdf))}
+    todo = {i: run for i, run in enumerate(runs) if i not in reports}
     with ThreadPoolExecutor(jobs) as pool, _progress(todo.values(), progress) as tick:
         futures = {pool.submit(_produce, run, folder, timeout, pdf, tick): i for i, run in todo.items()}
         try:
@@ -118,10 +120,14 @@ def run_reports(
                 number = futures[future]
                 fault = future.exception()
                 reports[number] = _failed(runs[number], folder, fault) if fault else future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # after a Ctrl-C only the reports under way are finished
+        except KeyboardInterrupt as stop:
+            pool.shutdown(cancel_futures=True)  # those under way are finished
+            site.write_index(folder)
+            left = sum(future.cancelled() for future in futures)
+            go_on = "; the same command goes on from there" if by else ""
+            raise KeyboardInterrupt(f"stopped after {len(runs) - left} of {len(runs)} reports{go_on}") from stop
     site.write_index(folder)
-    return [report for _, report in sorted(reports.items()) if report is not None]
+    return [report for _, report in sorted(reports.items())]
 
 
 def _writable(out: Path) -> Path:
@@ -149,7 +155,7 @@ def _kept(run: Run, out: Path, pdf: bool) -> Report | None:
         or not all(report.file(suffix).is_file() for suffix in needed)
     ):
         return None
-    return replace(report, skipped=True)
+    return replace(report, kept=True)
 
 
 def _produce(run: Run, out: Path, timeout: float, pdf: bool, tick: Callable[[], object]) -> Report:
@@ -187,6 +193,11 @@ def _publish(report: Report, notebook: Any, partial: Path) -> None:
     html = page.render(notebook, report)
     os.replace(partial, report.file(".ipynb"))
     write_text(report.html, html)
+
+
+def _skipped(run: Run, out: Path) -> Report:
+    report = _report(run, out, "", 0.0, {})
+    return replace(report, status=SKIPPED, error=f"the bank has no {', '.join(run.lacks)}")
 
 
 def _failed(run: Run, out: Path, fault: BaseException) -> Report:

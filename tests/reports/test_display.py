@@ -1,11 +1,16 @@
+import os
+import warnings
+
 import pandas as pd
 import pytest
 from IPython.utils.capture import capture_output
+from matplotlib import font_manager
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from bankmkt import reports
 from bankmkt.errors import ParameterError
+from bankmkt.plots import theme
 from bankmkt.reports import display
 
 
@@ -34,6 +39,39 @@ def test_same_figure_same_bytes(outputs):
     assert outputs[0] == outputs[1]
 
 
+def test_a_chart_with_characters_of_no_font_says_so_once_and_does_not_warn(outputs):
+    axes = Figure().subplots()
+    axes.set_title("\U000f0000 \U000f0001")  # private characters, which no font has
+    reports.show(axes, alt="boxes")
+    figure, note = outputs
+    assert "image/png" in figure[0]
+    assert "no font on this machine" in note[0]["text/markdown"]
+
+
+def test_other_warnings_of_a_chart_are_passed_on(outputs):
+    class Complaining(Figure):
+        def savefig(self, *arguments, **options):
+            warnings.warn("look here", UserWarning, stacklevel=1)
+            super().savefig(*arguments, **options)
+
+    with pytest.warns(UserWarning, match="look here"):
+        reports.show(Complaining(), alt="blank")
+    assert len(outputs) == 1
+
+
+def test_chinese_names_are_drawn_where_a_font_has_them(outputs):
+    installed = set(font_manager.get_font_names())
+    if not installed & set(theme.FONTS[1:]):
+        if os.environ.get("CI") == "true":
+            pytest.fail("no Chinese font; .ci/run installs fonts-noto-cjk")
+        pytest.skip("no Chinese font here: install Noto Sans CJK SC")
+    with theme.themed():
+        axes = Figure().subplots()
+        axes.set_title("北京分行：资产规模")
+        reports.show(axes, alt="a branch in Beijing")
+    assert len(outputs) == 1, "no note about boxes"
+
+
 @pytest.mark.parametrize(("figure", "alt"), [(Figure(), " "), ("no figure", "text")])
 def test_figure_without_words_or_sense_is_refused(figure, alt):
     with pytest.raises(ParameterError):
@@ -51,11 +89,18 @@ def test_table_escapes_what_comes_from_data(outputs):
     assert "1,234.50" in html
 
 
+def test_zero_has_no_sign(outputs):
+    frame = pd.DataFrame({"change": [0.04, -0.04, 1.0, -1.0], "when": ["2026-01-01"] * 4})
+    reports.table(frame, formats={"change": "+.1f"})
+    lines = [line.split() for line in outputs[0][0]["text/plain"].splitlines()[1:]]
+    assert lines == [["0.0", "2026-01-01"], ["0.0", "2026-01-01"], ["+1.0", "2026-01-01"], ["−1.0", "2026-01-01"]]
+
+
 def test_table_formats_by_type_and_by_wish(outputs):
     frame = pd.DataFrame({"n": [1234567, 8], "share": [0.25, None], "name": ["a", None], "x": [1.0, -2.345]})
     reports.table(frame, formats={"share": ".0%"}, labels={"n": "Customers"})
     html, plain = outputs[0][0]["text/html"], outputs[0][0]["text/plain"]
-    for text in ("1,234,567", "25%", display.MISSING, "-2.35"):
+    for text in ("1,234,567", "25%", display.MISSING, "−2.35"):
         assert text in html
         assert text in plain
     assert ">Customers</th>" in html

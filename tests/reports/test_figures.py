@@ -70,8 +70,8 @@ def test_a_results_cell_without_figures_is_an_error():
     [
         ("customers", 20_000, "20,000"),
         ("effect", -1.2345, "−1.23"),
-        ("aum_yuan", -1234.5, "−¥1,234"),
-        ("churn_rate", 0.0712, "7.1 %"),
+        ("aum_yuan", -1234.5, "−1,234 yuan"),
+        ("churn_rate", 0.0712, "7.1%"),
         ("passed", False, "no"),
         ("month", "2026-06", "2026-06"),
         ("effect", None, "not known"),

@@ -4,7 +4,7 @@ from nbformat.v4 import new_code_cell, new_output
 
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.reports import contents, notebooks
-from bankmkt.reports.notebooks import faults, find, fingerprint, heading, unfinished
+from bankmkt.reports.notebooks import faults, find, fingerprint, heading, needs, unfinished
 
 
 def markdown(source):
@@ -22,6 +22,15 @@ def markdown(source):
 )
 def test_title_and_question(source, title, question):
     assert heading(markdown(source)) == (title, question)
+
+
+def test_the_tables_a_notebook_needs():
+    assert needs(markdown("# T\n\nWho? Needs them all.")) == ()
+    assert needs(markdown("# T\n\n*Needs:* `customers`, balances and campaigns.\n\nMore.")) == (
+        "customers", "balances", "campaigns",
+    )  # fmt: skip
+    with pytest.raises(DataError, match="customer': expected one of organisations"):
+        needs(markdown("Needs: customer."))
 
 
 def ran(source="1", count=1, outputs=()):

@@ -40,12 +40,21 @@ def test_a_parameter_prints_as_it_is_written(known):
     assert str(known["method"]) == "method: str = 'plain'  how to adjust {plain, cuped}"
 
 
+def test_an_id_may_be_a_number_or_a_text():
+    unit = declared(notebook("org_id: int | str | None = None  # a branch"), "stub")["org_id"]
+    assert str(unit) == "org_id: int | str | None = None  a branch"
+    given = ["12", 12, "B-01", "007", "none", None]
+    assert [unit.read(value) for value in given] == [12, 12, "B-01", "007", None, None]
+    with pytest.raises(ParameterError, match="a whole number or a text"):
+        unit.read(1.5)
+
+
 def test_no_tagged_cell_no_parameters():
     assert declared(notebook(SOURCE, tags=())) == {}
 
 
 @pytest.mark.parametrize(
-    "line", ["x = 1", "x: int", "x: int = f()", "x: list[int] = [1]", "x: int | str = 1", "print(1)", "import os"]
+    "line", ["x = 1", "x: int", "x: int = f()", "x: list[int] = [1]", "x: int | float = 1", "print(1)", "import os"]
 )
 def test_only_annotated_literals_are_parameters(line):
     with pytest.raises(DataError, match="annotated literal"):

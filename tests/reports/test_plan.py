@@ -73,6 +73,19 @@ def test_a_parameter_goes_where_it_is_known(stub, bank):
         plan(paths, {"kk": 5}, bank, "duckdb", None)
 
 
+MONTHLY = 'bank: str = "demo"\nengine: str = "duckdb"\nmonth: str | None = None  # month, YYYY-MM\n'
+
+
+def test_a_month_without_balances_is_found_before_any_kernel_starts(stub, tiny_bank, tmp_path):
+    where = str(tiny_bank.save(tmp_path / "b").path)
+    months = [f"{day:%Y-%m}" for day in tiny_bank.months]
+    path = stub("1", parameters=MONTHLY)
+    (run,) = plan([path], {"month": months[0]}, where, "duckdb", None)
+    assert run.parameters["month"] == months[0]
+    with pytest.raises(ParameterError, match=f"month = '1999-01': .*the bank has {months[0]} to {months[-1]}"):
+        plan([path], {"month": "1999-01"}, where, "duckdb", None)
+
+
 @pytest.mark.parametrize(
     ("given", "by", "said"),
     [

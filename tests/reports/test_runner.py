@@ -222,7 +222,7 @@ def test_a_hundred_branches_one_failure_and_what_is_run_again(stub, large_bank, 
     (out / "50_stub" / "org_id=7.html").unlink()  # as if the batch had been interrupted
     second = run_reports([path], by="org_id", bank=large_bank, out=out, jobs=2)
     assert sorted(ran) == [7, 50]
-    assert sum(report.skipped for report in second) == 98
+    assert sum(report.kept for report in second) == 98
     assert (out / "50_stub" / "org_id=7.html").is_file()
 
 
@@ -241,9 +241,53 @@ def test_a_killed_batch_goes_on_where_it_was(stub, bank, tmp_path):
     os.killpg(batch.pid, signal.SIGKILL)
     batch.wait()
     reports = run_reports([path], by="org_id", bank=bank, out=out, timeout=5)
-    assert [report.skipped for report in reports] == [True, True, False]
+    assert [report.kept for report in reports] == [True, True, False]
     assert "not finished" in reports[2].error
     assert not list(out.rglob("*.partial*"))
+
+
+def test_ctrl_c_finishes_what_is_under_way_and_says_how_to_go_on(stub, bank, tmp_path):
+    out = tmp_path / "out"
+    path = stub("import time\n\ntime.sleep(3 if org_id == 3 else 0)")
+    arguments = ["report", path, "--by", "org_id", "--bank", bank, "--out", str(out), "--jobs", "1"]
+    script = f"""
+        import signal
+        from bankmkt.cli import main
+        from bankmkt.reports import plan
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background ignores it
+        plan._code = lambda: "this version"
+        main({arguments!r})
+    """
+    batch = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 120
+    while not (out / "50_stub" / "org_id=2.json").is_file() and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(1)  # the second is under way
+    batch.send_signal(signal.SIGINT)
+    said = batch.communicate(timeout=60)[1]
+    assert batch.returncode == 130
+    assert "bankmkt: stopped after 2 of 3 reports; the same command goes on from there" in said
+    assert "Traceback" not in said
+    assert "50_stub/org_id%3D3.html" in (out / "index.html").read_text()
+    assert not list(out.rglob("*.partial*"))
+    reports = run_reports([path], by="org_id", bank=bank, out=out)
+    assert [report.kept for report in reports] == [True, True, False]
+
+
+def test_a_report_whose_tables_the_bank_lacks_is_skipped_unless_it_is_named(stub, bank, tmp_path, monkeypatch):
+    needy = notebook("1")
+    needy.cells[0].source += "\n\n*Needs:* `organisations` and `campaigns`, `points`."
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(needy, tmp_path / "notebooks" / "50_stub.ipynb")
+    nbformat.write(notebook("1"), tmp_path / "notebooks" / "51_more.ipynb")
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out"
+    skipped, done = run_reports(bank=bank, out=out)
+    assert (skipped.status, skipped.error, done.status) == ("skipped", "the bank has no campaigns, points", "done")
+    assert not skipped.ok
+    assert files(out) == ["51_more.html", "51_more.ipynb", "51_more.json", "index.html"]
+    with pytest.raises(DataError, match=r"50_stub needs campaigns, points, which .* has not"):
+        run_reports(["50_stub"], bank=bank, out=out)
 
 
 def test_traces_that_papermill_leaves_are_removed():
