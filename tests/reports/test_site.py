@@ -40,7 +40,7 @@ def test_a_record_is_read_back_and_other_files_are_passed_over(report, tmp_path)
 def test_index_shows_what_a_reader_needs_to_trust_a_report(report, tmp_path):
     publish(replace(report, title="The tail", question="How long?"))
     text = write_index(tmp_path).read_text()
-    for shown in ('href="50_stub.html"', "The tail", "How long?", "Tail share", "80.0 %", "engine = duckdb", "seed 7",
+    for shown in ('href="50_stub.html"', "The tail", "How long?", "Tail share", "80.0%", "engine = duckdb", "seed 7",
                   "20,000 customers", "bankmkt 0.1.0", "12.3 s", "2026-07-01 09:00", ">done<"):  # fmt: skip
         assert shown in text
     assert page.SECURITY.replace("'", "&#39;") in text
