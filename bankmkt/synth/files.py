@@ -13,8 +13,9 @@ from bankmkt.manifest import file_record
 from bankmkt.schema import ASSETS, OUTCOMES, PRODUCTS, TABLES
 from bankmkt.synth.calendar import DAY, Month, month_at
 from bankmkt.synth.campaigns import Campaign
+from bankmkt.synth.events import PAGES, visitor_ids
 from bankmkt.synth.organisation import sub_branch_ids
-from bankmkt.synth.rows import PAGES, Rows, visitor_ids
+from bankmkt.synth.rows import Rows
 from bankmkt.synth.simulate import Block, Step, Truth
 from bankmkt.synth.streams import stream
 

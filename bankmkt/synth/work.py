@@ -18,10 +18,12 @@ import pyarrow as pa
 from bankmkt.manifest import file_record, read_json, write_json
 from bankmkt.synth import files
 from bankmkt.synth.calendar import Month, month_at
-from bankmkt.synth.rows import Rows, events, transactions
+from bankmkt.synth.events import events
+from bankmkt.synth.rows import Rows
 from bankmkt.synth.saved import load_block, save_block
 from bankmkt.synth.simulate import Block, Plan, Truth, advance, new_block
 from bankmkt.synth.streams import BLOCK
+from bankmkt.synth.transactions import transactions
 
 CHUNK = 24
 """Months written to one file per block and table."""
