@@ -302,6 +302,21 @@ def open_bank(
     return Bank(con, apply(rules, sources.read_database(con, names)), engine=engine, path=path)
 
 
+def check_bank(bank: Any) -> Bank:
+    """Return ``bank``, or raise ParameterError if it is none.
+
+    Examples
+    --------
+    >>> check_bank("data/bank")
+    Traceback (most recent call last):
+        ...
+    bankmkt.errors.ParameterError: bank = 'data/bank': expected a Bank; open it: bm.open_bank(path)
+    """
+    if not isinstance(bank, Bank):
+        raise ParameterError("bank", bank, "a Bank", "open it: bm.open_bank(path)")
+    return bank
+
+
 def _refuse_limits(**limits: Any) -> None:
     """Raise ParameterError if a limit is set for an engine that somebody else has started."""
     for name, value in limits.items():

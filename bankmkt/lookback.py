@@ -4,6 +4,7 @@ import datetime
 from typing import Any
 
 from bankmkt.errors import ParameterError
+from bankmkt.months import last_month_end
 from bankmkt.schema import Table
 
 
@@ -49,18 +50,6 @@ def known(table: Table, rows: Any, date: datetime.date, campaigns: Any = None) -
     if table.name == "assignments":
         later["participated"] = rows.participated & (rows.participated_on <= day).fill_null(False)
     return rows.mutate(**later) if later else rows
-
-
-def last_month_end(date: datetime.date) -> datetime.date:
-    """Return the last month end that is not after a day.
-
-    Examples
-    --------
-    >>> last_month_end(datetime.date(2026, 6, 30)), last_month_end(datetime.date(2026, 6, 29))
-    (datetime.date(2026, 6, 30), datetime.date(2026, 5, 31))
-    """
-    tomorrow = date + datetime.timedelta(days=1)
-    return tomorrow.replace(day=1) - datetime.timedelta(days=1)
 
 
 def parse_date(what: str, date: datetime.date | str) -> datetime.date:

@@ -1,15 +1,18 @@
 """The tree of a bank's units; it ends even where the data go round in a circle."""
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bankmkt.errors import ParameterError
 
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
 
+Id = TypeVar("Id", bound=int | str)
+"""Whole numbers or texts, as the bank has them."""
 
-def climb(unit: int, stops: Collection[int], parent: Mapping[int, int | None]) -> int | None:
+
+def climb(unit: Id, stops: Collection[Id], parent: Mapping[Id, Id | None]) -> Id | None:
     """Go up from a unit to the first that is one of the stops.
 
     Parameters
@@ -23,7 +26,7 @@ def climb(unit: int, stops: Collection[int], parent: Mapping[int, int | None]) -
 
     Returns
     -------
-    int or None
+    int, str or None
         None when no stop is above the unit, also where its way up is a circle.
 
     Examples
@@ -32,8 +35,8 @@ def climb(unit: int, stops: Collection[int], parent: Mapping[int, int | None]) -
     >>> climb(3, {1, 2}, tree), climb(1, {2}, tree), climb(8, {1}, {8: 9, 9: 8})
     (2, None, None)
     """
-    seen: set[int] = set()
-    at: int | None = unit
+    seen: set[Id] = set()
+    at: Id | None = unit
     while at is not None and at not in seen:
         if at in stops:
             return at
@@ -42,7 +45,7 @@ def climb(unit: int, stops: Collection[int], parent: Mapping[int, int | None]) -
     return None
 
 
-def units_below(bank: "Bank", org_id: int) -> list[int]:
+def units_below(bank: "Bank", org_id: Id) -> list[Id]:
     """Return a unit and all units below it.
 
     Parameters
@@ -54,7 +57,7 @@ def units_below(bank: "Bank", org_id: int) -> list[int]:
 
     Returns
     -------
-    list of int
+    list
         In order. Where units are above each other in a circle, each of them is below the others.
 
     Raises

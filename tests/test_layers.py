@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "bankmkt"
 LAYERS = [
     {"errors"},
     {"schema"},
-    {"manifest", "dictionary"},
+    {"manifest", "dictionary", "months"},
     {"engines"},
     {"conform", "lookback"},
     {"sources"},

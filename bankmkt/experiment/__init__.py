@@ -13,7 +13,7 @@
 ======================================  ==========================================================================
 """
 
-from bankmkt.experiment.comparison import compare, monthly_path
+from bankmkt.experiment.comparison import compare
 from bankmkt.experiment.did import difference_in_differences, placebo
 from bankmkt.experiment.effect import check, complier_effect, effect
 from bankmkt.experiment.estimate import Estimate
@@ -21,6 +21,7 @@ from bankmkt.experiment.evaluation import Evaluation, evaluate
 from bankmkt.experiment.gap import decompose
 from bankmkt.experiment.observational import doubly_robust, overlap, propensity
 from bankmkt.experiment.panel import panel
+from bankmkt.experiment.path import monthly_path
 from bankmkt.experiment.truth import true_effect, truth_of
 from bankmkt.experiment.window import Campaign, campaign
 

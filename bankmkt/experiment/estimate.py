@@ -116,8 +116,18 @@ def mean_difference(y: np.ndarray, group: np.ndarray) -> tuple[float, np.ndarray
 
 
 def local(panel: Any) -> pd.DataFrame:
-    """Bring a panel into memory if it still is an expression in the engine."""
-    return panel if isinstance(panel, pd.DataFrame) else panel.to_pandas()
+    """Bring a panel into memory if it still is an expression in the engine.
+
+    Raises
+    ------
+    ParameterError
+        If it is no table.
+    """
+    if isinstance(panel, pd.DataFrame):
+        return panel
+    if not hasattr(panel, "to_pandas"):
+        raise ParameterError("panel", panel, "a panel", "make it: experiment.panel(bank, name)")
+    return panel.to_pandas()
 
 
 def groups(frame: pd.DataFrame, flag: str, k: int) -> np.ndarray:

@@ -7,15 +7,16 @@ from typing import Any
 import pandas as pd
 
 from bankmkt.errors import ParameterError, Refused
-from bankmkt.experiment.comparison import compare, monthly_path
+from bankmkt.experiment.comparison import compare
 from bankmkt.experiment.did import BEFORE, difference_in_differences, naive_difference, placebo
 from bankmkt.experiment.effect import check, complier_effect, effect
 from bankmkt.experiment.estimate import TARGETS, Estimate, to_frame
 from bankmkt.experiment.gap import decompose, left_over
 from bankmkt.experiment.observational import doubly_robust, overlap, propensity
 from bankmkt.experiment.panel import panel
+from bankmkt.experiment.path import monthly_path
 from bankmkt.experiment.truth import beside_truth, true_multiple, truth_of
-from bankmkt.experiment.window import Campaign, campaign
+from bankmkt.experiment.window import NEEDED, Campaign, campaign, needs
 from bankmkt.experiment.wording import in_words
 from bankmkt.privacy import K, check_k
 
@@ -121,7 +122,7 @@ def evaluate(
     name: str,
     *,
     pilot: str = "",
-    org_id: int | None = None,
+    org_id: int | str | None = None,
     learner: str = "boosted",
     seed: int = 7,
     k: int = K,
@@ -151,11 +152,15 @@ def evaluate(
     Raises
     ------
     ParameterError
-        If a campaign or the unit is unknown, the campaign is not open to whoever joins, or the pilot not randomised.
+        If ``bank`` is no bank, a campaign or the unit is unknown, the campaign is not open to whoever joins, or the
+        pilot is not randomised.
+    SchemaError
+        If the bank lacks a table that campaigns are evaluated from.
     Refused
         If the campaign has too few participants, or none that compare.
     """
     check_k(k)
+    needs(bank, *NEEDED)
     plan = campaign(bank, name)
     if plan.assignment != "open":
         raise ParameterError("campaign", name, "one that customers join of themselves", "use experiment.effect")

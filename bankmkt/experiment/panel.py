@@ -9,7 +9,8 @@ from datetime import timedelta
 from functools import reduce
 from typing import Any
 
-from bankmkt.experiment.window import Campaign, campaign, logins_of, members, month_end, month_number, month_start
+from bankmkt.experiment.window import NEEDED, Campaign, campaign, logins_of, members, needs
+from bankmkt.months import month_end, month_number, month_of, month_start
 
 HISTORY = 12
 """Months before the campaign that the covariates look back on."""
@@ -31,7 +32,7 @@ COVARIATES = NUMERIC + CATEGORICAL
 """Columns of the panel known before the campaign began, in order."""
 
 
-def panel(bank: Any, name: str, *, org_id: int | None = None) -> Any:
+def panel(bank: Any, name: str, *, org_id: int | str | None = None) -> Any:
     """Describe every customer of a campaign before it, and what happened to them in it.
 
     Parameters
@@ -62,7 +63,9 @@ def panel(bank: Any, name: str, *, org_id: int | None = None) -> Any:
     Raises
     ------
     ParameterError
-        If the campaign or the unit is unknown.
+        If ``bank`` is no bank, or the campaign or the unit is unknown.
+    SchemaError
+        If the bank lacks a table that the panel is made from.
     Refused
         If the bank's months do not cover the outcome window.
 
@@ -97,6 +100,7 @@ def panel(bank: Any, name: str, *, org_id: int | None = None) -> Any:
     """
     import ibis
 
+    needs(bank, *NEEDED)
     plan = campaign(bank, name)
     people = members(bank, plan, org_id)
     past = bank.as_of(plan.baseline)
@@ -120,8 +124,8 @@ def _traits(past: Any, plan: Campaign) -> Any:
         "has_home",
         has_manager=t.manager_id.notnull(),
         age=plan.baseline.year - t.birth_date.year(),
-        tenure_months=now + 1 - (t.opened_on.year() * 12 + t.opened_on.month()),
-        app_months=now + 1 - (t.app_registered_on.year() * 12 + t.app_registered_on.month()),
+        tenure_months=now - month_of(t.opened_on),
+        app_months=now - month_of(t.app_registered_on),
     )  # fmt: skip
 
 

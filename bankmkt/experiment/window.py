@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import pandas as pd
-
-from bankmkt.errors import ParameterError, Refused, one_of
+from bankmkt.bank import check_bank
+from bankmkt.errors import ParameterError, Refused, SchemaError, one_of
+from bankmkt.months import month_end, month_number
 from bankmkt.units import units_below
+
+NEEDED = ("customers", "balances", "transactions", "campaigns", "assignments")
+"""Tables without which no customer of a campaign can be described."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Campaign:
     outcome window, ``months`` the number of calendar months between them.
     """
 
-    campaign_id: int
+    campaign_id: int | str
     name: str
     objective: str
     assignment: str
@@ -33,21 +36,6 @@ class Campaign:
     def months(self) -> int:
         """Length of the outcome window in calendar months."""
         return month_number(self.end) - month_number(self.baseline)
-
-
-def month_number(day: date) -> int:
-    """Count months from January of year 0."""
-    return day.year * 12 + day.month - 1
-
-
-def month_end(number: int) -> date:
-    """Return the last day of a month counted from year 0."""
-    return date((number + 1) // 12, (number + 1) % 12 + 1, 1) - timedelta(days=1)
-
-
-def month_start(number: int) -> date:
-    """Return the first day of a month counted from year 0."""
-    return month_end(number - 1) + timedelta(days=1)
 
 
 def outcome_window(starts_on: date, outcome_days: int) -> tuple[date, date]:
@@ -73,6 +61,24 @@ def outcome_window(starts_on: date, outcome_days: int) -> tuple[date, date]:
     return month_end(month_number(starts_on) - 1), month_end(month_number(last_day))
 
 
+def needs(bank: Any, *tables: str) -> None:
+    """Check that ``bank`` is one and has the tables that its campaigns are evaluated from.
+
+    Raises
+    ------
+    ParameterError
+        If it is no bank.
+    SchemaError
+        If it lacks a table; all that are lacking are named.
+    """
+    lacking = [table for table in tables if not check_bank(bank).has(table)]
+    if lacking:
+        raise SchemaError(
+            f"this needs the tables {', '.join(tables)}, and the bank lacks {', '.join(lacking)}",
+            todo="add them as docs/own-data.md shows, or try it on bankmkt.demo_bank(), which has them",
+        )
+
+
 def campaign(bank: Any, name: str) -> Campaign:
     """Find a campaign and work out its outcome window.
 
@@ -91,14 +97,15 @@ def campaign(bank: Any, name: str) -> Campaign:
     Raises
     ------
     ParameterError
-        If the bank has no such campaign, or several.
+        If ``bank`` is no bank, or has no such campaign, or several.
     SchemaError
-        If the bank has no campaigns.
+        If the bank has no campaigns or no balances.
     Refused
         If the bank's balances do not reach from the baseline to the end of the outcome window.
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from bankmkt import open_bank
     >>> from bankmkt.schema import PRODUCTS
     >>> people = pd.DataFrame({"customer_id": range(1, 41), "opened_on": pd.Timestamp("2020-01-01"), "org_id": 1})
@@ -121,13 +128,15 @@ def campaign(bank: Any, name: str) -> Campaign:
     >>> plan.baseline, plan.end, plan.months
     (datetime.date(2025, 12, 31), datetime.date(2026, 1, 31), 1)
     """
-    table = bank.campaigns.to_pandas().sort_values("campaign_id")
-    found = table[table["name"] == name]
+    needs(bank, "campaigns", "balances")
+    rows = bank.con.to_pyarrow(bank.campaigns.order_by("campaign_id")).to_pylist()
+    found = [row for row in rows if row["name"] == name]
     if len(found) != 1:
-        expected = f"{one_of(table['name'])}, each naming one campaign"
-        raise ParameterError("campaign", name, expected, "pass the name of a campaign of this bank")
-    row = found.iloc[0]
-    starts_on, ends_on = (pd.Timestamp(row[column]).date() for column in ("starts_on", "ends_on"))
+        names = one_of(row["name"] for row in rows) if rows else "a campaign of this bank, which has none"
+        expected = f"{names}, each naming one campaign" if found else names
+        raise ParameterError("campaign", name, expected, "the table campaigns lists them")
+    (row,) = found
+    starts_on, ends_on = row["starts_on"], row["ends_on"]
     baseline, end = outcome_window(starts_on, int(row["outcome_days"]))
     months = set(bank.months)
     for day in (baseline, end):
@@ -136,14 +145,13 @@ def campaign(bank: Any, name: str) -> Campaign:
                 f"balances of {day} (campaign {name})", "missing", "month ends before and after the campaign",
                 "evaluate the campaign when the bank's data cover its outcome window",
             )  # fmt: skip
-    product = None if pd.isna(row["product"]) else str(row["product"])
     return Campaign(
-        int(row["campaign_id"]), name, str(row["objective"]), str(row["assignment"]), product, str(row["outcome"]),
+        row["campaign_id"], name, row["objective"], row["assignment"], row["product"] or None, row["outcome"],
         starts_on, ends_on, baseline, end,
     )  # fmt: skip
 
 
-def members(bank: Any, plan: Campaign, org_id: int | None = None) -> Any:
+def members(bank: Any, plan: Campaign, org_id: int | str | None = None) -> Any:
     """Return the campaign's assignments, those of one unit's customers if ``org_id`` is given."""
     rows = bank.assignments.filter(bank.assignments.campaign_id == plan.campaign_id)
     if org_id is not None:
