@@ -1,4 +1,4 @@
-"""A synthetic bank whose truth is known: population → behaviour → campaigns → rows → files.
+"""A synthetic bank whose truth is known: population → behaviour → campaigns → transactions, events → files.
 
 ``docs/synthetic-bank.md`` states every distribution and where it comes from.
 """

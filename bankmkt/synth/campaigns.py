@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bankmkt.schema import PRODUCTS
-from bankmkt.synth.behaviour import Push, State, no_push
 from bankmkt.synth.calendar import Month, month_at
 from bankmkt.synth.frames import take
 from bankmkt.synth.population import Traits
+from bankmkt.synth.state import Push, State, no_push
 from bankmkt.synth.streams import stream
 
 GAIN = np.array([1.0, 0.2, 0.0, -0.7])  # persuadable, sure thing, lost cause, harmed by contact

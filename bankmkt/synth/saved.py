@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bankmkt.synth.behaviour import State
 from bankmkt.synth.campaigns import Enrolment, schedule
 from bankmkt.synth.population import population
 from bankmkt.synth.simulate import Block, Plan, Window
+from bankmkt.synth.state import State
 
 
 def save_block(path: Path, block: Block) -> None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bankmkt.schema import OUTCOMES, PRODUCTS
-from bankmkt.synth.behaviour import Activity, State, draws, initial, market, step
+from bankmkt.synth.behaviour import market, step
 from bankmkt.synth.calendar import DAY, Month, month_at
 from bankmkt.synth.campaigns import Enrolment, enrol, push, schedule
 from bankmkt.synth.frames import take
 from bankmkt.synth.population import Traits, population
+from bankmkt.synth.state import Activity, State, draws, initial
 
 BURN_IN = 8
 """Months simulated before the first one, so that states fit together."""
