@@ -3,14 +3,9 @@
 import os
 import shlex
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -29,8 +24,9 @@ from bankmkt.synth import files
 from bankmkt.synth.calendar import month_at, parse_month
 from bankmkt.synth.campaigns import schedule
 from bankmkt.synth.organisation import organisations, staff
+from bankmkt.synth.parallel import blocks_done
 from bankmkt.synth.simulate import Plan
-from bankmkt.synth.work import PROGRESS, STATE, Job, done_path, job_path, make_block
+from bankmkt.synth.work import PROGRESS, STATE, Job, done_path, job_path
 
 try:
     import fcntl
@@ -260,7 +256,7 @@ def _blocks(job: Job, workers: int, progress: bool) -> None:
     todo = [b for b in range(job.blocks) if not done_path(job.folder, b).exists()]
     with tqdm(total=job.blocks, initial=job.blocks - len(todo), unit="block", desc="bank", disable=not progress) as bar:
         try:
-            for _ in _results(job, todo, workers):
+            for _ in blocks_done(job, todo, workers):
                 bar.update()
             _finish(job)
         except OSError as error:
@@ -268,56 +264,6 @@ def _blocks(job: Job, workers: int, progress: bool) -> None:
                 "folder", str(job.folder), "room and the right to write",
                 f"{error}; free some space or mend the permissions, then resume with: {command(job)}",
             ) from error  # fmt: skip
-
-
-def _results(job: Job, todo: list[int], workers: int) -> Iterator[None]:
-    """Make blocks, here or in worker programs, and yield as each is done."""
-    if workers == 1 or len(todo) < 2:
-        for number in todo:
-            make_block(job, number)
-            yield
-        return
-    waiting: SimpleQueue[int | None] = SimpleQueue()
-    results: SimpleQueue[OSError | None] = SimpleQueue()
-    for number in todo:
-        waiting.put(number)
-    for _ in range(workers):
-        waiting.put(None)
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in range(workers):
-            pool.submit(_drive, job.folder, waiting, results)
-        try:
-            for _ in todo:
-                result = results.get()
-                if result is not None:
-                    raise result
-                yield
-        finally:
-            while not waiting.empty():  # after an error or a Ctrl-C: no new blocks
-                waiting.get()
-            for _ in range(workers):
-                waiting.put(None)
-
-
-def _drive(folder: Path, waiting: "SimpleQueue[int | None]", results: "SimpleQueue[OSError | None]") -> None:
-    """Hand block numbers to one worker program until none is left."""
-    program = [sys.executable, "-m", "bankmkt.synth.work", str(folder)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as worker:
-        to_worker, answers, complaints = (cast("IO[str]", p) for p in (worker.stdin, worker.stdout, worker.stderr))
-        while (number := waiting.get()) is not None:
-            try:
-                to_worker.write(f"{number}\n")
-                to_worker.flush()
-                answered = bool(answers.readline())
-            except BrokenPipeError:
-                answered = False
-            if not answered:
-                last = complaints.read().strip().splitlines()[-1:] or ["it was killed"]
-                results.put(OSError(f"a worker ended: {last[0]}"))
-                return
-            results.put(None)
-        to_worker.close()
 
 
 def _finish(job: Job) -> None:

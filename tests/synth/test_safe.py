@@ -13,15 +13,18 @@ import pytest
 
 from bankmkt.bank import open_bank
 from bankmkt.errors import DataError, ParameterError
-from bankmkt.synth import demo_bank, generate
+from bankmkt.synth import advance_bank, demo_bank, generate
 from bankmkt.synth import files as files_module
 
 SCRIPT = "import sys; from bankmkt.synth import generate; generate(sys.argv[1], 20_000, 2, 7, 2, progress=False)"
 
 
-def start(path: Path) -> subprocess.Popen:
+GO_ON = "import sys; from bankmkt.synth import advance_bank; advance_bank(*sys.argv[1:3], 2, 2, progress=False)"
+
+
+def start(*paths: Path, script: str = SCRIPT) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(path)], stderr=subprocess.DEVNULL, start_new_session=True
+        [sys.executable, "-c", script, *map(str, paths)], stderr=subprocess.DEVNULL, start_new_session=True
     )
 
 
@@ -53,6 +56,32 @@ def test_killed_at_twenty_random_moments(tmp_path):
     assert generate(last, 20_000, 2, 7, 1, progress=False).manifest["files"] == whole["files"]
 
 
+def test_killed_while_going_on(tmp_path):
+    """The older bank stays as it was, and the command in the refusal finishes the longer one."""
+    old = generate(tmp_path / "old", 20_000, 1, 7, 2, progress=False)
+    whole = tmp_path / "whole"
+    began = time.monotonic()
+    assert start(tmp_path / "old", whole, script=GO_ON).wait() == 0
+    length = time.monotonic() - began
+    before = {path: path.read_bytes() for path in (tmp_path / "old").rglob("*") if path.is_file()}
+    refused = 0
+    for run, share in enumerate((0.5, 0.7, 0.85)):
+        path = tmp_path / f"run{run}"
+        process = start(tmp_path / "old", path, script=GO_ON)
+        time.sleep(share * length)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert {p: p.read_bytes() for p in before} == before
+        if (path / "INCOMPLETE.json").exists():
+            with pytest.raises(DataError, match="advance_bank"):
+                open_bank(path)
+            refused += 1
+            again = advance_bank(tmp_path / "old", path, 2, 1, progress=False)
+            assert again.manifest["files"] == open_bank(whole).manifest["files"]
+    assert refused
+    assert open_bank(old.path, deep=True).months == old.months
+
+
 def test_two_at_once_make_one_bank(tmp_path):
     """The second waits for the first and finds the bank made."""
     path = tmp_path / "bank"
@@ -73,7 +102,7 @@ def test_a_script_without_a_main_guard_makes_a_bank(tmp_path):
 
 def test_a_worker_that_dies_is_reported_with_the_way_to_resume(tmp_path, monkeypatch):
     """Not a hang, and not a bank with a hole."""
-    monkeypatch.setattr("bankmkt.synth.produce.sys.executable", "/bin/false")
+    monkeypatch.setattr("bankmkt.synth.parallel.sys.executable", "/bin/false")
     with pytest.raises(DataError, match="resume with: bankmkt generate"):
         generate(tmp_path / "bank", 20_000, 1, workers=2, progress=False)
     monkeypatch.undo()
