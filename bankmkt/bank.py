@@ -10,10 +10,12 @@ from typing import Any
 
 from bankmkt import conform, engines, lookback, sources
 from bankmkt.conform import Raw
+from bankmkt.damage import reading
 from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
 from bankmkt.manifest import check_files, file_record, read_manifest, write_manifest
 from bankmkt.mapping import apply, read_mapping
 from bankmkt.schema import TABLES
+from bankmkt.settle import settle
 
 
 class Bank:
@@ -108,12 +110,41 @@ class Bank:
                 todo=f"test bank.has({name!r}) first" if TABLES[name].optional else f"add {name}: every bank needs it",
             )
         if name not in self._made:
-            table = conform.conform(TABLES[name], self.raw[name])
+            table = conform.conform(self.raw[name])
             if self.date is not None:
                 campaigns = self.table("campaigns") if name == "truth" else None
                 table = lookback.known(TABLES[name], table, self.date, campaigns)
             self._made[name] = table
         return self._made[name]
+
+    def fetch(self, expr: Any) -> Any:
+        """Return the answer to an expression over the bank's tables.
+
+        Parameters
+        ----------
+        expr
+            Ibis table, column or scalar.
+
+        Returns
+        -------
+        pyarrow table, array or scalar
+
+        Raises
+        ------
+        DataError
+            When a file of the bank cannot be read; the message names it.
+        EngineError
+            When the engine cannot answer for another reason.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> bank = open_bank({"organisations": pd.DataFrame({"org_id": [1], "level": "head_office", "name": "Head"})})
+        >>> bank.fetch(bank.organisations.count()).as_py()
+        1
+        """
+        with reading(self.con, self.path):
+            return self.con.to_pyarrow(expr)
 
     @property
     def tables(self) -> dict[str, Any]:
@@ -149,7 +180,7 @@ class Bank:
     @functools.cached_property
     def months(self) -> list[datetime.date]:
         """Month ends that balances holds, in order."""
-        frame = self.con.to_pyarrow(self.table("balances").select("month").distinct().order_by("month"))
+        frame = self.fetch(self.table("balances").select("month").distinct().order_by("month"))
         return [day for day in frame["month"].to_pylist() if day is not None]
 
     def describe(self) -> dict[str, Any]:
@@ -287,7 +318,7 @@ def open_bank(
             _refuse_limits(memory_limit=memory_limit, threads=threads)
         con = connect() if own is None else own
         found = sources.read_frames(con, source, names)
-        return Bank(con, apply(rules, found), engine=engine if own is None else own.name)
+        return _bank(con, apply(rules, found), engine=engine if own is None else own.name)
     assert path is not None
     if path.is_dir():
         manifest = read_manifest(path)
@@ -295,11 +326,17 @@ def open_bank(
             check_files(path, manifest, deep)
         con = connect()
         found = sources.read_folder(con, path, names)
-        return Bank(con, apply(rules, found), engine=engine, path=path, manifest=manifest)
+        return _bank(con, apply(rules, found), engine=engine, path=path, manifest=manifest)
     if not path.is_file():
         raise DataError("source", str(source), "a folder or a DuckDB file", "check the path")
     con = connect(database=path)
-    return Bank(con, apply(rules, sources.read_database(con, names)), engine=engine, path=path)
+    return _bank(con, apply(rules, sources.read_database(con, names)), engine=engine, path=path)
+
+
+def _bank(con: Any, raw: Mapping[str, Raw], path: Path | None = None, **about: Any) -> Bank:
+    """Make a bank of tables as they were found."""
+    with reading(con, path):
+        return Bank(con, settle(con, raw), path=path, **about)
 
 
 def check_bank(bank: Any) -> Bank:

@@ -6,11 +6,11 @@ by the rule that is about them.
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bankmkt import conform
-from bankmkt.schema import TABLES, Column, Table
+from bankmkt.schema import Table
 
 _LARGEST = 1e300  # beyond it is infinity; Ibis's own isinf is never true on Spark
 _FOREVER = datetime.date(9999, 12, 31)
@@ -26,15 +26,15 @@ class Check:
     todo: str
 
 
-def judged(bank: Any, table: Table) -> tuple[Any, list[Check], list[str]]:
+def judged(bank: Any, name: str) -> tuple[Any, list[Check], list[str]]:
     """Put a table as found beside what it refers to, and state every rule about its rows.
 
     Parameters
     ----------
     bank
         The bank it belongs to.
-    table
-        The contract of a table that the bank has.
+    name
+        Of a table that the bank has.
 
     Returns
     -------
@@ -42,21 +42,18 @@ def judged(bank: Any, table: Table) -> tuple[Any, list[Check], list[str]]:
         The Ibis table that the rules are over (with the key's columns), the rules, and the references that could not
         be followed because their table is absent or at fault.
     """
-    raw = bank.raw[table.name]
-    faulty = conform.faults(table, raw)
-    usable = [c for c in table.columns if c.name not in faulty]
-    unreadable = {f"_unreadable_{name}": _unreadable(raw, table[name]) for name in raw.convert if name not in faulty}
-    t = raw.expr.select(**{c.name: conform.column(raw, c) for c in usable}, **unreadable)
-    t, followed, unchecked = _follow(bank, table, t)
-    checks = [*_values(table, t), *_references(table, t, followed), *_relations(table, t)]
+    raw = bank.raw[name]
+    faulty = conform.faults(raw)
+    usable = [c for c in raw.table.names if c not in faulty]
+    unreadable = {f"_unreadable_{c}": _unreadable(raw, c) for c in raw.readers if raw.table[c].type != "string"}
+    t = raw.expr.select(**{c: conform.column(raw, c) for c in usable}, **unreadable)
+    t, followed, unchecked = _follow(bank, raw.table, t)
+    checks = [*_values(raw, t), *_references(raw.table, t, followed), *_relations(raw.table, t)]
     return t, checks, unchecked
 
 
-def _unreadable(raw: conform.Raw, c: Column) -> Any:
-    found = raw.expr[c.name]
-    if found.type().is_string():
-        found = conform.trimmed(found).nullif("")
-    return found.notnull() & conform.column(raw, c).isnull()
+def _unreadable(raw: conform.Raw, name: str) -> Any:
+    return ~conform.missing(raw.expr[name]) & conform.column(raw, name).isnull()
 
 
 def _follow(bank: Any, table: Table, t: Any) -> tuple[Any, dict[str, bool], list[str]]:
@@ -67,24 +64,23 @@ def _follow(bank: Any, table: Table, t: Any) -> tuple[Any, dict[str, bool], list
         if not c.references or c.name not in t.columns:
             continue
         target, key = c.references.split(".")
-        if target not in bank.raw or key in conform.faults(TABLES[target], bank.raw[target]):
+        if target not in bank.raw or key in conform.faults(bank.raw[target]):
             unchecked.append(f"{table.name}.{c.name}: no {c.references}")
             continue
-        there = _known_keys(bank.raw[target], TABLES[target], key, c.name)
+        there = _known_keys(bank.raw[target], key, c.name)
         t = t.left_join(there, t[c.name] == there[f"_{c.name}_key"])
         followed[c.name] = True
     return t, followed, unchecked
 
 
-def _known_keys(raw: conform.Raw, target: Table, key: str, name: str) -> Any:
+def _known_keys(raw: conform.Raw, key: str, name: str) -> Any:
     """Return each key of a table once, with the days between which it may be referred to."""
-    found = raw.expr.view()  # a table may refer to itself
-    raw = conform.Raw(found, raw.convert)
-    faulty = conform.faults(target, raw)
-    columns = {"customers": ("opened_on", "closed_on"), "campaigns": ("starts_on", "ends_on")}.get(target.name, ())
-    keys = found.select(
-        **{f"_{name}_key": conform.column(raw, target[key])},
-        **{f"_{c}": conform.column(raw, target[c]) for c in columns if c not in faulty},
+    raw = replace(raw, expr=raw.expr.view())  # a table may refer to itself
+    faulty = conform.faults(raw)
+    columns = {"customers": ("opened_on", "closed_on"), "campaigns": ("starts_on", "ends_on")}.get(raw.table.name, ())
+    keys = raw.expr.select(
+        **{f"_{name}_key": conform.column(raw, key)},
+        **{f"_{c}": conform.column(raw, c) for c in columns if c not in faulty},
     )
     days = {}
     if len(columns) == 2 and not set(columns) & set(faulty):
@@ -93,8 +89,9 @@ def _known_keys(raw: conform.Raw, target: Table, key: str, name: str) -> Any:
     return keys.group_by(f"_{name}_key").aggregate(**days)
 
 
-def _values(table: Table, t: Any) -> Iterator[Check]:
+def _values(raw: conform.Raw, t: Any) -> Iterator[Check]:
     """State the rules about one value each."""
+    table = raw.table
     for c in table.columns:
         if c.name not in t.columns:
             continue
@@ -102,7 +99,7 @@ def _values(table: Table, t: Any) -> Iterator[Check]:
         readable = True
         if f"_unreadable_{c.name}" in t.columns:
             readable = ~t[f"_unreadable_{c.name}"]
-            yield Check(c.name, "unreadable value", ~readable, f"write each {c.name} as {_written(c)}")
+            yield Check(c.name, "unreadable value", ~readable, f"write each {c.name} as {raw.readers[c.name].written}")
         if c.name in table.key:
             yield Check(c.name, "null key", v.isnull() & readable, f"give every row a {c.name}, or leave the row out")
         elif not c.nullable:
@@ -188,14 +185,3 @@ def _interval(days: int) -> Any:
     import ibis
 
     return ibis.interval(days=days)
-
-
-def _written(c: Column) -> str:
-    return {
-        "int64": "a whole number",
-        "float64": "a number",
-        "boolean": "true or false",
-        "date": "2026-06-30",
-        "timestamp": "2026-06-30 23:59:59",
-        "string": "text",
-    }[c.type]

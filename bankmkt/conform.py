@@ -1,7 +1,7 @@
 """How a table as it was found becomes one of ours: the columns of the schema, in its order and types.
 
-Values are converted lazily, in the engine. What cannot be read as the column's type reads as null here, and is
-reported by :func:`bankmkt.validation.validate`.
+Values are converted lazily, in the engine, and only where the type found is not ours. What cannot be read as the
+column's type reads as null here, and is reported by :func:`bankmkt.validation.validate`.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,38 @@ from typing import Any
 from bankmkt.errors import SchemaError
 from bankmkt.schema import Column, Table
 
-_WHOLE = "^ *([+-]?[0-9]+)([.]0*)? *$"  # without backslashes, which SQL dialects read differently
+# patterns without backslashes, which SQL dialects read differently
+_WHOLE = "^ *([+-]?[0-9]+)([.]0*)? *$"
+_DAY = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+_DATE = f"^ *({_DAY})([ T]00:00(:00([.]0+)?)?)? *$"
+_TIMESTAMP = f"^ *({_DAY}([ T][0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}}([.][0-9]+)?)?)?) *$"
+_EXACT = 2**53  # beyond it, not every whole number is a float64
+
+WRITTEN = {
+    "int64": "a whole number",
+    "float64": "a number",
+    "boolean": "true or false",
+    "date": "2026-06-30",
+    "timestamp": "2026-06-30 23:59:59",
+    "string": "text",
+}
+"""How a value of each type is written as text."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How a column as found is read.
+
+    Parameters
+    ----------
+    read
+        From the column as found to one of the schema's type, null where it cannot be read.
+    written
+        How a value must be written to be read.
+    """
+
+    read: Callable[[Any], Any]
+    written: str
 
 
 @dataclass(frozen=True)
@@ -20,15 +51,20 @@ class Raw:
 
     Parameters
     ----------
+    table
+        The contract it is held against; see :func:`bankmkt.settle.settle` for the types of its ids.
     expr
         Ibis table; columns bear our names.
-    convert
-        By column, a function from the raw column to one of the schema's type, null where it cannot be read.
-        Columns without one must already be of a type that :func:`fits`.
+    readers
+        By column. Columns without one must already be of a type that :func:`fits`.
+    loose
+        Whether text stands for values yet to be read, as in CSV files and under a mapping.
     """
 
+    table: Table
     expr: Any
-    convert: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    readers: Mapping[str, Reader] = field(default_factory=dict)
+    loose: bool = False
 
 
 def fits(dtype: Any, type_name: str) -> bool:
@@ -39,30 +75,69 @@ def fits(dtype: Any, type_name: str) -> bool:
     dtype
         Ibis data type.
     type_name
-        One of :data:`bankmkt.schema.TYPES`.
+        One of :data:`bankmkt.schema.TYPES`, but for ``"id"``.
     """
     if type_name == "int64":
-        return bool(dtype.is_integer())
+        return bool(dtype.is_integer() and not dtype.is_uint64())
     if type_name == "float64":
         return bool(dtype.is_floating() or dtype.is_integer() or dtype.is_decimal())
     if type_name == "timestamp":
-        return bool(dtype.is_timestamp() and dtype.timezone is None)
+        return bool((dtype.is_timestamp() and dtype.timezone is None) or dtype.is_date())
     return bool(getattr(dtype, f"is_{type_name}")())
 
 
-def text_reader(type_name: str) -> Callable[[Any], Any]:
-    """Return a function from a text column to one of the schema's type, null where a value cannot be read.
+def typed_reader(dtype: Any, c: Column) -> Reader | None:
+    """Return how a column of a type that does not fit is read without loss; None where it cannot be.
+
+    Parameters
+    ----------
+    dtype
+        Ibis data type found.
+    c
+        The column wanted.
+
+    Notes
+    -----
+    pandas stores dates as times at midnight, and whole numbers with gaps as float64. Some data bases have no boolean.
+    """
+    number = dtype.is_numeric() and not dtype.is_boolean()
+    if c.type == "int64" and number:
+        return Reader(_whole, WRITTEN["int64"])
+    if c.type == "boolean" and number:
+        return Reader(lambda v: (v == 1).ifelse(True, (v == 0).ifelse(False, None)), "1 or 0")
+    if c.type == "date" and dtype.is_timestamp() and dtype.timezone is None:
+        return Reader(_day, "a day, without a time of day")
+    if c.type == "string" and not c.values and (dtype.is_integer() or dtype.is_uuid()):
+        return Reader(lambda v: v.cast("string"), WRITTEN["string"])
+    return None
+
+
+def _whole(v: Any) -> Any:
+    """Return numbers as int64, null where that is another number, or might be: see ``_EXACT``."""
+    there = (v.abs() <= (_EXACT if v.type().is_floating() else 2**63 - 1)).ifelse(v, None)
+    whole = there.cast("int64")
+    return (whole == there).ifelse(whole, None)
+
+
+def _day(v: Any) -> Any:
+    return (v == v.date().cast("timestamp")).ifelse(v.date(), None)
+
+
+def text_reader(type_name: str) -> Reader:
+    """Return how a text column is read as one of the schema's type.
 
     Parameters
     ----------
     type_name
-        One of :data:`bankmkt.schema.TYPES`. Whole numbers may end in ``.0``, as spreadsheets write them.
+        One of :data:`bankmkt.schema.TYPES`, but for ``"id"``. Whole numbers may end in ``.0``, as spreadsheets write
+        them; dates may end in a midnight, as pandas writes them.
     """
+    written = WRITTEN[type_name]
     if type_name == "string":
-        return lambda text: text
-    if type_name == "int64":
-        return lambda text: text.re_extract(_WHOLE, 1).nullif("").try_cast("int64")
-    return lambda text: trimmed(text).try_cast(type_name)
+        return Reader(lambda text: text, written)
+    if pattern := {"int64": _WHOLE, "date": _DATE, "timestamp": _TIMESTAMP}.get(type_name):
+        return Reader(lambda text: text.re_extract(pattern, 1).nullif("").try_cast(type_name), written)
+    return Reader(lambda text: trimmed(text).try_cast(type_name), written)
 
 
 def trimmed(text: Any) -> Any:
@@ -73,18 +148,28 @@ def trimmed(text: Any) -> Any:
     return text.re_replace("^ +| +$", "")
 
 
-def text_readers(table: Table, names: tuple[str, ...]) -> dict[str, Callable[[Any], Any]]:
-    """Return a reader for each named column of a table, for files without types."""
-    return {c.name: text_reader(c.type) for c in table.columns if c.name in names}
+def missing(v: Any) -> Any:
+    """Return a boolean column, true where nothing is stored: null, not a number, empty or blank text.
+
+    Parameters
+    ----------
+    v
+        A column as found.
+    """
+    if v.type().is_floating():
+        return v.isnull() | v.isnan()
+    if v.type().is_string():
+        return v.isnull() | (trimmed(v) == "")
+    return v.isnull()
 
 
-def faults(table: Table, raw: Raw) -> dict[str, str]:
+def faults(raw: Raw) -> dict[str, str]:
     """Say which columns keep a raw table from being used.
 
     Parameters
     ----------
-    table, raw
-        The contract, and the table as found.
+    raw
+        The table as found.
 
     Returns
     -------
@@ -93,43 +178,48 @@ def faults(table: Table, raw: Raw) -> dict[str, str]:
     """
     schema = raw.expr.schema()
     out = {}
-    for c in table.columns:
+    for c in raw.table.columns:
         if c.name not in schema:
             if not c.nullable:
                 out[c.name] = "missing"
-        elif c.name not in raw.convert and not _all_null(schema[c.name]) and not fits(schema[c.name], c.type):
-            out[c.name] = f"{schema[c.name]}, not {c.type}"
+        elif c.name not in raw.readers and not fits(schema[c.name], c.type):
+            out[c.name] = f"{_type_name(schema[c.name])}, not {c.type}"
     return out
 
 
-def column(raw: Raw, c: Column) -> Any:
-    """Return one column of a raw table in the schema's type; nulls where it is absent or all null.
+def _type_name(dtype: Any) -> str:
+    """Return a type as a reader knows it, also where Ibis does not."""
+    return str(getattr(dtype.raw_type, "this", dtype.raw_type)) if dtype.is_unknown() else str(dtype)
+
+
+def column(raw: Raw, name: str) -> Any:
+    """Return one column of a raw table in the schema's type; nulls where it is absent.
 
     Parameters
     ----------
     raw
         The table as found.
-    c
-        A column of the schema that :func:`faults` does not name.
+    name
+        Of a column that :func:`faults` does not name.
     """
     import ibis
 
-    schema = raw.expr.schema()
-    if c.name not in schema or _all_null(schema[c.name]):
+    c = raw.table[name]
+    if name not in raw.expr.columns:
         return ibis.null(c.type)
-    found = raw.expr[c.name]
-    if c.name in raw.convert:
-        found = raw.convert[c.name](found)
+    found = raw.expr[name]
+    if name in raw.readers:
+        found = raw.readers[name].read(found)
     return found if str(found.type()) == c.type else found.cast(c.type)
 
 
-def conform(table: Table, raw: Raw) -> Any:
+def conform(raw: Raw) -> Any:
     """Give a raw table the columns of the schema, in its order and types.
 
     Parameters
     ----------
-    table, raw
-        The contract, and the table as found.
+    raw
+        The table as found.
 
     Returns
     -------
@@ -141,12 +231,8 @@ def conform(table: Table, raw: Raw) -> Any:
     SchemaError
         When a column that must be there is missing, or one is of another type.
     """
-    wrong = faults(table, raw)
+    wrong = faults(raw)
     if wrong:
         text = ", ".join(f"{name} ({what})" for name, what in wrong.items())
-        raise SchemaError(f"table {table.name}: {text}", todo="bankmkt.validate(bank) lists every fault")
-    return raw.expr.select(**{c.name: column(raw, c) for c in table.columns})
-
-
-def _all_null(dtype: Any) -> bool:
-    return bool(dtype.is_null())
+        raise SchemaError(f"table {raw.table.name}: {text}", todo="bankmkt.validate(bank) lists every fault")
+    return raw.expr.select(**{name: column(raw, name) for name in raw.table.names})

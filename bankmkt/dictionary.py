@@ -10,8 +10,9 @@ _HEAD = """# Data dictionary
 Written by `python -m bankmkt.dictionary` from `bankmkt/schema.py`; change it there.
 
 Money is yuan as float64 rounded to 2 decimals; points and counts are int64; timestamps are the bank's local time
-without zone. A column that *may be missing* may hold nulls or be left out of the files. Columns marked *set later* read
-as null in `bank.as_of(day)` when their date is after the day.
+without zone. An id is int64 or string, as the bank has it: all ids of one kind (a customer's, in every table) are of
+one type. A column that *may be missing* may hold nulls or be left out of the files. Columns marked *set later* read as
+null in `bank.as_of(day)` when their date is after the day.
 """
 
 
@@ -48,13 +49,14 @@ def _line(c: Column) -> str:
     if c.minimum is not None and c.maximum is not None:
         notes.append(f"{c.minimum:g} to {c.maximum:g}")
     elif c.minimum is not None:
-        notes.append(f"from {c.minimum:g}")
+        notes.append(f"from {c.minimum:g}" + (", if a number" if c.type == "id" else ""))
     if c.references:
         notes.append(f"found in {c.references}")
     if c.set_later:
         notes.append("set later")
     missing = "yes" if c.nullable else ""
-    return f"| `{c.name}` | {c.type} | {c.meaning} | {c.unit} | {missing} | {'; '.join(notes)} |"
+    kind = "int64 or string" if c.type == "id" else c.type
+    return f"| `{c.name}` | {kind} | {c.meaning} | {c.unit} | {missing} | {'; '.join(notes)} |"
 
 
 def _rules(t: Table) -> list[str]:

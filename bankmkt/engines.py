@@ -36,6 +36,10 @@ rootLogger.level = error
 rootLogger.appenderRef.stderr.ref = stderr
 logger.shell.name = org.apache.spark.api.python.PythonGatewayServer
 logger.shell.level = error
+logger.executor.name = org.apache.spark.executor.Executor
+logger.executor.level = off
+logger.tasks.name = org.apache.spark.scheduler.TaskSetManager
+logger.tasks.level = off
 appender.stderr.type = Console
 appender.stderr.name = stderr
 appender.stderr.target = SYSTEM_ERR
@@ -48,6 +52,7 @@ _SQL_CONF = {
     "spark.sql.timestampType": "TIMESTAMP_NTZ",  # the bank's local time, without zone, as DuckDB keeps it
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.ansi.enabled": "true",
+    "spark.sql.legacy.parquet.nanosAsLong": "true",  # else files with such times are refused; see bankmkt.sources
 }
 
 
@@ -123,6 +128,26 @@ def check_engine(engine: str) -> None:
         raise ParameterError("engine", engine, one_of(ENGINES), 'pass engine="duckdb"')
 
 
+def failures(con: Any) -> tuple[type[Exception], ...]:
+    """Return the errors that an engine raises when it cannot answer; none for engines that we do not start.
+
+    Parameters
+    ----------
+    con
+        Ibis backend.
+    """
+    if con.name == "duckdb":
+        import duckdb
+
+        return (duckdb.Error,)
+    if con.name == "pyspark":
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        return PySparkException, Py4JError
+    return ()
+
+
 def is_local(engine: str) -> bool:
     """Whether the engine works in this process, on this machine's files."""
     return engine == "duckdb" or _LOCAL.fullmatch(engine) is not None
@@ -145,7 +170,9 @@ def _duckdb(memory_limit: str | None, threads: int | None, database: str | Path 
             f"DuckDB cannot open {database or 'a database in memory'} ({error})",
             todo="close the programs that have it open, or check the file and the memory limit",
         ) from error
-    if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchone()[0]:  # in Jupyter it may refuse to be set
+    if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchall()[0][
+        0
+    ]:  # in Jupyter it may refuse to be set
         con.raw_sql("SET enable_progress_bar = false")
     return con
 

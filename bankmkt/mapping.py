@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from bankmkt import conform
-from bankmkt.conform import Raw
+from bankmkt.conform import Raw, Reader
 from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
 from bankmkt.schema import TABLES, Column, Table
 from bankmkt.sources import Found
@@ -196,7 +196,7 @@ def apply(rules: Mapping[str, TableRule], found: Mapping[str, Found]) -> dict[st
     Returns
     -------
     dict
-        Raw tables by our name.
+        Raw tables by our name, for :func:`bankmkt.settle.settle`.
 
     Raises
     ------
@@ -208,13 +208,11 @@ def apply(rules: Mapping[str, TableRule], found: Mapping[str, Found]) -> dict[st
         if name in rules:
             rule = rules[name]
             if rule.source not in found:
-                raise SchemaError(
-                    f"mapping: {name}.source", rule.source, one_of(found), "correct the name, or drop the table"
-                )
+                todo = "correct the name" + (", or take the table out of the mapping" if table.optional else "")
+                raise SchemaError(f"mapping: {name}.source", rule.source, one_of(found), todo)
             out[name] = _apply(table, rule, found[rule.source])
         elif name in found:
-            columns = tuple(found[name].expr.columns)
-            out[name] = Raw(found[name].expr, conform.text_readers(table, columns) if found[name].text else {})
+            out[name] = Raw(table, found[name].expr, loose=found[name].text)
     return out
 
 
@@ -223,7 +221,7 @@ def _apply(table: Table, rule: TableRule, found: Found) -> Raw:
 
     there = found.expr.columns
     columns: dict[str, Any] = {}
-    convert: dict[str, Callable[[Any], Any]] = {}
+    readers: dict[str, Reader] = {}
     for c in table.columns:
         how = rule.columns.get(c.name)
         if how is None and c.name not in there:
@@ -235,7 +233,6 @@ def _apply(table: Table, rule: TableRule, found: Found) -> Raw:
         how = how or ColumnRule(column=c.name)
         if how.constant is not None:
             columns[c.name] = ibis.literal(how.constant)
-            convert[c.name] = conform.text_reader(c.type)
             continue
         for theirs in how.sum or how.nonzero or (how.column,):
             if theirs not in there:
@@ -245,12 +242,11 @@ def _apply(table: Table, rule: TableRule, found: Found) -> Raw:
         if c.name in rule.values:
             v = v.cast("string").substitute(dict(rule.values[c.name]))
         columns[c.name] = v
-        reader = _reader(c, how, v.type())
-        if reader is not None:
-            convert[c.name] = reader
+        if reader := _reader(c, how, v.type()):
+            readers[c.name] = reader
     if not columns:
         raise SchemaError(f"mapping: {table.name}", None, f"columns such as {table.names[0]}", "list them")
-    return Raw(found.expr.select(**columns), convert)
+    return Raw(table, found.expr.select(**columns), readers, loose=True)
 
 
 def _combined(t: Any, how: ColumnRule) -> Any:
@@ -264,29 +260,24 @@ def _combined(t: Any, how: ColumnRule) -> Any:
 
 
 def _number(dtype: Any) -> Callable[[Any], Any]:
-    return conform.text_reader("float64") if dtype.is_string() else lambda v: v.cast("float64")
+    return conform.text_reader("float64").read if dtype.is_string() else lambda v: v.cast("float64")
 
 
-def _reader(c: Column, how: ColumnRule, dtype: Any) -> Callable[[Any], Any] | None:
-    """Return how a column of theirs is converted to the type of ours; None where nothing needs to be."""
+def _reader(c: Column, how: ColumnRule, dtype: Any) -> Reader | None:
+    """Return how a column is read where the mapping says so; None where its type says enough."""
     if how.format:
         pattern, order = _pattern("format", how.format)
-        return lambda v: _parse(v.cast("string"), pattern, order).try_cast(c.type)
+        written = f"{how.format}, as mapping.yml says"
+        return Reader(lambda v: _parse(v.cast("string"), pattern, order).try_cast(c.type), written)
     if how.times != 1.0:
-        read = _number(dtype)
+        number = _number(dtype)
         digits = 0 if c.type == "int64" else 2 if c.unit == "yuan" else None
         if digits is None:
-            return lambda v: read(v) * how.times
-        return lambda v: (read(v) * how.times).round(digits).cast(c.type)
-    if dtype.is_string():
-        return conform.text_reader(c.type) if c.type != "string" else None
+            return Reader(lambda v: number(v) * how.times, conform.WRITTEN["float64"])
+        return Reader(lambda v: (number(v) * how.times).round(digits).cast(c.type), conform.WRITTEN["float64"])
     if how.sum and c.unit == "yuan":
-        return lambda v: v.round(2)
-    if conform.fits(dtype, c.type) or dtype.is_null():
-        return None
-    if c.type == "int64" and dtype.is_floating():
-        return lambda v: (v == v.floor()).ifelse(v, None).cast("int64")
-    return lambda v: v.cast(c.type)
+        return Reader(lambda v: v.round(2), conform.WRITTEN["float64"])
+    return None
 
 
 def _pattern(where: str, text: str) -> tuple[str, tuple[str, ...]]:

@@ -2,15 +2,15 @@
 
 The generator, the adapters, the validation and the data dictionary all read
 :data:`TABLES`. Money is yuan as float64 rounded to 2 decimals; points and counts
-are int64; timestamps are the bank's local time without zone; ids are int64 or string.
+are int64; timestamps are the bank's local time without zone; ids are int64 or string, ids of one kind alike.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-TYPES = ("int64", "float64", "string", "boolean", "date", "timestamp")
-"""Column types, by the name Ibis gives them."""
+TYPES = ("id", "int64", "float64", "string", "boolean", "date", "timestamp")
+"""Column types, by the name Ibis gives them; an id is int64 or string, as :mod:`bankmkt.settle` finds it in a bank."""
 
 ASSETS = ("demand", "time_deposit", "wealth", "fund", "insurance", "metal")
 """Balance columns that add up to AUM (assets under management)."""
@@ -41,9 +41,11 @@ class Column:
     values
         The allowed values of a string column; empty for any.
     minimum, maximum
-        The allowed range, both inclusive.
+        The allowed range, both inclusive; of an id, where it is a number.
     references
         ``"table.column"`` in which every non-null value must be found.
+    same_as
+        ``"table.column"`` that holds ids of the same kind, where not every value must be found there.
     set_later
         True for a date attribute written after the row was made (``closed_on``): as of an
         earlier day it reads as null.
@@ -58,6 +60,7 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     references: str = ""
+    same_as: str = ""
     set_later: bool = False
 
 
@@ -163,8 +166,8 @@ _TABLES = (
     Table(
         "organisations", "a unit of the bank, in a tree under the head office",
         (
-            C("org_id", "int64", "the unit's number", minimum=1),
-            C("parent_id", "int64", "the unit above; null for the head office", nullable=True,
+            C("org_id", "id", "the unit's number", minimum=1),
+            C("parent_id", "id", "the unit above; null for the head office", nullable=True,
               references="organisations.org_id"),
             C("level", "string", "place in the tree", values=("head_office", "branch", "sub_branch")),
             C("name", "string", "name of the unit"),
@@ -181,8 +184,8 @@ _TABLES = (
     Table(
         "staff", "an employee",
         (
-            C("staff_id", "int64", "the employee's number", minimum=1),
-            C("org_id", "int64", "the unit the employee works for", references="organisations.org_id"),
+            C("staff_id", "id", "the employee's number", minimum=1),
+            C("org_id", "id", "the unit the employee works for", references="organisations.org_id"),
             C("role", "string", "what the employee does", values=STAFF_ROLES),
             C("joined_on", "date", "first working day"),
         ),
@@ -191,14 +194,14 @@ _TABLES = (
     Table(
         "customers", "a customer",
         (
-            C("customer_id", "int64", "the customer's number, not an identity", minimum=1),
+            C("customer_id", "id", "the customer's number, not an identity", minimum=1),
             C("gender", "string", "as registered", nullable=True, values=("female", "male")),
             C("birth_date", "date", "date of birth", nullable=True),
             C("opened_on", "date", "day of the first account"),
             C("closed_on", "date", "day of the last account's closing; null while a customer", nullable=True,
               set_later=True),
-            C("org_id", "int64", "the sub-branch that keeps the customer", references="organisations.org_id"),
-            C("manager_id", "int64", "the relationship manager, if any", nullable=True, references="staff.staff_id"),
+            C("org_id", "id", "the sub-branch that keeps the customer", references="organisations.org_id"),
+            C("manager_id", "id", "the relationship manager, if any", nullable=True, references="staff.staff_id"),
             C("acquired_via", "string", "how the customer came", nullable=True,
               values=("branch", "payroll", "app", "referral", "partner", "campaign")),
             C("occupation", "string", "occupation group", nullable=True, values=OCCUPATIONS),
@@ -221,7 +224,7 @@ _TABLES = (
     Table(
         "balances", "a customer's balances at a month end",
         (
-            C("customer_id", "int64", "whose balances", references="customers.customer_id"),
+            C("customer_id", "id", "whose balances", references="customers.customer_id"),
             C("month", "date", "last day of the month"),
             _money("demand", "current account"),
             _money("time_deposit", "time deposits"),
@@ -246,8 +249,8 @@ _TABLES = (
     Table(
         "transactions", "a movement of money in one product of a customer",
         (
-            C("transaction_id", "int64", "number of the movement"),
-            C("customer_id", "int64", "whose money", references="customers.customer_id"),
+            C("transaction_id", "id", "number of the movement"),
+            C("customer_id", "id", "whose money", references="customers.customer_id"),
             C("ts", "timestamp", "when"),
             C("channel", "string", "where it was done; auto is the bank's own batch", nullable=True, values=CHANNELS),
             C("kind", "string", "what sort of movement", values=KINDS),
@@ -269,28 +272,28 @@ _TABLES = (
     Table(
         "events", "a digital act of a customer or visitor",
         (
-            C("event_id", "int64", "number of the event"),
-            C("customer_id", "int64", "who; null before sign-up", nullable=True, references="customers.customer_id"),
-            C("visitor_id", "int64", "the device or cookie, known without login"),
+            C("event_id", "id", "number of the event"),
+            C("customer_id", "id", "who; null before sign-up", nullable=True, references="customers.customer_id"),
+            C("visitor_id", "id", "the device or cookie, known without login"),
             C("ts", "timestamp", "when"),
             C("platform", "string", "where", values=PLATFORMS),
             C("event", "string", "what", values=EVENTS),
             C("page", "string", "page seen", nullable=True),
-            C("campaign_id", "int64", "campaign the act belongs to", nullable=True,
+            C("campaign_id", "id", "campaign the act belongs to", nullable=True,
               references="campaigns.campaign_id"),
             C("duration_s", "float64", "time on the page", "seconds", nullable=True, minimum=0),
-            C("shared_by", "int64", "visitor who shared the link", nullable=True),
+            C("shared_by", "id", "visitor who shared the link", nullable=True, same_as="events.visitor_id"),
         ),
         key=("event_id",), time="ts", in_life=True, in_campaign=True,
     ),
     Table(
         "visits", "a visit to a branch",
         (
-            C("visit_id", "int64", "number of the visit"),
-            C("customer_id", "int64", "who; null when not recognised", nullable=True,
+            C("visit_id", "id", "number of the visit"),
+            C("customer_id", "id", "who; null when not recognised", nullable=True,
               references="customers.customer_id"),
-            C("org_id", "int64", "the unit visited", references="organisations.org_id"),
-            C("staff_id", "int64", "who served", nullable=True, references="staff.staff_id"),
+            C("org_id", "id", "the unit visited", references="organisations.org_id"),
+            C("staff_id", "id", "who served", nullable=True, references="staff.staff_id"),
             C("ts", "timestamp", "when"),
             C("purpose", "string", "what for", nullable=True,
               values=("cash", "transfer", "account", "wealth", "loan", "card", "enquiry", "complaint", "other")),
@@ -304,13 +307,13 @@ _TABLES = (
     Table(
         "campaigns", "a campaign",
         (
-            C("campaign_id", "int64", "number of the campaign", minimum=1),
+            C("campaign_id", "id", "number of the campaign", minimum=1),
             C("name", "string", "short name, in snake_case"),
             C("objective", "string", "what it wants, in plain language"),
             C("business_line", "string", "who runs it",
               values=("deposits", "wealth", "cards", "loans", "digital", "payroll")),
             C("kind", "string", "plan it belongs to", values=("annual", "routine", "short_term", "hot_spot")),
-            C("org_id", "int64", "the unit that runs it", references="organisations.org_id"),
+            C("org_id", "id", "the unit that runs it", references="organisations.org_id"),
             C("starts_on", "date", "first day"),
             C("ends_on", "date", "last day, as planned"),
             _money("budget", "planned cost"),
@@ -328,8 +331,8 @@ _TABLES = (
     Table(
         "assignments", "a customer in a campaign",
         (
-            C("campaign_id", "int64", "which campaign", references="campaigns.campaign_id"),
-            C("customer_id", "int64", "which customer", references="customers.customer_id"),
+            C("campaign_id", "id", "which campaign", references="campaigns.campaign_id"),
+            C("customer_id", "id", "which customer", references="customers.customer_id"),
             C("arm", "string", "open: eligible for a campaign that anybody may join",
               values=("control", "treatment", "treatment_b", "treatment_c", "open")),
             C("propensity", "float64", "probability of this row's arm when it was drawn; null if unknown",
@@ -349,9 +352,9 @@ _TABLES = (
     Table(
         "contacts", "a contact attempt",
         (
-            C("contact_id", "int64", "number of the attempt"),
-            C("campaign_id", "int64", "campaign it serves", nullable=True, references="campaigns.campaign_id"),
-            C("customer_id", "int64", "who was contacted", references="customers.customer_id"),
+            C("contact_id", "id", "number of the attempt"),
+            C("campaign_id", "id", "campaign it serves", nullable=True, references="campaigns.campaign_id"),
+            C("customer_id", "id", "who was contacted", references="customers.customer_id"),
             C("department", "string", "who contacted", nullable=True,
               values=("deposits", "wealth", "cards", "loans", "digital", "payroll")),
             C("channel", "string", "by what", values=("sms", "app_push", "call", "wechat", "rm", "email", "counter")),
@@ -364,11 +367,11 @@ _TABLES = (
     Table(
         "benefits", "an entry in the benefit ledger",
         (
-            C("entry_id", "int64", "number of the entry"),
-            C("campaign_id", "int64", "campaign that grants it", nullable=True, references="campaigns.campaign_id"),
-            C("customer_id", "int64", "who has it", references="customers.customer_id"),
+            C("entry_id", "id", "number of the entry"),
+            C("campaign_id", "id", "campaign that grants it", nullable=True, references="campaigns.campaign_id"),
+            C("customer_id", "id", "who has it", references="customers.customer_id"),
             C("benefit_id", "string", "which benefit"),
-            C("coupon_id", "int64", "the coupon, over its whole life"),
+            C("coupon_id", "id", "the coupon, over its whole life"),
             C("action", "string", "what happened",
               values=("granted", "claimed", "effective", "redeemed", "expired", "reversed")),
             C("ts", "timestamp", "when"),
@@ -380,8 +383,8 @@ _TABLES = (
     Table(
         "points", "an entry in the points ledger",
         (
-            C("entry_id", "int64", "number of the entry"),
-            C("customer_id", "int64", "whose points", references="customers.customer_id"),
+            C("entry_id", "id", "number of the entry"),
+            C("customer_id", "id", "whose points", references="customers.customer_id"),
             C("ts", "timestamp", "when"),
             C("action", "string", "what happened", values=("earn", "spend", "expire", "reverse")),
             C("points", "int64", "number of points, unsigned", "points", minimum=0),
@@ -393,13 +396,13 @@ _TABLES = (
     Table(
         "referrals", "a stage of an invitation",
         (
-            C("referral_id", "int64", "number of the entry"),
+            C("referral_id", "id", "number of the entry"),
             C("code", "string", "the invitation code"),
             C("referrer_kind", "string", "who invites", values=("staff", "customer")),
-            C("referrer_id", "int64", "number of the employee or customer who invites"),
-            C("referee_id", "int64", "customer invited; null before sign-up", nullable=True,
+            C("referrer_id", "id", "number of the employee or customer who invites"),
+            C("referee_id", "id", "customer invited; null before sign-up", nullable=True,
               references="customers.customer_id"),
-            C("campaign_id", "int64", "campaign it belongs to", nullable=True, references="campaigns.campaign_id"),
+            C("campaign_id", "id", "campaign it belongs to", nullable=True, references="campaigns.campaign_id"),
             C("ts", "timestamp", "when"),
             C("stage", "string", "how far it got", values=("invited", "opened", "registered", "activated",
                                                           "transacted", "rewarded", "churned")),
@@ -409,8 +412,8 @@ _TABLES = (
     Table(
         "surveys", "a survey answer or a complaint",
         (
-            C("response_id", "int64", "number of the answer"),
-            C("customer_id", "int64", "who answered", references="customers.customer_id"),
+            C("response_id", "id", "number of the answer"),
+            C("customer_id", "id", "who answered", references="customers.customer_id"),
             C("ts", "timestamp", "when"),
             C("touchpoint", "string", "what it is about",
               values=("app", "counter", "call_centre", "rm", "card", "loan", "campaign")),
@@ -424,8 +427,8 @@ _TABLES = (
     Table(
         "truth", "what would have happened to an eligible customer (synthetic banks only; no estimator reads it)",
         (
-            C("campaign_id", "int64", "which campaign", references="campaigns.campaign_id"),
-            C("customer_id", "int64", "which customer", references="customers.customer_id"),
+            C("campaign_id", "id", "which campaign", references="campaigns.campaign_id"),
+            C("customer_id", "id", "which customer", references="customers.customer_id"),
             C("outcome", "string", "which outcome", values=OUTCOMES),
             C("y0", "float64", "the outcome without the treatment", "yuan, count or 0/1"),
             C("y1", "float64", "the outcome with the treatment", "yuan, count or 0/1"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bankmkt.damage import check_end, reading
 from bankmkt.errors import DataError, EngineError, ParameterError, SchemaError, one_of
 from bankmkt.schema import TABLES, Table
 
@@ -32,7 +33,7 @@ def list_folder(folder: Path) -> dict[str, Path]:
     """
     out: dict[str, Path] = {}
     parts = {path.parent for path in folder.glob("*/*.parquet")}
-    for path in sorted([*parts, *folder.glob("*.parquet"), *folder.glob("*.csv")]):
+    for path in sorted({*parts, *folder.glob("*.parquet"), *folder.glob("*.csv")}):
         if path.name.startswith("."):
             continue
         if path.stem in out:
@@ -69,35 +70,41 @@ def read_folder(con: Any, folder: Path, names: Iterable[str]) -> dict[str, Found
 
 
 def _read(con: Any, path: Path) -> Found:
-    import duckdb
-
     text = path.suffix == ".csv"
+    if not text:
+        for file in sorted(path.glob("*.parquet")) if path.is_dir() else [path]:
+            check_end(file)
     view = _view_name(path.stem)
-    if con.name == "duckdb":
-        try:
-            if text:
-                return Found(con.read_csv(str(path), table_name=view, all_varchar=True), text)
-            files = glob.escape(str(path)) + ("/*.parquet" if path.is_dir() else "")
-            return Found(con.read_parquet(files, table_name=view), text)
-        except duckdb.Error as error:
-            raise DataError(f"{path} cannot be read ({error})", todo="replace the file by a whole one") from error
-    return Found(_read_spark(con, path, view), text)
+    with reading(con, path):
+        if con.name == "pyspark":
+            return Found(_read_spark(con, path, view), text)
+        if text:
+            return Found(con.read_csv(str(path), table_name=view, all_varchar=True), text)
+        files = glob.escape(str(path)) + ("/*.parquet" if path.is_dir() else "")
+        return Found(con.read_parquet(files, table_name=view), text)
 
 
 def _read_spark(con: Any, path: Path, view: str) -> Any:
-    from pyspark.errors import PySparkException
+    from pyspark.sql.functions import expr
 
-    try:
-        if path.suffix == ".csv":
-            frame = con._session.read.csv(str(path), header=True, inferSchema=False, escape='"', multiLine=True)
-        else:
-            frame = con._session.read.parquet(str(path))
-        frame.createOrReplaceTempView(view)
-    except PySparkException as error:
-        raise DataError(
-            f"{path} cannot be read by Spark ({error})", todo="put the bank where Spark's own machines see it"
-        ) from error
+    if path.suffix == ".csv":
+        frame = con._session.read.csv(str(path), header=True, inferSchema=False, escape='"', multiLine=True)
+    else:
+        frame = con._session.read.parquet(str(path))
+        for name in _nanoseconds(path):  # Spark has microseconds, and reads these as numbers
+            quoted = f"`{name.replace('`', '``')}`"
+            frame = frame.withColumn(name, expr(f"CAST(timestamp_micros({quoted} DIV 1000) AS TIMESTAMP_NTZ)"))
+    frame.createOrReplaceTempView(view)
     return con.table(view)
+
+
+def _nanoseconds(path: Path) -> list[str]:
+    """Return the columns of Parquet files that hold nanoseconds without zone."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(min(path.glob("*.parquet")) if path.is_dir() else path)
+    return [f.name for f in schema if f.type == pa.timestamp("ns")]
 
 
 def _view_name(name: str) -> str:
@@ -177,7 +184,7 @@ def read_frames(con: Any, frames: Mapping[str, Any], names: Iterable[str]) -> di
             in_memory = not table._find_backends()[0]
             out[name] = Found(_register(con, name, table.to_pyarrow()) if in_memory else table)
         elif isinstance(table, pd.DataFrame):
-            out[name] = Found(_register(con, name, _arrow(table, TABLES.get(name))))
+            out[name] = Found(_register(con, name, _arrow(name, table)))
         elif isinstance(table, pa.Table):
             out[name] = Found(_register(con, name, table))
         else:
@@ -190,53 +197,57 @@ def read_frames(con: Any, frames: Mapping[str, Any], names: Iterable[str]) -> di
     return out
 
 
-def _arrow(frame: Any, table: Table | None) -> Any:
-    """Return a pandas frame as an Arrow table, undoing what pandas does to dates and to integers with nulls."""
+def _arrow(name: str, frame: Any) -> Any:
+    """Return a pandas frame as an Arrow table."""
     import pyarrow as pa
 
-    types = {c.name: c.type for c in table.columns} if table is not None else {}
-    arrays = [_undo_pandas(pa.array(frame[name], from_pandas=True), types.get(name, "")) for name in frame.columns]
-    return pa.table(arrays, names=[str(name) for name in frame.columns])
+    arrays = []
+    for column in frame.columns:
+        try:
+            arrays.append(pa.array(frame[column], from_pandas=True))
+        except pa.ArrowException as error:
+            todo = f"such as frames[{name!r}][{column!r}].astype(str)"
+            what = f"table {name}: the values of column {column} are of several types ({error})"
+            raise DataError(what, None, "one type", todo) from error
+    return pa.table(arrays, names=[str(column) for column in frame.columns])
 
 
-def _undo_pandas(array: Any, wanted: str) -> Any:
-    """Give a column the schema's type where no value changes by it: pandas has no dates and no integers with gaps."""
+def _plain(data: Any, table: Table | None) -> Any:
+    """Give the columns of an Arrow table types that every engine takes, without changing a value.
+
+    Nulls without type get the schema's, and text where there is none.
+    """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    kind = array.type
-    if pa.types.is_dictionary(kind):
-        return array.dictionary_decode()
-    if pa.types.is_large_string(kind):
-        return array.cast(pa.string())
-    if pa.types.is_timestamp(kind) and kind.tz is None:
-        whole_days = pc.all(pc.equal(array, pc.floor_temporal(array, unit="day"))).as_py()
-        to = pa.date32() if wanted == "date" and whole_days is not False else pa.timestamp("us")
-        return array.cast(to, safe=False)
-    if pa.types.is_floating(kind) and wanted == "int64":
-        whole_numbers = pc.all(pc.equal(array, pc.floor(array))).as_py()
-        return array.cast(pa.int64()) if whole_numbers is not False else array
-    return pa.nulls(len(array)) if array.null_count == len(array) else array
+    wanted = {c.name: "int64" if c.type == "id" else c.type for c in table.columns} if table is not None else {}
+    fields = [f.with_type(_plain_type(f.type, wanted.get(f.name, "string"))) for f in data.schema]
+    return data.cast(pa.schema(fields), safe=False)
 
 
-def _typed_nulls(data: Any, table: Table | None) -> Any:
-    """Give columns of nothing but nulls the schema's type, and text where there is none: engines want one."""
+def _plain_type(kind: Any, wanted: str) -> Any:
     import ibis
     import pyarrow as pa
 
-    types = {c.name: ibis.dtype(c.type).to_pyarrow() for c in table.columns} if table is not None else {}
-    fields = [f.with_type(types.get(f.name, pa.string())) if pa.types.is_null(f.type) else f for f in data.schema]
-    return data.cast(pa.schema(fields))
+    if pa.types.is_dictionary(kind):
+        return _plain_type(kind.value_type, wanted)
+    if pa.types.is_null(kind):
+        return ibis.dtype(wanted).to_pyarrow()
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    if pa.types.is_unsigned_integer(kind):
+        return pa.decimal128(20) if kind == pa.uint64() else pa.int64()
+    return pa.float32() if pa.types.is_float16(kind) else kind
 
 
 def _register(con: Any, name: str, table: Any) -> Any:
     """Put an Arrow table into the engine."""
-    table = _typed_nulls(table, TABLES.get(name))
+    table = _plain(table, TABLES.get(name))
     view = _view_name(name)
     if con.name == "pyspark":
-        con._session.createDataFrame(table).createOrReplaceTempView(view)
+        with reading(con, None):
+            con._session.createDataFrame(table).createOrReplaceTempView(view)
         return con.table(view)
     return con.create_table(view, table, temp=True)
 

@@ -74,7 +74,7 @@ def units_below(bank: "Bank", org_id: Id) -> list[Id]:
     [2, 3]
     """
     t = bank.organisations
-    rows = bank.con.to_pyarrow(t.select("org_id", "parent_id")).to_pylist()
+    rows = bank.fetch(t.select("org_id", "parent_id")).to_pylist()
     parent = {row["org_id"]: row["parent_id"] for row in rows}
     if org_id not in parent:
         some = ", ".join(str(unit) for unit in sorted(parent)[:5])

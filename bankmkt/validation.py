@@ -6,10 +6,12 @@ from typing import Any
 import pandas as pd
 
 from bankmkt import conform
-from bankmkt.bank import Bank
+from bankmkt.bank import Bank, check_bank
 from bankmkt.checks import Check, judged
+from bankmkt.conform import Raw
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.schema import TABLES, Table
+from bankmkt.settle import id_owner
 
 COLUMNS = ("table", "column", "rule", "rows", "examples", "todo")
 """Columns of the frame that :func:`validate` returns."""
@@ -42,7 +44,9 @@ def validate(bank: Bank, tables: Iterable[str] | None = None) -> pd.DataFrame:
     Raises
     ------
     ParameterError
-        When a table's name is not one of the schema's.
+        When the bank is none, or a table's name is not one of the schema's.
+    DataError
+        When a file of the bank cannot be read.
 
     Examples
     --------
@@ -52,6 +56,7 @@ def validate(bank: Bank, tables: Iterable[str] | None = None) -> pd.DataFrame:
        column           rule  rows examples
     0  org_id  duplicate key     1        1
     """
+    check_bank(bank)
     names = tuple(TABLES if tables is None else tables)
     for name in names:
         if name not in TABLES:
@@ -62,8 +67,8 @@ def validate(bank: Bank, tables: Iterable[str] | None = None) -> pd.DataFrame:
     for name in names:
         table = TABLES[name]
         if bank.has(name):
-            faults += _columns(bank, table)
-            rows[name], found, left = _rows(bank, table)
+            faults += _columns(bank.raw[name])
+            rows[name], found, left = _rows(bank, name)
             faults += found
             unchecked += left
         elif not table.optional:
@@ -80,39 +85,51 @@ def _fault(table: Table, column: str, rule: str, rows: int, examples: str, todo:
     return dict(zip(COLUMNS, (table.name, column, rule, rows, examples, todo), strict=True))
 
 
-def _columns(bank: Bank, table: Table) -> list[dict[str, Any]]:
+def _columns(raw: Raw) -> list[dict[str, Any]]:
     """Report columns that are missing, of another type, or not of the contract."""
-    raw = bank.raw[table.name]
+    table = raw.table
     out = []
-    for name, what in conform.faults(table, raw).items():
+    for name, what in conform.faults(raw).items():
         if what == "missing":
             todo = f"add {name} ({table[name].type}): {table[name].meaning}"
             out.append(_fault(table, name, "missing column", 0, "", todo))
         else:
-            todo = f"it is {what}; convert it, or say how in mapping.yml"
-            out.append(_fault(table, name, "wrong type", 0, "", todo))
+            out.append(_fault(table, name, "wrong type", 0, "", f"it is {what}; {_convert(table, name)}"))
     for name in raw.expr.columns:
         if name not in table.names:
             out.append(_fault(table, name, "extra column", 0, "", "leave it out; nothing reads it"))
     return out
 
 
-def _rows(bank: Bank, table: Table) -> tuple[int, list[dict[str, Any]], list[str]]:
+def _convert(table: Table, name: str) -> str:
+    """Say how a column of the wrong type becomes right."""
+    c = TABLES[table.name][name]
+    owner = id_owner(table, c)
+    if c.type == "id" and owner != f"{table.name}.{name}":
+        return f"store it as {owner}, whose ids it holds, or list the table in mapping.yml, which converts"
+    if table[name].type in ("date", "timestamp"):
+        return "convert it to the bank's local time without zone, or say how it is written in mapping.yml"
+    return "convert it, or say how in mapping.yml"
+
+
+def _rows(bank: Bank, name: str) -> tuple[int, list[dict[str, Any]], list[str]]:
     """Count the rows that break each rule, and name some of those that do."""
-    t, checks, unchecked = judged(bank, table)
+    raw = bank.raw[name]
+    table = raw.table
+    t, checks, unchecked = judged(bank, name)
     key = [name for name in table.key if name in t.columns]
     whole = len(key) == len(table.key)
     counts = {f"n{i}": check.broken.fill_null(False).cast("int64").sum() for i, check in enumerate(checks)}
     if whole:
         counts["keyed"] = _present(t, key).cast("int64").sum()
-    answer = bank.con.to_pyarrow(t.aggregate(rows=t.count(), **counts)).to_pylist()[0]
+    answer = bank.fetch(t.aggregate(rows=t.count(), **counts)).to_pylist()[0]
     out = []
-    if whole and (surplus := (answer["keyed"] or 0) - _distinct(bank, table, key)):
+    if whole and (surplus := (answer["keyed"] or 0) - _distinct(bank, raw, key)):
         todo = "keep one row for each key; rows without any difference are often loaded twice"
         out.append(_fault(table, ", ".join(key), "duplicate key", surplus, _duplicates(bank, t, key), todo))
     for i, check in enumerate(checks):
         if n := answer[f"n{i}"]:
-            out.append(_fault(table, check.column, check.rule, n, _examples(bank, table, t, key, check), check.todo))
+            out.append(_fault(table, check.column, check.rule, n, _examples(bank, raw, t, key, check), check.todo))
     return answer["rows"], out, unchecked
 
 
@@ -123,12 +140,11 @@ def _present(t: Any, key: list[str]) -> Any:
     return present
 
 
-def _distinct(bank: Bank, table: Table, key: list[str]) -> int:
+def _distinct(bank: Bank, raw: Raw, key: list[str]) -> int:
     """Count distinct keys by grouping, which engines spill to disk when it outgrows memory."""
-    raw = bank.raw[table.name]
-    keys = raw.expr.select(**{name: conform.column(raw, table[name]) for name in key})
+    keys = raw.expr.select(**{name: conform.column(raw, name) for name in key})
     distinct = keys.filter(_present(keys, key)).distinct()
-    return int(bank.con.to_pyarrow(distinct.count()).as_py())
+    return int(bank.fetch(distinct.count()).as_py())
 
 
 def _duplicates(bank: Bank, t: Any, key: list[str]) -> str:
@@ -137,11 +153,10 @@ def _duplicates(bank: Bank, t: Any, key: list[str]) -> str:
     return _render(bank, groups.filter(groups._n > 1).select(key), key)
 
 
-def _examples(bank: Bank, table: Table, t: Any, key: list[str], check: Check) -> str:
+def _examples(bank: Bank, raw: Raw, t: Any, key: list[str], check: Check) -> str:
     names = key
     if check.rule == "null key":  # the key cannot name the row: show its first columns
-        found = bank.raw[table.name].expr.columns
-        names = [name for name in table.names if name in t.columns and name in found][:4]
+        names = [name for name in raw.table.names if name in t.columns and name in raw.expr.columns][:4]
     if not names:
         return ""
     return _render(bank, t.filter(check.broken).select(names), names)
@@ -149,7 +164,7 @@ def _examples(bank: Bank, table: Table, t: Any, key: list[str], check: Check) ->
 
 def _render(bank: Bank, rows: Any, names: list[str]) -> str:
     """Return the first rows by key as text, ``"3; 17"`` or ``"customer_id=3, month=2025-01-31"``."""
-    found = bank.con.to_pyarrow(rows.order_by(names).limit(_EXAMPLES)).to_pylist()
+    found = bank.fetch(rows.order_by(names).limit(_EXAMPLES)).to_pylist()
     if len(names) == 1:
         return "; ".join(str(row[names[0]]) for row in found)
     return "; ".join(", ".join(f"{name}={row[name]}" for name in names) for row in found)

@@ -17,6 +17,18 @@ from bankmkt.schema import TABLES
 from bankmkt.validation import validate
 
 DAY = pd.Timestamp("2025-04-20")
+ENGINES = ["duckdb", pytest.param("local[2]", marks=pytest.mark.spark)]
+
+
+def start(engine, request):
+    """Skip or fail for want of Java where an engine needs it."""
+    if engine != "duckdb":
+        request.getfixturevalue("java")
+
+
+def types(table, ids="int64"):
+    """Return the types of a table's columns."""
+    return {c.name: ids if c.type == "id" else c.type for c in TABLES[table].columns}
 
 
 def contents(bank):
@@ -41,7 +53,7 @@ def folder(tiny_bank, tmp_path):
 def test_a_bank_has_the_schemas_columns_in_order_and_type(tiny_bank):
     assert list(tiny_bank.tables) == list(TABLES)
     for name, table in tiny_bank.tables.items():
-        assert {n: str(t) for n, t in table.schema().items()} == {c.name: c.type for c in TABLES[name].columns}
+        assert {n: str(t) for n, t in table.schema().items()} == types(name)
 
 
 def test_every_source_gives_the_same_bank(expected, folder, tmp_path):
@@ -102,7 +114,7 @@ def test_narrower_types_and_absent_columns_are_filled_in():
     table = open_bank({"customers": arrow}).customers
     assert table.count().execute() == 2
     assert table.closed_on.count().execute() == 0
-    assert {n: str(t) for n, t in table.schema().items()} == {c.name: c.type for c in TABLES["customers"].columns}
+    assert {n: str(t) for n, t in table.schema().items()} == types("customers")
 
 
 def test_pandas_integers_with_gaps_and_dates_are_understood():
@@ -116,13 +128,6 @@ def test_pandas_integers_with_gaps_and_dates_are_understood():
     assert row["manager_id"] == 3
     assert row["opened_on"] == datetime.date(2020, 1, 1)
     assert row["gender"] == "male"
-
-
-def test_a_time_of_day_is_not_cut_off_a_date():
-    frame = tiny.frames()["customers"]
-    frame.loc[0, "opened_on"] += pd.Timedelta(hours=1)
-    with pytest.raises(SchemaError, match=r"opened_on \(timestamp(\(6\))?, not date\)"):
-        _ = open_bank({"customers": frame}).customers
 
 
 def test_what_is_no_bank_is_refused(tmp_path, folder):
@@ -148,10 +153,72 @@ def test_what_is_no_bank_is_refused(tmp_path, folder):
         open_bank(folder, engine="oracle")
 
 
-def test_a_file_that_is_no_parquet_is_named(tmp_path):
-    (tmp_path / "customers.parquet").write_text("PAR?")
-    with pytest.raises(DataError, match=r"customers\.parquet cannot be read"):
+# -- damaged files
+
+
+@pytest.fixture
+def own_folder(folder):
+    """The tiny bank without a manifest, as an analyst has it."""
+    (folder / MANIFEST).unlink()
+    return folder
+
+
+def damage(file):
+    """Spoil the values of a Parquet file whose end is whole."""
+    content = file.read_bytes()
+    end = int.from_bytes(content[-8:-4], "little") + 8  # the description of the columns, its length and a mark
+    file.write_bytes(content[:4] + bytes(len(content) - 4 - end) + content[-end:])
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1 not one"])
+def test_a_file_that_is_no_parquet_is_named(tmp_path, content):
+    (tmp_path / "customers.parquet").write_bytes(content * (content != b"PAR1"))
+    with pytest.raises(DataError, match=r"customers\.parquet cannot be read .*; put a whole copy in its place"):
         open_bank(tmp_path)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_file_that_was_cut_off_is_named_on_opening(own_folder, engine, request):
+    start(engine, request)
+    part = own_folder / "points" / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"points/part-00000\.parquet cannot be read .* or was cut off"):
+        open_bank(own_folder, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_damaged_file_is_named_when_it_is_read(folder, engine, request):
+    start(engine, request)
+    damage(folder / "balances" / "part-00000.parquet")
+    bank = open_bank(folder, engine=engine)
+    for use in (lambda: validate(bank, ["balances"]), lambda: bank.months, lambda: bank.fetch(bank.balances)):
+        with pytest.raises(DataError) as error:
+            use()
+        text = str(error.value)
+        assert text.startswith(f"{folder}/balances/part-00000.parquet cannot be read (")
+        assert text.endswith(
+            f"put a whole copy in its place; bankmkt validate {folder} --deep names every damaged file"
+        )
+        assert "\n" not in text
+
+
+def test_a_line_of_csv_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "organisations.csv").write_text("org_id,level,name\n1,head_office,Head\n")
+    lines = [f"{i},head_office,Head" for i in range(30_000)]
+    (tmp_path / "organisations.csv").write_text("\n".join(["org_id,level,name", *lines, "1,2,3,4,5,6"]))
+    with pytest.raises(DataError, match=r"organisations\.csv cannot be read .*; correct the line it names"):
+        validate(open_bank(tmp_path))
+
+
+def test_an_engine_that_cannot_answer_is_no_damaged_file(folder):
+    bank = open_bank(folder)
+    with pytest.raises(EngineError, match="duckdb cannot answer"):
+        bank.fetch(bank.balances.month.cast("string").cast("int64").sum())
+
+
+def test_what_spark_writes_is_a_table(folder, tmp_path):
+    shutil.copytree(folder / "organisations", tmp_path / "organisations.parquet")
+    assert open_bank(tmp_path).organisations.count().execute() == 7
 
 
 def test_names_that_are_not_there_say_what_is():

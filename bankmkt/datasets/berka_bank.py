@@ -222,7 +222,7 @@ def _arrow(name: str, frame: pd.DataFrame) -> "pa.Table":
     """Return a frame as an Arrow table with the types of our table of that name."""
     import pyarrow as pa
 
-    kinds = {"date": pa.date32(), "timestamp": pa.timestamp("us"), "boolean": pa.bool_()}
+    kinds = {"id": pa.int64(), "date": pa.date32(), "timestamp": pa.timestamp("us"), "boolean": pa.bool_()}
     columns = [c for c in TABLES[name].columns if c.name in frame]
     types = pa.schema([(c.name, kinds.get(c.type) or pa.type_for_alias(c.type)) for c in columns])
     return pa.Table.from_pandas(frame, schema=types, preserve_index=False)

@@ -20,7 +20,7 @@ from bankmkt.synth.simulate import Block, Step, Truth
 from bankmkt.synth.streams import stream
 
 ARROW = {
-    "int64": pa.int64(), "float64": pa.float64(), "string": pa.string(), "boolean": pa.bool_(),
+    "id": pa.int64(), "int64": pa.int64(), "float64": pa.float64(), "string": pa.string(), "boolean": pa.bool_(),
     "date": pa.date32(), "timestamp": pa.timestamp("us"),
 }  # fmt: skip
 _PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "store_schema": False}

@@ -125,7 +125,7 @@ def test_cdnow_sample_as_the_papers_count_it(sample):
 
 
 def test_columns_of_ours_have_our_types(calls, log, sample, purchases, real_data):
-    names = {"int64": "int64", "float64": "float64", "string": "str", "timestamp": "datetime64[us]"}
+    names = {"id": "int64", "int64": "int64", "float64": "float64", "string": "str", "timestamp": "datetime64[us]"}
     sets = [log.tables, {"transactions": purchases}, {"transactions": sample}, calls.tables,
             datasets.load_hillstrom(real_data).tables]  # fmt: skip
     checked = 0
