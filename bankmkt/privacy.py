@@ -1,11 +1,15 @@
 """Small cells: figures about fewer than k customers are hidden, and cannot be worked out from the totals.
 
-Protection is within one table. Two reports on overlapping groups can still be subtracted from each other:
-whoever publishes several must choose their groups with that in mind.
+"231 of 232 are active" is a figure about the one who is not. So a part of a known whole is hidden when it, or what is
+left of the whole, is 1 to k − 1 customers (:func:`discloses`). "Nobody" and "everybody" are shown: they are said of the
+whole, which has k customers or more, and single nobody out.
+
+Protection is within one table. Two reports on overlapping groups can still be subtracted from each other, as can two
+months: whoever publishes several must choose them with that in mind.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bankmkt.errors import DataError, ParameterError
 
@@ -23,7 +27,32 @@ def check_k(k: int) -> int:
     return k
 
 
-def small_cells(counts: "pd.Series", *, by: "Sequence[pd.Series]" = (), k: int = K) -> "pd.Series":
+def discloses(part: Any, whole: Any, k: int = K) -> Any:
+    """Say whether showing a part of a known whole tells about 1 to k − 1 customers, by itself or by what it leaves.
+
+    Parameters
+    ----------
+    part, whole : number or pandas.Series
+        Customers. Missing ones disclose nothing.
+    k : int
+        The least number of customers that a shown figure, and what it leaves of the whole, may be about.
+
+    Returns
+    -------
+    bool or pandas.Series of bool
+
+    Examples
+    --------
+    >>> discloses(3, 232), discloses(231, 232), discloses(100, 232), discloses(0, 232), discloses(232, 232)
+    (True, True, False, False, False)
+    """
+    rest = whole - part
+    return ((part > 0) & (part < k)) | ((rest > 0) & (rest < k))
+
+
+def small_cells(
+    counts: "pd.Series", *, by: "Sequence[pd.Series]" = (), k: int = K, hidden: "pd.Series | None" = None
+) -> "pd.Series":
     """Say which cells of a table must be hidden.
 
     A cell with 1 to k − 1 customers is hidden (primary suppression). The cells of a block add up to a total
@@ -38,6 +67,8 @@ def small_cells(counts: "pd.Series", *, by: "Sequence[pd.Series]" = (), k: int =
         Labels of the block that a cell belongs to; without, all cells are one block.
     k : int
         The least number of customers a shown cell may have; 1 hides nothing.
+    hidden : pandas.Series of bool, optional
+        Cells that are hidden for another reason.
 
     Returns
     -------
@@ -67,18 +98,72 @@ def small_cells(counts: "pd.Series", *, by: "Sequence[pd.Series]" = (), k: int =
     if counts.isna().any() or (counts < 0).any():
         wrong = counts[~(counts >= 0)].head().to_dict()
         raise DataError("counts", wrong, "customers in each cell, 0 or more", "count the customers again")
-    hidden = counts.between(1, k - 1)
-    if not hidden.any():
-        return hidden
-    cells = pd.DataFrame({"count": counts.to_numpy(), "hidden": hidden.to_numpy()})
+    small = counts.between(1, k - 1)
+    small = small if hidden is None else small | hidden
+    if not small.any():
+        return small
+    cells = pd.DataFrame({"count": counts.to_numpy(), "hidden": small.to_numpy()})
     blocks = [list(label) for label in by] or [[0] * len(cells)]
     for _, block in cells.groupby([pd.Series(block) for block in blocks], sort=False, dropna=False):
-        if block["hidden"].any():
-            rows = block[block["count"] > 0].sort_values("count", kind="stable")
+        if block.loc[block["hidden"], "count"].any():
+            rows = block[block["hidden"] | (block["count"] > 0)]
+            rows = rows.sort_values(["hidden", "count"], ascending=[False, True], kind="stable")
             total = rows["count"].cumsum()
             number = max(int(rows["hidden"].sum()), 2, int((total < k).sum()) + 1)
             cells.loc[rows.index[:number], "hidden"] = True
     return pd.Series(cells["hidden"].to_numpy(), index=counts.index)
+
+
+def small_parts(
+    parts: "pd.Series",
+    wholes: "pd.Series",
+    *,
+    by: "Sequence[pd.Series]" = (),
+    k: int = K,
+    hidden: "pd.Series | None" = None,
+) -> "pd.Series":
+    """Say which "part of whole" counts of a table must be hidden.
+
+    Hidden are those that disclose (:func:`discloses`), and, as the parts of a block add up to a total that readers
+    know and so does what they leave, as many others as :func:`small_cells` hides of either.
+
+    Parameters
+    ----------
+    parts, wholes : pandas.Series of int
+        For example the active customers of each group and all its customers.
+    by : sequence of pandas.Series
+        Labels of the block that a row belongs to; without, all rows are one block.
+    k : int
+        See :func:`discloses`.
+    hidden : pandas.Series of bool, optional
+        Rows that are hidden for another reason, such as a small whole.
+
+    Returns
+    -------
+    pandas.Series of bool
+        True where the part, and any share that gives it away, is to be hidden.
+
+    Raises
+    ------
+    ParameterError, DataError
+        As :func:`small_cells`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> units = pd.DataFrame({"active": [49, 30, 80], "customers": [50, 90, 160]}, index=["a", "b", "c"])
+    >>> small_parts(units["active"], units["customers"], k=10).to_dict()
+    {'a': True, 'b': True, 'c': False}
+    """
+    check_k(k)
+    hide = discloses(parts, wholes, k)
+    hide = hide if hidden is None else hide | hidden
+    rests = (wholes - parts).clip(lower=0)
+    while True:
+        more = small_cells(rests, by=by, k=k, hidden=small_cells(parts, by=by, k=k, hidden=hide))
+        if more.equals(hide):
+            return hide
+        hide = more
 
 
 def suppress(

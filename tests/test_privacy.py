@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bankmkt.errors import DataError, ParameterError
-from bankmkt.privacy import small_cells, suppress
+from bankmkt.privacy import discloses, small_cells, small_parts, suppress
 
 
 def test_nothing_small_nothing_hidden():
@@ -54,6 +54,46 @@ def test_no_hidden_cell_follows_from_the_total():
         left = counts[hidden]
         everything = hidden[counts > 0].all()
         assert left.empty or everything or (len(left) >= 2 and left.sum() >= k)
+
+
+def test_cells_hidden_for_another_reason_take_others_with_them():
+    counts = pd.Series([30, 40, 50, 0])
+    hidden = pd.Series([False, False, True, False])
+    assert small_cells(counts, hidden=hidden).tolist() == [True, False, True, False]
+    assert small_cells(counts, hidden=pd.Series([False, False, False, True])).tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "tells"),
+    [(0, 50, False), (1, 50, True), (9, 50, True), (10, 50, False), (40, 50, False), (41, 50, True), (49, 50, True),
+     (50, 50, False), (6, 12, True), (float("nan"), 50, False), (5, float("nan"), True)],
+)  # fmt: skip
+def test_a_part_discloses_by_itself_or_by_what_it_leaves(part, whole, tells):
+    assert discloses(part, whole) == tells
+    assert discloses(pd.Series([part]), pd.Series([whole])).tolist() == [tells]
+
+
+def test_all_but_one_is_hidden_and_does_not_follow_from_the_total():
+    parts, wholes = pd.Series([49, 30, 80, 200]), pd.Series([50, 90, 160, 200])
+    assert small_parts(parts, wholes).tolist() == [True, True, False, False]
+    assert not small_parts(parts, wholes, k=1).any()
+    assert not small_parts(pd.Series([0, 50]), pd.Series([40, 50])).any(), "nobody and everybody single nobody out"
+
+
+def test_no_hidden_part_follows_from_the_totals():
+    """Whatever the table: what is left of parts and of rests is nobody, everything, or two rows and k customers."""
+    rng = np.random.default_rng(2)
+    for size, k, near in itertools.product(range(1, 8), (2, 5, 10), range(6)):
+        wholes = pd.Series(rng.integers(1, 60, size))
+        rests = pd.Series(rng.integers(0, 12 if near % 2 else 60, size)).clip(upper=wholes)
+        parts = wholes - rests if near < 3 else rests
+        small = small_cells(wholes, k=k)
+        hidden = small_parts(parts, wholes, k=k, hidden=small)
+        assert hidden[discloses(parts, wholes, k) | small].all()
+        for counts in (parts, wholes - parts):
+            left = counts[hidden]
+            fine = left.sum() == 0 or (len(left) >= 2 and left.sum() >= k)
+            assert fine or hidden[counts > 0].all()
 
 
 def test_suppress_hides_values_and_keeps_its_input():

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bankmkt.bank import check_bank
 from bankmkt.errors import DataError, ParameterError, Refused
-from bankmkt.privacy import K, check_k, suppress
+from bankmkt.months import month_number
+from bankmkt.privacy import K, check_k, discloses, suppress
 from bankmkt.segments import measures, summaries
 from bankmkt.segments.history import LEAST, stands_out
+from bankmkt.segments.movers import movers
 from bankmkt.segments.units import scope
 
 if TYPE_CHECKING:
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
 
 MONTHS = 25
 """Months read: the month checked and the two years before it."""
-
-_PLENTY = 1_000  # transactions a customer and month: with k times as many, k customers or more made them
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ class HealthCheck:
 def health_check(
     bank: "Bank",
     month: dt.date | str | None = None,
-    org_id: int | None = None,
+    org_id: int | str | None = None,
     k: int = K,
     *,
     currency: str = "yuan",
@@ -83,7 +84,8 @@ def health_check(
     without events, at least one transaction the customer initiated (channel not ``auto``; where the channel is
     missing, kind not interest, return or fee). Shares are fractions; columns that end in ``_pct`` are per cent, of
     shares percentage points. Figures about 1 to ``k`` − 1 customers are null, with as many others as keep them from
-    being worked out from the totals; ``suppressed`` marks those rows.
+    being worked out from the totals; ``suppressed`` marks those rows. Of the customers in a shown total, a number that
+    leaves 1 to ``k`` − 1 is null too, with the shares and changes that would tell it; nobody and everybody are told.
 
     Parameters
     ----------
@@ -91,7 +93,7 @@ def health_check(
         Tables organisations, customers, balances and transactions; events if there.
     month : date or str, optional
         A day of the month, or ``"2026-06"``; default the last month with balances.
-    org_id : int, optional
+    org_id : int or str, optional
         A unit: the check covers it and all units under it. Default the whole bank.
     k : int
         The least number of customers a shown figure may be about.
@@ -130,7 +132,7 @@ def health_check(
     Raises
     ------
     ParameterError
-        If the month has no balances, the unit does not exist, or ``k`` is no integer from 1.
+        If ``bank`` is no bank, the month has no balances, the unit does not exist, or ``k`` is no integer from 1.
     DataError
         If the bank has no balances at all.
     Refused
@@ -154,12 +156,13 @@ def health_check(
     >>> check.headline.loc[check.headline.indicator == "aum", "value"].item()
     3000.0
     """
+    check_bank(bank)
     check_k(k)
     if not isinstance(currency, str) or not currency.strip():
         raise ParameterError("currency", currency, "the name of the unit of money", 'pass currency="yuan"')
     end = _month_end(bank, month)
-    number = measures.month_number(end)
-    known = {measures.month_number(m): m for m in bank.months if m <= end}
+    number = month_number(end)
+    known = {month_number(m): m for m in bank.months if m <= end}
     months = {n: m for n, m in known.items() if n > number - MONTHS}
     first = min(months)
     now = bank.as_of(end)
@@ -184,16 +187,13 @@ def health_check(
     arrivals = {column: measures.arrivals(customers, column, first) for column in ("opened", "closed")}
 
     events = now.has("events")
-    by_kind = summaries.transaction_panel(moves, users, compared, k)
+    by_kind = summaries.transaction_panel(moves, users, total, compared, k)
     panel = summaries.panel(cells, units, where, k)
     products = summaries.product_panel(units, k)
-    counts = moves.groupby("number")["transactions"].sum()
-    doubtful = [months[n] for n in counts.index[counts < _PLENTY * k] if n in months]
-    movers = measures.movers(now, customers, doubtful, whole) if doubtful else pd.Series(dtype="int64")
-    trend = summaries.trend(total, moves, panel, arrivals, events, k)
-    trend.loc[trend.index.isin(movers.index[movers < k]), ["transactions", "digital_share", "net_new_money"]] = np.nan
-    if by_kind.loc[by_kind["suppressed"], "group"].isin(measures.DIGITAL).any():
-        trend["digital_share"] = np.nan
+    made = movers(now, customers, moves, months, whole, k)
+    trend = summaries.trend(total, moves, panel, arrivals, made, events, k)
+    hidden = by_kind[by_kind["suppressed"] & by_kind["group"].isin(measures.DIGITAL)]
+    trend.loc[trend.index.isin(hidden["number"]), "digital_share"] = np.nan  # else it tells the hidden channel's share
     found = stands_out(summaries.series(trend, panel, products, moves, by_kind, where, number), number)
     return HealthCheck(
         month=end,
@@ -210,7 +210,7 @@ def health_check(
         products=summaries.products(products, sums, number),
         channels=summaries.channels(by_kind, trend["transactions"].to_dict()[number], number),
         activity=summaries.activity(platforms, total, months, k),
-        hours=_hours(now, customers, end, whole, k),
+        hours=_hours(now, customers, end, whole, (sums["active"], sums["customers"]), k),
         flows=summaries.flows(trend, by_kind, moves, number, currency),
         stands_out=found,
         notes=tuple(_notes(number, months, events, set(panel["dimension"]), moves, len(found))),
@@ -242,11 +242,13 @@ def _month_end(bank: "Bank", month: dt.date | str | None) -> dt.date:
     )
 
 
-def _hours(bank: "Bank", customers: Any, end: dt.date, whole: bool, k: int) -> pd.DataFrame:
+def _hours(bank: "Bank", customers: Any, end: dt.date, whole: bool, totals: Sequence[int], k: int) -> pd.DataFrame:
     if not bank.has("events"):
         return pd.DataFrame(columns=["weekday", "hour", "logins", "logins_per_day", "customers", "suppressed"])
     hours = measures.login_hours(bank, customers, end, whole).sort_values(["weekday", "hour"])
     hours = suppress(hours.reset_index(drop=True), "customers", ["logins"], k=k)
+    for total in totals:
+        hours["customers"] = hours["customers"].mask(discloses(hours["customers"], total, k))
     days = pd.Series(pd.date_range(end.replace(day=1), end).day_of_week).value_counts()
     hours.insert(3, "logins_per_day", hours["logins"] / hours["weekday"].map(days))
     return hours

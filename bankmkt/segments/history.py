@@ -108,13 +108,16 @@ def _name(dimension: str, group: str) -> str:
 
 
 def _statement(row: Mapping[Any, Any]) -> str:
-    size = f"{abs(row['change_pct']):.1f} %"
-    moved = "stayed within 0.1 %" if size == "0.0 %" else f"{'rose' if row['change_pct'] > 0 else 'fell'} {size}"
-    season = f"; a year ago {row['year_ago_pct']:+.1f} %" if row["year_ago_pct"] == row["year_ago_pct"] else ""
-    return (
-        f"{row['series']}: {row['indicator']} {moved} on last month; "
-        f"{row['usual_low_pct']:+.1f} to {row['usual_high_pct']:+.1f} % is usual{season}"
-    )
+    change = _per_cent(row["change_pct"])
+    moved = "stayed within 0.1%" if change == "0.0%" else f"{'rose' if change[0] == '+' else 'fell'} {change[1:]}"
+    season = f"; a year ago {_per_cent(row['year_ago_pct'])}" if row["year_ago_pct"] == row["year_ago_pct"] else ""
+    usual = f"{_per_cent(row['usual_low_pct'])} to {_per_cent(row['usual_high_pct'])}"
+    return f"{row['series']}: {row['indicator']} {moved} on last month; {usual} is usual{season}"
+
+
+def _per_cent(value: float) -> str:
+    text = f"{value:+.1f}%"
+    return text[1:] if text[1:] == "0.0%" else text.replace("-", "−")
 
 
 @cache

@@ -1,11 +1,12 @@
 """What the engine counts for a check-up: each table is read a few times, and only sums per group come back.
 
-A month is a number, ``12 × year + month``, so that months compare and subtract on every engine.
+A month is a number (:mod:`bankmkt.months`), so that months compare and subtract on every engine.
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bankmkt.months import month_of
 from bankmkt.schema import ASSETS, PRODUCTS
 
 if TYPE_CHECKING:
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 LONG_TAIL = 50_000
 """Customers with less AUM are the long tail (the case study's definition)."""
 
-TIERS = ((LONG_TAIL, "under 50,000"), (500_000, "50,000 – 500,000"), (6_000_000, "500,000 – 6 million"))
-TOP_TIER = "6 million and more"
+TIERS = ((LONG_TAIL, "under 50,000"), (500_000, "50,000 – 500,000"), (6_000_000, "0.5 – 6 million"))
+TOP_TIER = "6 million or more"
 """Private banking begins at 6 million yuan of financial assets (China's banking regulator, 2011)."""
 
 AGES = ((25, "under 25"), (35, "25 – 34"), (45, "35 – 44"), (55, "45 – 54"), (65, "55 – 64"))
-OLDEST = "65 and older"
+OLDEST = "65 or older"
 """Completed years; at a month end these follow from the months alone."""
 
 TENURES = ((12, "under 1 year"), (36, "1 – 2 years"), (60, "3 – 4 years"), (120, "5 – 9 years"))
-LONGEST = "10 years and more"
+LONGEST = "10 years or more"
 """Completed months since the month of opening."""
 
 UNKNOWN = "unknown"
@@ -36,24 +37,9 @@ DIMENSIONS = ("wealth tier", "age", "occupation", "city tier", "tenure")
 """How customers are grouped; wealth tier, age and tenure as they were at each month end."""
 
 DIGITAL = ("app", "mini_programme", "web")
-BANK_KINDS = ("interest", "return", "fee")
+EARNED = ("interest", "return")
+BANK_KINDS = (*EARNED, "fee")
 """Kinds of transaction that a customer does not initiate."""
-
-
-def month_number(month: "dt.date") -> int:
-    """Return the number of a date's month.
-
-    Examples
-    --------
-    >>> import datetime
-    >>> month_number(datetime.date(2026, 6, 30)) - month_number(datetime.date(2025, 6, 30))
-    12
-    """
-    return 12 * month.year + month.month
-
-
-def _number(column: Any) -> Any:
-    return column.year() * 12 + column.month()
 
 
 def _band(column: Any, bands: Sequence[tuple[int, str]], last: str) -> Any:
@@ -63,7 +49,7 @@ def _band(column: Any, bands: Sequence[tuple[int, str]], last: str) -> Any:
     return ibis.cases(*cases, else_=last)
 
 
-def customers_of(bank: "Bank", units: Sequence[int] | None) -> Any:
+def customers_of(bank: "Bank", units: Sequence[int | str] | None) -> Any:
     """Return the customers kept by the units (all for None), with the attributes that groups need."""
     t = bank.customers
     if units is not None:
@@ -71,15 +57,16 @@ def customers_of(bank: "Bank", units: Sequence[int] | None) -> Any:
     return t.select(
         "customer_id",
         "org_id",
-        born=_number(t.birth_date),
-        opened=_number(t.opened_on),
-        closed=_number(t.closed_on),
+        born=month_of(t.birth_date),
+        opened=month_of(t.opened_on),
+        closed=month_of(t.closed_on),
         occupation=t.occupation.fill_null(UNKNOWN),
         city_tier=t.city_tier.fill_null(UNKNOWN),
     )
 
 
-def _of(table: Any, customers: Any, whole: bool) -> Any:
+def of(table: Any, customers: Any, whole: bool) -> Any:
+    """Return the rows of these customers: all of them where the customers are the whole bank's."""
     return table if whole else table.semi_join(customers, "customer_id")
 
 
@@ -100,15 +87,15 @@ def active_months(bank: "Bank", customers: Any, first: int, whole: bool) -> Any:
         own = ibis.ifelse(t.channel.isnull(), ~t.kind.isin(BANK_KINDS), t.channel != "auto")
         t = t.filter(own)
         platform = ibis.literal("any channel")
-    t = t.select("customer_id", number=_number(t.ts), platform=platform)
+    t = t.select("customer_id", number=month_of(t.ts), platform=platform)
     t = t.filter(t.number >= first)
-    return _of(t, customers, whole).group_by("customer_id", "number", "platform").agg(acts=lambda t: t.count())
+    return of(t, customers, whole).group_by("customer_id", "number", "platform").agg(acts=lambda t: t.count())
 
 
 def _customer_months(bank: "Bank", customers: Any, months: "Sequence[dt.date]", active: Any) -> Any:
     b = bank.balances
     b = b.filter(b.month.isin(list(months)))
-    b = b.mutate(number=_number(b.month)).drop("month")
+    b = b.mutate(number=month_of(b.month)).drop("month")
     acts = active.group_by("customer_id", "number").agg(acts=active.acts.sum())
     t = b.inner_join(customers, "customer_id")
     t = t.left_join(acts, ["customer_id", "number"])
@@ -130,7 +117,7 @@ def cells(bank: "Bank", customers: Any, months: "Sequence[dt.date]", active: Any
             "tenure": _band(t.number - t.opened, TENURES, LONGEST),
         }
     )
-    return _fetch(t.group_by("number", *DIMENSIONS).agg(**_sums(t)))
+    return fetch(t.group_by("number", *DIMENSIONS).agg(**_sums(t)))
 
 
 def unit_months(bank: "Bank", customers: Any, months: "Sequence[dt.date]", active: Any) -> "pd.DataFrame":
@@ -138,18 +125,18 @@ def unit_months(bank: "Bank", customers: Any, months: "Sequence[dt.date]", activ
     t = _customer_months(bank, customers, months, active)
     held = {f"{p}_holders": (t[p] > 0).sum() for p in PRODUCTS}
     balances = {p: t[p].sum() for p in PRODUCTS}
-    return _fetch(t.group_by("number", "org_id").agg(**_sums(t), acts=t.acts.sum(), **held, **balances))
+    return fetch(t.group_by("number", "org_id").agg(**_sums(t), acts=t.acts.sum(), **held, **balances))
 
 
 def platform_months(active: Any) -> "pd.DataFrame":
     """Count active customers and their acts by month and platform."""
-    return _fetch(active.group_by("number", "platform").agg(customers=active.count(), acts=active.acts.sum()))
+    return fetch(active.group_by("number", "platform").agg(customers=active.count(), acts=active.acts.sum()))
 
 
 def arrivals(customers: Any, column: str, first: int) -> "pd.Series":
     """Count the customers who ``opened`` or ``closed`` in each month; indexed by month number."""
     t = customers.filter(customers[column] >= first)
-    counts = _fetch(t.group_by(number=t[column]).agg(customers=t.count()))
+    counts = fetch(t.group_by(number=t[column]).agg(customers=t.count()))
     return counts.set_index("number")["customers"].sort_index()
 
 
@@ -158,24 +145,16 @@ def movements(bank: "Bank", customers: Any, first: int, whole: bool) -> "pd.Data
     import ibis
 
     t = bank.transactions
-    t = t.select("customer_id", "kind", "product", "amount", number=_number(t.ts), channel=t.channel.fill_null(UNKNOWN))
-    t = _of(t.filter(t.number >= first), customers, whole)
+    t = t.select(
+        "customer_id", "kind", "product", "amount", number=month_of(t.ts), channel=t.channel.fill_null(UNKNOWN)
+    )
+    t = of(t.filter(t.number >= first), customers, whole)
     added = ibis.ifelse(t["product"].isin(ASSETS), t.amount, 0.0)
-    return _fetch(
+    return fetch(
         t.group_by("number", "channel", "kind").agg(
             transactions=t.count(), turnover=t.amount.abs().sum(), added=added.sum()
         )
     )
-
-
-def movers(bank: "Bank", customers: Any, months: "Sequence[dt.date]", whole: bool) -> "pd.Series":
-    """Count the different customers with a transaction in each month; indexed by month number."""
-    import ibis
-
-    t = bank.transactions
-    t = t.filter(ibis.or_(*((t.ts >= start) & (t.ts < end) for start, end in map(_span, months))))
-    t = _of(t.select("customer_id", number=_number(t.ts)), customers, whole)
-    return _fetch(t.group_by("number").agg(customers=t.customer_id.nunique())).set_index("number")["customers"]
 
 
 def users(bank: "Bank", customers: Any, months: "Sequence[dt.date]", by: str, whole: bool) -> "pd.DataFrame":
@@ -183,13 +162,13 @@ def users(bank: "Bank", customers: Any, months: "Sequence[dt.date]", by: str, wh
     import ibis
 
     t = bank.transactions
-    spans = [_span(month) for month in months]
+    spans = [span(month) for month in months]
     t = t.filter(ibis.or_(*((t.ts >= start) & (t.ts < end) for start, end in spans)))
-    t = _of(t.select("customer_id", number=_number(t.ts), **{by: t[by].fill_null(UNKNOWN)}), customers, whole)
-    return _fetch(t.group_by("number", by).agg(customers=t.customer_id.nunique()))
+    t = of(t.select("customer_id", number=month_of(t.ts), **{by: t[by].fill_null(UNKNOWN)}), customers, whole)
+    return fetch(t.group_by("number", by).agg(customers=t.customer_id.nunique()))
 
 
-def _span(month: "dt.date") -> "tuple[Any, Any]":
+def span(month: "dt.date") -> "tuple[Any, Any]":
     """Return a month's first moment and the first after it, as literals: cheaper to filter by than month numbers."""
     import datetime as dt
 
@@ -203,17 +182,17 @@ def _span(month: "dt.date") -> "tuple[Any, Any]":
 def login_hours(bank: "Bank", customers: Any, month: "dt.date", whole: bool) -> "pd.DataFrame":
     """Count a month's logins and the customers behind them by weekday (0 is Monday) and hour."""
     t = bank.events
-    start, end = _span(month)
+    start, end = span(month)
     t = t.filter(t.event == "login", t.customer_id.notnull(), t.ts >= start, t.ts < end)
-    t = _of(t, customers, whole)
-    return _fetch(
+    t = of(t, customers, whole)
+    return fetch(
         t.group_by(weekday=t.ts.day_of_week.index(), hour=t.ts.hour()).agg(
             logins=t.count(), customers=t.customer_id.nunique()
         )
     )
 
 
-def _fetch(expression: Any) -> "pd.DataFrame":
+def fetch(expression: Any) -> "pd.DataFrame":
     """Bring a summary back, alike from every engine: counts int64, money rounded to the cent, rows in order."""
     frame: pd.DataFrame = expression.to_pandas()
     frame = frame.sort_values(list(frame.columns), ignore_index=True)  # sums of rows depend on their order

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bankmkt.privacy import small_cells, suppress
+from bankmkt.privacy import discloses, small_cells, small_parts, suppress
 from bankmkt.schema import ASSETS, CITY_TIERS, OCCUPATIONS, PRODUCTS
 from bankmkt.segments import measures
 from bankmkt.segments.units import Scope
@@ -36,7 +36,8 @@ SELF = "unit"  # the dimension of the rows of branches
 def panel(cells: pd.DataFrame, units: pd.DataFrame, where: Scope, k: int) -> pd.DataFrame:
     """Lay out groups and units month by month: dimension, group, number, customers, aum, products, active.
 
-    Small cells are null; a cell with few active customers hides only these.
+    Small cells are null. Where few customers are active, or all but few, only these are; the same goes for products,
+    which are as many as their holders where the bank sells one.
     """
     sums = ["customers", "aum", "products", "active"]
     parts = [
@@ -47,13 +48,19 @@ def panel(cells: pd.DataFrame, units: pd.DataFrame, where: Scope, k: int) -> pd.
     rows = units.assign(group=units["org_id"].map(where.rows).map(where.names).fillna(measures.UNKNOWN))
     parts.append(rows.groupby(["number", "group"])[sums].sum().assign(dimension=SELF))
     out = pd.concat([part.reset_index() for part in parts], ignore_index=True)
-    hidden = small_cells(out["active"], by=[out["number"], out["dimension"]], k=k)
-    out = suppress(out, "customers", sums[1:], by=("number", "dimension"), k=k)
-    return out.assign(active=out["active"].mask(hidden))
+    shown = suppress(out, "customers", sums[1:], by=("number", "dimension"), k=k)
+    block = [out["number"], out["dimension"]]
+    for part in ("products", "active"):
+        hidden = small_parts(out[part], out["customers"], by=block, k=k, hidden=shown["suppressed"])
+        shown[part] = shown[part].mask(hidden)
+    return shown
 
 
 def product_panel(units: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Lay out products month by month: number, product, side, holders, balance; small cells are null."""
+    """Lay out products month by month: number, product, side, holders, balance; small cells are null.
+
+    Where all but few customers hold a product, only its holders are. With the others' they add up to the products held.
+    """
     total = units.groupby("number").sum()
     parts = [
         pd.DataFrame({"product": p, "holders": total[f"{p}_holders"], "balance": total[p]}).reset_index()
@@ -62,13 +69,19 @@ def product_panel(units: pd.DataFrame, k: int) -> pd.DataFrame:
     ]
     out = pd.concat(parts, ignore_index=True)
     out.insert(2, "side", np.where(out["product"].isin(ASSETS), "asset", "debt"))
-    return suppress(out, "holders", ["balance"], by=("number", "side"), k=k)
+    shown = suppress(out, "holders", ["balance"], by=("number", "side"), k=k)
+    customers = out["number"].map(total["customers"])
+    hidden = small_parts(out["holders"], customers, by=[out["number"]], k=k, hidden=shown["suppressed"])
+    return shown.assign(holders=shown["holders"].mask(hidden))
 
 
 def transaction_panel(
-    moves: pd.DataFrame, users: Mapping[str, pd.DataFrame], numbers: Sequence[int], k: int
+    moves: pd.DataFrame, users: Mapping[str, pd.DataFrame], total: pd.DataFrame, numbers: Sequence[int], k: int
 ) -> pd.DataFrame:
-    """Lay out channels and kinds in the months compared: with transactions, turnover, added; small cells are null."""
+    """Lay out channels and kinds in the months compared: with transactions, turnover, added; small cells are null.
+
+    Where all but few customers use one, only their number is.
+    """
     sums = ["transactions", "turnover", "added"]
     parts = []
     for name, customers in users.items():
@@ -79,7 +92,8 @@ def transaction_panel(
     adding = out["customers"].where(out["added"] != 0, 0)  # the others cannot hide what these add to a known total
     hidden = small_cells(adding, by=[out["number"], out["dimension"]], k=k)
     out = suppress(out, "customers", sums, by=("number", "dimension"), k=k)
-    return out.assign(added=out["added"].mask(hidden))
+    telling = discloses(out["customers"], out["number"].map(total["customers"]), k)
+    return out.assign(added=out["added"].mask(hidden), customers=out["customers"].mask(telling))
 
 
 def trend(
@@ -87,12 +101,17 @@ def trend(
     moves: pd.DataFrame,
     groups: pd.DataFrame,
     arrivals: Mapping[str, pd.Series],
+    movers: pd.DataFrame,
     events: bool,
     k: int,
 ) -> pd.DataFrame:
-    """Lay out the indicators month by month, indexed by the number of the month; small counts are null."""
-    out = total.loc[total["customers"] >= k, ["customers", "aum", "products", "acts"]].copy()
-    out["active"] = total["active"].mask(total["active"].between(1, k - 1))
+    """Lay out the indicators month by month, indexed by the number of the month.
+
+    Null is what few customers did, or all but few; ``movers`` are :func:`bankmkt.segments.measures.movers`.
+    """
+    out = total.loc[total["customers"] >= k, ["customers", "aum", "products", "active", "acts"]].copy()
+    for part in ("products", "active"):
+        out[part] = out[part].mask(discloses(out[part], out["customers"], k))
     out["aum_per_head"] = out["aum"] / out["customers"]
     out["products_per_head"] = out["products"] / out["customers"]
     tail = groups[(groups["dimension"] == "wealth tier") & (groups["group"] == measures.TIERS[0][1])]
@@ -105,12 +124,17 @@ def trend(
     out["transactions"] = count.reindex(out.index, fill_value=0)
     out["digital_share"] = digital.reindex(own.index, fill_value=0) / own
     both = pd.DataFrame({name: counts.reindex(out.index, fill_value=0) for name, counts in arrivals.items()})
-    few = both.isin(range(1, k)).any(axis="columns")  # one follows from the other and the change of customers
-    out[["opened", "closed"]] = both[["opened", "closed"]].mask(few)
     before = out["customers"].reindex(out.index - 1).set_axis(out.index)
+    few = both.isin(range(1, k)).any(axis="columns")  # one follows from the other and the change of customers
+    few |= discloses(both["opened"], out["customers"], k) | discloses(both["closed"], before, k)
+    out[["opened", "closed"]] = both[["opened", "closed"]].mask(few)
     out["attrition"] = 12 * out["closed"] / before
-    brought = moves[~moves["kind"].isin(("interest", "return"))].groupby("number")["added"].sum()
+    brought = moves[~moves["kind"].isin(measures.EARNED)].groupby("number")["added"].sum()
     out["net_new_money"] = brought.reindex(out.index, fill_value=0.0).round(2)
+    thin = movers.isin(range(1, k)).reindex(out.index, fill_value=False).astype(bool)
+    out["transactions"] = out["transactions"].mask(thin["anything"])
+    out["digital_share"] = out["digital_share"].mask(thin["anything"] | thin["digital"] | thin["elsewhere"])
+    out["net_new_money"] = out["net_new_money"].mask(thin["anything"] | thin["money"])
     return out[list(INDICATORS)].replace([np.inf, -np.inf], np.nan)
 
 
@@ -154,7 +178,7 @@ def branches(rows: pd.DataFrame, sums: Mapping[str, Any], number: int, where: Sc
     """Compare the units directly under the one checked, largest AUM first."""
     ids = {label: unit for unit, label in where.names.items()}
     out = groups(rows, sums, number).drop(columns="dimension").rename(columns={"group": "branch"})
-    out.insert(0, "org_id", out["branch"].map(ids).astype("Int64"))
+    out.insert(0, "org_id", out["branch"].map(ids).convert_dtypes())
     return out.sort_values("aum", ascending=False, kind="stable").reset_index(drop=True)
 
 
@@ -192,8 +216,12 @@ def activity(platforms: pd.DataFrame, total: pd.DataFrame, months: Mapping[int, 
     """Count active customers and their acts by month and platform; ``"all"`` counts each customer once."""
     everyone = total[["active", "acts"]].rename(columns={"active": "customers"}).assign(platform="all").reset_index()
     out = pd.concat([everyone, platforms[platforms["number"].isin(months)]], ignore_index=True)
-    out = suppress(out, "customers", ["acts"], by=("number",), k=k)
-    out["share"] = out["customers"] / out["number"].map(total["customers"])
+    active, customers = (out["number"].map(total[name]) for name in ("active", "customers"))
+    telling = discloses(out["customers"], active, k) | discloses(out["customers"], customers, k)
+    out["all"] = out["platform"] == "all"
+    out = suppress(out, "customers", ["acts"], by=("number", "all"), k=k)
+    out["customers"] = out["customers"].mask(telling)
+    out["share"] = out["customers"] / customers
     out["acts_per_customer"] = out["acts"] / out["customers"].replace(0, np.nan)
     out["month"] = out["number"].map(months)
     out = out.sort_values(["number", "platform"]).reset_index(drop=True)
@@ -209,6 +237,7 @@ def flows(monthly: pd.DataFrame, rows: pd.DataFrame, moves: pd.DataFrame, number
     kinds = kinds.reindex(columns=known, fill_value=0.0).reindex(columns=list(numbers.values()))
     kinds = kinds[kinds.fillna(1.0).ne(0.0).any(axis="columns")]
     explained = moves.groupby("number")["added"].sum().reindex(monthly.index, fill_value=0.0)
+    explained = explained.where(monthly["transactions"].notna())
     change = monthly["aum"] - monthly["aum"].reindex(monthly.index - 1).set_axis(monthly.index)
     rest = pd.DataFrame({"other": (change - explained).round(2) + 0.0, "change of aum": change.round(2)}).T
     out = pd.concat([people, kinds, rest.reindex(columns=list(numbers.values()))])

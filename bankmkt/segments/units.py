@@ -9,6 +9,9 @@ from bankmkt.units import climb
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
 
+Unit = int | str
+"""A unit's ``org_id``, a number or text as the bank has it."""
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -30,19 +33,19 @@ class Scope:
     """
 
     name: str
-    units: tuple[int, ...] | None
-    rows: dict[int, int]
-    names: dict[int, str]
+    units: tuple[Unit, ...] | None
+    rows: dict[Unit, Unit]
+    names: dict[Unit, str]
     level: str
 
 
-def scope(bank: "Bank", org_id: int | None) -> Scope:
+def scope(bank: "Bank", org_id: Unit | None) -> Scope:
     """Find the units under a unit.
 
     Parameters
     ----------
     bank : Bank
-    org_id : int or None
+    org_id : int, str or None
         The unit at the top; None for the whole bank.
 
     Raises
@@ -51,13 +54,9 @@ def scope(bank: "Bank", org_id: int | None) -> Scope:
         If the bank has no such unit.
     """
     t = bank.organisations
-    frame = t.select("org_id", "parent_id", "level", "name").order_by("org_id").to_pandas().astype({"org_id": int})
-    known = set(frame["org_id"])
-    name, level = (dict(zip(frame["org_id"], frame[c], strict=True)) for c in ("name", "level"))
-    parent = {
-        int(unit): None if above != above or above is None else int(above)
-        for unit, above in zip(frame["org_id"], frame["parent_id"].astype(object), strict=True)
-    }
+    rows = bank.fetch(t.select("org_id", "parent_id", "level", "name").order_by("org_id")).to_pylist()
+    name, level, parent = ({row["org_id"]: row[c] for row in rows} for c in ("name", "level", "parent_id"))
+    known = set(parent)
     if org_id is None:
         roots = [unit for unit, above in parent.items() if above not in known]
         if len(roots) != 1:
@@ -71,11 +70,11 @@ def scope(bank: "Bank", org_id: int | None) -> Scope:
 
 def _scope(
     title: str,
-    top: int | None,
-    parent: dict[int, int | None],
-    children: dict[int, None],
-    name: dict[int, str],
-    level: dict[int, str],
+    top: Unit | None,
+    parent: dict[Unit, Unit | None],
+    children: dict[Unit, None],
+    name: dict[Unit, str],
+    level: dict[Unit, str],
 ) -> Scope:
     rows = {}
     stops = {*children, *([] if top is None else [top])}

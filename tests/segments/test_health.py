@@ -223,7 +223,13 @@ def test_unknown_unit_and_bad_arguments(tiny_bank):
         health_check(tiny_bank, currency=" ")
 
 
-def test_two_few_customers_are_refused(tiny_bank):
+@pytest.mark.parametrize("bank", ["data/bank", None])
+def test_only_a_bank_is_checked(bank):
+    with pytest.raises(ParameterError, match=r"expected a Bank; open it: bm\.open_bank"):
+        health_check(bank)
+
+
+def test_too_few_customers_are_refused(tiny_bank):
     with pytest.raises(Refused, match="East 1 has fewer than 20 customers"):
         health_check(tiny_bank, org_id=4, k=20)
 
@@ -250,8 +256,8 @@ def test_no_small_cell_is_shown_or_follows_from_a_total(tiny_bank, org_id):
         ("hours", "customers", None),
     ):
         a, b = getattr(true, name), getattr(shown, name)
-        hidden = b[count].isna()
-        assert (hidden == b.suppressed).all()
+        hidden = b.suppressed
+        assert b[count].isna()[hidden].all()
         assert hidden[a[count].between(1, k - 1)].all()
         numbers = b.select_dtypes("float").drop(columns=["org_id", "weekday", "hour"], errors="ignore")
         assert numbers[hidden].isna().all(axis=None)
@@ -272,6 +278,16 @@ def test_few_active_customers_are_hidden_though_their_group_is_not(tiny_frames):
     assert np.isnan(retired.active_share.item())
     others = groups[groups.group == "private_company"]
     assert np.isnan(others.active_share.item())  # else total − others would tell
+
+
+def test_few_digital_customers_are_hidden_in_every_month(tiny_frames):
+    t = tiny_frames["transactions"]
+    few = (t.ts < "2025-05-01") & (t.ts >= "2025-04-01") & (t.channel == "app")
+    tiny_frames["transactions"] = t.assign(channel=t.channel.mask(few & (t.customer_id > 3), "pos"))
+    assert 0 < t[few & (t.customer_id <= 3)].customer_id.nunique() < 5
+    trend = health_check(bm.open_bank(tiny_frames), k=5).trend.set_index("month")
+    assert trend.index[trend.digital_share.isna()].tolist() == [dt.date(2025, 4, 30)]
+    assert trend.transactions.notna().all()
 
 
 # Banks that lack something -------------------------------------------------------------------------------------------

@@ -32,7 +32,9 @@ def test_planted_moves_are_found_and_said():
     assert row.year_ago_pct == pytest.approx(100 * (values[42, 1] / values[42, 0] - 1))
     assert row.change_pct == pytest.approx(100 * (values[42, -1] / values[42, -2] - 1))
     assert row.change_pct < row.usual_low_pct < row.usual_high_pct
-    assert row.statement.startswith(f"branch b042: AUM fell {-row.change_pct:.1f} % on last month; ")
+    assert row.statement.startswith(f"branch b042: AUM fell {-row.change_pct:.1f}% on last month; −")
+    assert " %" not in row.statement
+    assert "-" not in row.statement
     assert row.p <= row.p_adjusted <= ALPHA
 
 
