@@ -4,6 +4,6 @@ A plot function takes such a frame and an ``ax`` and returns the ``Axes``; it ne
 """
 
 from bankmkt.plots.theme import themed, use_theme
-from bankmkt.plots.wording import alt_text, change, quantity, words
+from bankmkt.plots.wording import alt_text, change, compared, quantity, words
 
-__all__ = ["alt_text", "change", "quantity", "themed", "use_theme", "words"]
+__all__ = ["alt_text", "change", "compared", "quantity", "themed", "use_theme", "words"]

@@ -4,11 +4,11 @@ Each takes one frame and an optional ``ax``, and returns the ``Axes``; the title
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.plots import theme, wording
-from bankmkt.plots.parts import bars, month_axis, name_bars
+from bankmkt.plots.parts import bars, month_axis, name_bars, share_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,31 +18,6 @@ ROWS = 20
 """The most bars a figure shows."""
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
-def readable(headline: "pd.DataFrame") -> "pd.DataFrame":
-    """Write the headline figures with their units, as text for a table.
-
-    Parameters
-    ----------
-    headline : pandas.DataFrame
-        ``HealthCheck.headline``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        indicator, this_month, last_month, change, last_year, change_on_year: all text.
-    """
-    import pandas as pd
-
-    def row(r: Any) -> tuple[str, ...]:
-        of = "points" if r.unit.startswith("share") else "%"
-        value, month, year = (wording.quantity(v, r.unit) for v in (r.value, r.last_month, r.last_year))
-        changes = (wording.change(r.change_month_pct, of), wording.change(r.change_year_pct, of))
-        return (wording.capital(wording.words(r.indicator)), value, month, changes[0], year, changes[1])
-
-    names = ["indicator", "this_month", "last_month", "change", "last_year", "change_on_year"]
-    return pd.DataFrame([row(r) for r in headline.itertuples()], columns=names)
 
 
 def trend(frame: "pd.DataFrame", indicator: str, unit: str, ax: "Axes | None" = None) -> "Axes":
@@ -62,15 +37,15 @@ def trend(frame: "pd.DataFrame", indicator: str, unit: str, ax: "Axes | None" = 
     _one_of("indicator", indicator, [name for name in frame.columns if name != "month"])
     ax = theme.axes(ax, 3.4)
     values = pd.Series(frame[indicator].to_numpy(dtype=float), index=pd.to_datetime(frame["month"]))
-    latest, end = values.iloc[-1], values.index[-1]
+    latest, end = float(values.iloc[-1]), values.index[-1]
     ax.plot(values.index, values, color=theme.BLUE, marker="o", markersize=4)
     ax.set_ylabel(theme.unit_axis(ax.yaxis, values.abs().max(), unit))
     month_axis(ax, len(values))
     ax.margins(y=0.2)
+    if values.min() >= 0:
+        ax.set_ylim(bottom=max(0, ax.get_ylim()[0]))
     text = f"{wording.capital(wording.words(indicator))}: "
-    text += (
-        wording.quantity(latest, unit) if latest == latest else "too few customers, or none, to show the latest month"
-    )
+    text += wording.quantity(latest, unit) if latest == latest else "the latest month is hidden, or not known"
     for months, name in ((1, "last month"), (12, "last year")):
         before = values.get(end - pd.offsets.MonthEnd(months))
         if before is not None and before == before and latest == latest:
@@ -97,8 +72,8 @@ def groups(frame: "pd.DataFrame", dimension: str, ax: "Axes | None" = None) -> "
     ax = theme.axes(ax, 1.8 + 0.55 * len(rows))
     bars(ax, rows["share"], "share", theme.BLUE, -0.19, 0.36, "share of customers")
     bars(ax, rows["aum_share"], "share", theme.ORANGE, 0.19, 0.36, "share of AUM")
-    name_bars(ax, rows["group"], rows["suppressed"])
-    theme.percent_axis(ax.xaxis)
+    name_bars(ax, map(wording.words, rows["group"]), rows["suppressed"])
+    share_axis(ax.xaxis, ax.get_xlim())
     ax.set_xlabel("share of the whole")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     shown = rows.dropna(subset=["share", "aum_share"])
@@ -140,10 +115,10 @@ def branches(frame: "pd.DataFrame", value: str = "aum", unit: str = "yuan", ax: 
     shown = rows.dropna(subset=[value])
     text = "Every unit is too small to be shown, or has nothing to compare with"
     if len(shown):
-        ends = shown.iloc[[0, -1]] if len(shown) > 1 else shown
         write = wording.change if unit == "%" else lambda number: wording.quantity(number, unit)
-        named = [f"{name} {write(number)}" for name, number in zip(ends["branch"], ends[value], strict=True)]
-        text = f"{wording.capital(name)}{f' on last {since}' if since else ''}: {' … '.join(named)}"
+        named = [f"{name} {write(number)}" for name, number in zip(shown["branch"], shown[value], strict=True)]
+        text = f"{wording.capital(name)}{f' on last {since}' if since else ''}: {named[0]}"
+        text = f"{text}, the most; {named[-1]}, the least" if len(shown) > 1 else text
         text += f" (the {ROWS} largest of {len(frame)})" if len(frame) > ROWS else ""
     theme.claim(ax, text)
     return ax
@@ -160,14 +135,15 @@ def products(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     rows = frame.sort_values("penetration", ascending=False, kind="stable").reset_index(drop=True)
     ax = theme.axes(ax, 1.6 + 0.35 * len(rows))
     bars(ax, rows["penetration"], "share", [theme.BLUE if s == "asset" else theme.GREY for s in rows["side"]])
-    name_bars(ax, rows["product"], rows["suppressed"])
-    theme.percent_axis(ax.xaxis)
+    name_bars(ax, map(wording.words, rows["product"]), rows["penetration"].isna())
+    share_axis(ax.xaxis, ax.get_xlim())
     ax.set_xlabel("share of customers who hold it (blue: assets, grey: debts)")
     shown = rows.dropna(subset=["penetration"])
-    text = "Every product has too few holders to be shown"
+    text = "How many customers hold each product is hidden"
     if len(shown):
         most, least = (wording.quantity(shown["penetration"].iloc[i], "share") for i in (0, -1))
-        text = f"{most} of customers hold {_words_of(shown, 'product', 0)}, {least} {_words_of(shown, 'product', -1)}"
+        text = f"{most} of customers hold {_words_of(shown, 'product', 0)}"
+        text += f", {least} {_words_of(shown, 'product', -1)}" if len(shown) > 1 else ""
     theme.claim(ax, text)
     return ax
 
@@ -186,15 +162,17 @@ def channels(frame: "pd.DataFrame", dimension: str = "channel", ax: "Axes | None
     rows = frame[frame["dimension"] == dimension].reset_index(drop=True)
     ax = theme.axes(ax, 1.6 + 0.35 * len(rows))
     bars(ax, rows["share"], "share")
-    name_bars(ax, rows["group"], rows["suppressed"])
-    theme.percent_axis(ax.xaxis)
+    name_bars(ax, map(wording.words, rows["group"]), rows["suppressed"])
+    share_axis(ax.xaxis, ax.get_xlim())
     ax.set_xlabel("share of transactions")
     shown = rows[rows["group"] != "auto"].dropna(subset=["share"])
     text = "There are no transactions that can be shown"
     if len(shown):
-        text = f"{wording.quantity(shown['share'].iloc[0], 'share')} of transactions: {_words_of(shown, 'group', 0)}"
+        share = wording.quantity(shown["share"].iloc[0], "share")
+        what = "What customers use most" if dimension == "channel" else "Most frequent"
+        text = f"{what}: {_words_of(shown, 'group', 0)}, {share} of transactions"
         delta = shown["transactions_change_month_pct"].iloc[0]
-        text += f", {wording.change(delta)} on last month" if delta == delta else ""
+        text += f" ({wording.change(delta)} on last month)" if delta == delta else ""
     theme.claim(ax, text)
     return ax
 
@@ -212,19 +190,23 @@ def activity(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     ax = theme.axes(ax, 3.6)
     for platform, rows in frame.groupby("platform"):
         style = {"color": theme.INK, "linewidth": 2.4} if platform == "all" else {"linewidth": 1.4}
-        name = "any of them" if platform == "all" else str(platform).replace("_", " ")
+        name = "any of them" if platform == "all" else wording.words(str(platform))
         ax.plot(pd.to_datetime(rows["month"]), rows["share"], marker="o", markersize=3, label=name, **style)
-    theme.percent_axis(ax.yaxis)
-    ax.set_ylim(bottom=0)
-    ax.margins(y=0.15)
+    most = frame["share"].max()
+    ax.set_ylim(0, 1.12 * most if most > 0 else 1)
+    share_axis(ax.yaxis, ax.get_ylim())
     ax.set_ylabel("share of customers")
     month_axis(ax, frame["month"].nunique())
+    ends, margin = pd.to_datetime(frame["month"]).agg(["min", "max"]), pd.Timedelta(days=20)
+    ax.set_xlim(ends["min"] - margin, ends["max"] + margin)
+    if frame["share"].isna().any():
+        ax.set_xlabel("where there is no point, too few were active, or too few were not")
     if frame["platform"].nunique() > 2:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.2)
     everyone = frame[frame["platform"] == "all"]["share"]
     text = f"{wording.quantity(everyone.iloc[-1], 'share')} of customers were active in the month"
     if everyone.isna().iloc[-1]:
-        text = "Too few customers were active in the month to say how many"
+        text = "How many customers were active in the month is hidden"
     theme.claim(ax, text, above=18)
     return ax
 
@@ -240,13 +222,13 @@ def hours(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     shown = frame.dropna(subset=["logins"])
     ax = theme.axes(ax, 3.6)
     grid = shown.pivot(index="weekday", columns="hour", values="logins_per_day").reindex(range(7), columns=range(24))
-    ax.set_facecolor("#EEEEEE")
+    ax.patch.set(facecolor="white", edgecolor=theme.GREY, hatch="////")  # seen where there is no cell
     ax.grid(visible=False)
     image = ax.imshow(grid.to_numpy(dtype=float), aspect="auto", vmin=0)
     ax.figure.colorbar(image, ax=ax, label="logins a day", pad=0.02)
     ax.set_yticks(range(7), WEEKDAYS)
     ax.set_xticks(range(0, 24, 2), [f"{hour:02}" for hour in range(0, 24, 2)])
-    ax.set_xlabel("hour of the day (grey: nobody, or too few customers to show)")
+    ax.set_xlabel("hour of the day (hatched: nobody, or too few customers to show)")
     text = "Too few customers log in for their hours to be shown"
     if len(shown):
         top = shown.sort_values("logins_per_day", kind="stable").iloc[-1]
@@ -275,15 +257,16 @@ def flows(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     rows = rows.sort_values("value", ascending=False, kind="stable", na_position="last").reset_index(drop=True)
     ax = theme.axes(ax, 1.6 + 0.3 * max(len(rows), 2))
     bars(ax, rows["value"], currency, [theme.BLUE if v >= 0 else theme.VERMILION for v in rows["value"]])
-    name_bars(ax, rows["flow"], rows["value"].isna())
+    name_bars(ax, map(wording.words, rows["flow"]), rows["value"].isna())
     ax.axvline(0, color=theme.GREY, linewidth=1)
     ax.set_xlabel(f"added to AUM in the month, {theme.money_axis(ax.xaxis, rows['value'].abs().max(), currency)}")
     shown = rows.dropna(subset=["value"])
     text = "How AUM changed is not known: there is no month before"
     if total == total:
         text = f"AUM {'rose' if total >= 0 else 'fell'} by {wording.quantity(abs(total), currency)}"
-    if len(shown) > 1:
-        text += f"; {_words_of(shown, 'flow', 0)} brought most, {_words_of(shown, 'flow', -1)} took most"
+    brought, took = shown["value"].max() > 0, shown["value"].min() < 0
+    text += f"; {_words_of(shown, 'flow', 0)} brought most" if brought else ""
+    text += f"{',' if brought else ';'} {_words_of(shown, 'flow', -1)} took most" if took else ""
     theme.claim(ax, text)
     return ax
 
@@ -300,7 +283,7 @@ def stands_out(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     count = int(frame["unusual"].sum())
     ax = theme.axes(ax, 1.8 + 0.38 * len(rows))
     ax.hlines(
-        rows.index, rows["usual_low_pct"], rows["usual_high_pct"], color="#BBBBBB", linewidth=7, label="usual (95 %)"
+        rows.index, rows["usual_low_pct"], rows["usual_high_pct"], color="#BBBBBB", linewidth=7, label="usual (95%)"
     )
     for unusual, face, label in ((True, theme.VERMILION, "unusual"), (False, "white", "within chance")):
         some = rows[rows["unusual"] == unusual]
@@ -311,13 +294,13 @@ def stands_out(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     theme.percent_axis(ax.xaxis, of=100)
     ax.set_xlabel("change on last month")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
-    text = f"{count or 'None'} of {len(frame)} series moved beyond what chance and its past explain"
+    text = f"{count or 'None'} of {len(frame)} series moved beyond what chance and their past explain"
     theme.claim(ax, text, above=18)
     return ax
 
 
 def _words_of(rows: "pd.DataFrame", column: str, at: int) -> str:
-    return str(rows[column].iloc[at]).replace("_", " ")
+    return wording.words(str(rows[column].iloc[at]))
 
 
 def _one_of(what: str, value: str, names: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from bankmkt.plots import theme, wording
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 
 NAME = 40
@@ -37,11 +38,17 @@ def bars(
 
 def name_bars(ax: "Axes", names: Iterable[Any], hidden: Iterable[bool] = ()) -> None:
     """Name the bars from the top down; hidden ones say so."""
-    labels = [_short(str(name).replace("_", " ")).replace("$", r"\$") for name in names]
-    labels = [f"{label} (too few to show)" if hide else label for label, hide in zip_longest(labels, hidden)]
+    labels = [_short(str(name)).replace("$", r"\$") for name in names]
+    labels = [f"{label} (hidden)" if hide else label for label, hide in zip_longest(labels, hidden)]
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
+
+
+def share_axis(axis: "Axis", ends: tuple[float, float]) -> None:
+    """Label an axis of shares from ``ends[0]`` to ``ends[1]`` in per cent, with nothing above 100%."""
+    theme.percent_axis(axis)
+    axis.set_ticks([at for at in axis.get_ticklocs() if ends[0] <= at <= min(ends[1], 1)])
 
 
 def month_axis(ax: "Axes", months: int) -> None:

@@ -104,7 +104,7 @@ def money_axis(axis: "Axis", largest: float, currency: str = "yuan") -> str:
 
 def percent_axis(axis: "Axis", of: float = 1.0) -> None:
     """Let an axis of fractions (``of=1``) or of per cents (``of=100``) read as per cent."""
-    axis.set_major_formatter(lambda value, _: f"{100 * value / of:,.10g} %".replace("-", "−"))
+    axis.set_major_formatter(lambda value, _: f"{100 * value / of:,.10g}%".replace("-", "−"))
 
 
 def count_axis(axis: "Axis") -> None:

@@ -1,4 +1,4 @@
-"""How numbers and names read: with their unit, their sign, in words for those who cannot see a figure."""
+"""How numbers and names read, in text, tables and figures alike: "12.3%", "−1.2%", "0.0%", "4.21 billion yuan"."""
 
 import math
 from typing import TYPE_CHECKING
@@ -8,19 +8,48 @@ if TYPE_CHECKING:
 
 MISSING = "–"
 COUNTS = ("customers", "transactions")
-_SCALES = ((1e9, "bn "), (1e6, "million "), (1e3, "thousand "), (1.0, ""))
-_WORDS = {"aum": "AUM", "aum_per_head": "AUM per head", "net_new_money": "net new money"}
+_SCALES = ((1e9, "billion "), (1e6, "million "), (1e3, "thousand "), (1.0, ""))
+_WORDS = {
+    "aum": "AUM", "aum_per_head": "AUM per head", "change of aum": "change of AUM", "active": "active customers",
+    "opened": "customers who joined", "closed": "customers who left",
+    "demand": "demand deposits", "time_deposit": "time deposits", "wealth": "wealth products", "fund": "funds",
+    "metal": "precious metals", "loan": "loans", "card_balance": "credit card debt",
+    "atm": "cash machine (ATM)", "pos": "card in a shop (POS)", "third_party": "third-party payment",
+    "auto": "bank's own batch", "mini_programme": "mini-programme", "wechat": "WeChat",
+}  # fmt: skip
 
 
 def words(name: str) -> str:
-    """Turn the name of an indicator into words.
+    """Turn a name of the contract, of an indicator, product, channel or kind, into words.
 
     Examples
     --------
-    >>> words("aum_per_head"), words("active_share")
-    ('AUM per head', 'active share')
+    >>> words("aum_per_head"), words("active_share"), words("metal"), words("Head office")
+    ('AUM per head', 'active share', 'precious metals', 'Head office')
     """
     return _WORDS.get(name, name.replace("_", " "))
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Write how many there are of a thing.
+
+    Examples
+    --------
+    >>> counted(1, "customer"), counted(1200, "customer"), counted(2, "series", "series")
+    ('1 customer', '1,200 customers', '2 series')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def hidden(k: int) -> str:
+    """Say what a hidden figure is about.
+
+    Examples
+    --------
+    >>> hidden(10)
+    'hidden: fewer than 10 customers, or all but fewer than 10'
+    """
+    return f"hidden: fewer than {k} customers, or all but fewer than {k}"
 
 
 def quantity(value: float | None, unit: str = "") -> str:
@@ -37,14 +66,14 @@ def quantity(value: float | None, unit: str = "") -> str:
     Examples
     --------
     >>> quantity(3_214_567_890, "yuan"), quantity(-48_250.5, "yuan per customer"), quantity(0.8123, "share")
-    ('3.21 bn yuan', '−48.3 thousand yuan per customer', '81.2 %')
+    ('3.21 billion yuan', '−48.3 thousand yuan per customer', '81.2%')
     >>> quantity(20_000, "customers"), quantity(2.512, "products per customer"), quantity(None, "yuan")
     ('20,000', '2.51', '–')
     """
     if value is None or not math.isfinite(value):
         return MISSING
     if unit.startswith("share"):
-        text = f"{100 * value:.1f} %"
+        text = f"{100 * value:.1f}%"
     elif unit in COUNTS:
         text = f"{value:,.0f}"
     elif unit.startswith(("products per", "logins per")):
@@ -53,7 +82,7 @@ def quantity(value: float | None, unit: str = "") -> str:
         size, prefix = scale(value)
         number = value / size
         text = f"{number:,.{max(0, 3 - len(str(int(abs(number)))))}f} {prefix}{unit}".rstrip()
-    return text.replace("-", "−", 1) if value < 0 else text
+    return _signed(text)
 
 
 def change(value: float | None, unit: str = "%") -> str:
@@ -62,17 +91,37 @@ def change(value: float | None, unit: str = "%") -> str:
     Examples
     --------
     >>> change(1.234), change(-0.04, "points"), change(None)
-    ('+1.2 %', '±0.0 points', '–')
+    ('+1.2%', '0.0 points', '–')
     """
     if value is None or not math.isfinite(value):
         return MISSING
-    text = f"{value:+,.1f} {unit}"
-    return f"±{text[1:]}" if abs(value) < 0.05 else text.replace("-", "−")
+    return _signed(f"{value:+,.1f}{'' if unit == '%' else ' '}{unit}")
+
+
+def compared(month: float, year: float, unit: str = "%") -> str:
+    """Write a change on last month and one on last year, as far as they are known.
+
+    Examples
+    --------
+    >>> compared(0.2, 3.4), compared(-1, float("nan"), "points"), compared(float("nan"), float("nan"))
+    ('+0.2% on last month, +3.4% on last year', '−1.0 points on last month', 'nothing to compare with')
+    """
+    known = [
+        f"{change(value, unit)} on last {name}" for value, name in ((month, "month"), (year, "year")) if value == value
+    ]
+    return ", ".join(known) or "nothing to compare with"
+
+
+def _signed(text: str) -> str:
+    """Write a true minus, and no sign before a number that reads as zero."""
+    number, _, _ = text.partition(" ")
+    return text.replace("-", "−", 1) if any(digit in number for digit in "123456789") else text.lstrip("+-")
 
 
 def scale(value: float) -> tuple[float, str]:
     """Return the power of ten that an amount is told in, and its name."""
-    return next(((size, prefix) for size, prefix in _SCALES if abs(value) >= size), _SCALES[-1])
+    rounded = abs(float(f"{value:.3g}"))  # 999,999 is a million, not a thousand thousands
+    return next(((size, prefix) for size, prefix in _SCALES if rounded >= size), _SCALES[-1])
 
 
 def capital(text: str) -> str:
@@ -105,7 +154,7 @@ def alt_text(what: str, values: "pd.Series", unit: str = "") -> str:
     --------
     >>> import pandas as pd
     >>> alt_text("AUM by branch", pd.Series({"North": 2e9, "South": 1e9, "West": 5e8}), "yuan")
-    'AUM by branch, 3 values: largest North, 2.00 bn yuan; smallest West, 500 million yuan.'
+    'AUM by branch, 3 values: largest North, 2.00 billion yuan; smallest West, 500 million yuan.'
     """
     shown = values.dropna()
     if shown.empty:

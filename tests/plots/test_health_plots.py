@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 
 from bankmkt import plots
 from bankmkt.errors import ParameterError
-from bankmkt.plots import health
+from bankmkt.plots import health, tables
 from bankmkt.segments.history import COLUMNS
 
 mpl.use("agg")
@@ -81,29 +81,62 @@ def change_frame(count=15):
 
 
 DRAWN = {
-    "trend": (health.trend, month_frame, ("aum", "yuan"), "AUM: 5.23 bn yuan, +2.0 % on last month"),
-    "trend of shares": (health.trend, month_frame, ("active_share", "share of customers"), "Active share: 40.0 %"),
-    "trend without values": (health.trend, month_frame, ("closed", "customers"), "Closed: too few customers, or none"),
+    "trend": (health.trend, month_frame, ("aum", "yuan"), "AUM: 5.23 billion yuan, +2.0% on last month"),
+    "trend of shares": (health.trend, month_frame, ("active_share", "share of customers"), "Active share: 40.0%"),
+    "trend without values": (
+        health.trend,
+        month_frame,
+        ("closed", "customers"),
+        "Customers who left: the latest month is hidden, or not known",
+    ),
     "trend of one month": (health.trend, lambda: month_frame(1), ("aum", "yuan"), "AUM: "),
     "groups": (
         health.groups,
         group_frame,
         ("wealth tier",),
-        "Wealth tier under 50,000: 80.0 % of customers hold 5.0 %",
+        "Wealth tier under 50,000: 80.0% of customers hold 5.0%",
     ),
     "branches": (health.branches, branch_frame, ("aum", "yuan"), "(the 20 largest of 77)"),
     "changes": (health.branches, branch_frame, ("aum_change_month_pct",), "AUM on last month: "),
     "no changes": (health.branches, branch_frame, ("aum_change_year_pct",), "nothing to compare with"),
     "one branch": (health.branches, lambda: branch_frame(1, "Only"), ("aum", "yuan"), "AUM: Only 0 900 million yuan"),
-    "products": (health.products, product_frame, (), "100.0 % of customers hold demand, 30.0 % card balance"),
-    "channels": (health.channels, channel_frame, ("channel",), "30.0 % of transactions: app, +8.0 % on last month"),
+    "products": (
+        health.products,
+        product_frame,
+        (),
+        "100.0% of customers hold demand deposits, 30.0% credit card debt",
+    ),
+    "channels": (
+        health.channels,
+        channel_frame,
+        ("channel",),
+        "What customers use most: app, 30.0% of transactions (+8.0% on last month)",
+    ),
     "no channel": (
         health.channels,
         lambda: channel_frame().assign(share=np.nan, suppressed=True),
         ("channel",),
         "There are no transactions that can be shown",
     ),
-    "activity": (health.activity, activity_frame, (), "40.0 % of customers were active in the month"),
+    "a product that is hidden": (
+        health.products,
+        lambda: product_frame().assign(penetration=[np.nan, 0.996, np.nan, np.nan]),
+        (),
+        "99.6% of customers hold time deposits",
+    ),
+    "everybody is active": (
+        health.activity,
+        lambda: activity_frame().query("platform == 'all'").assign(share=1.0),
+        (),
+        "100.0% of customers were active",
+    ),
+    "activity is hidden": (
+        health.activity,
+        lambda: activity_frame().assign(share=np.nan),
+        (),
+        "How many customers were active in the month is hidden",
+    ),
+    "activity": (health.activity, activity_frame, (), "40.0% of customers were active in the month"),
     "hours": (health.hours, hour_frame, (), "Logins peak on Sun at 23:00"),
     "flows": (
         health.flows,
@@ -168,13 +201,47 @@ def test_unknown_columns_are_named(draw, frame, argument):
         draw(frame, *([argument, "yuan"] if draw is health.trend else [argument]))
 
 
+def test_no_share_axis_goes_beyond_the_whole():
+    for ax in (
+        health.products(product_frame()),
+        health.activity(activity_frame().query("platform == 'all'").assign(share=1.0)),
+    ):
+        axis = ax.xaxis if ax.get_ylabel() == "" else ax.yaxis
+        ticks = [axis.get_major_formatter()(at, 0) for at in axis.get_ticklocs()]
+        assert ticks[-1] == "100%"
+        low, high = sorted(axis.get_view_interval())
+        assert low <= axis.get_ticklocs()[0]
+        assert high > 1, "the line or bar of the whole is not cut"
+
+
+def test_cells_without_logins_are_hatched_not_white():
+    assert health.hours(hour_frame()).patch.get_hatch()
+
+
 def test_headline_reads_as_text():
     frame = pd.DataFrame({
-        "indicator": ["aum", "active_share"], "unit": ["yuan", "share of customers"], "value": [4.2e9, 0.4],
-        "last_month": [4e9, 0.41], "last_year": [np.nan, np.nan],
-        "change_month_pct": [5.0, -1.0], "change_year_pct": [np.nan, np.nan],
+        "indicator": ["aum", "aum_per_head", "active_share", "customers"],
+        "unit": ["yuan", "yuan per customer", "share of customers", "customers"],
+        "value": [4.2e9, 2.1e5, 0.4, 20_000], "last_month": [4e9, 2e5, 0.41, 20_000],
+        "last_year": np.nan, "change_month_pct": [5.0, 5.0, -1.0, 0.0], "change_year_pct": np.nan,
     })  # fmt: skip
-    assert health.readable(frame).to_numpy().tolist() == [
-        ["AUM", "4.20 bn yuan", "4.00 bn yuan", "+5.0 %", "–", "–"],
-        ["Active share", "40.0 %", "41.0 %", "−1.0 points", "–", "–"],
+    assert tables.headline(frame).to_numpy().tolist() == [
+        ["AUM, yuan", "4.20 billion", "4.00 billion", "+5.0%", "–", "–"],
+        ["AUM per head, yuan", "210 thousand", "200 thousand", "+5.0%", "–", "–"],
+        ["Active share", "40.0%", "41.0%", "−1.0 points", "–", "–"],
+        ["Customers", "20,000", "20,000", "0.0%", "–", "–"],
     ]
+
+
+def test_a_table_says_what_its_dashes_mean():
+    frame = pd.DataFrame({"n": [20, 30]})
+    assert tables.dashes(frame, 10) == "Nothing in this table is hidden."
+    hidden = "– is hidden: fewer than 12 customers, or all but fewer than 12; or not known; or nothing to compare with."
+    assert tables.dashes(frame.assign(n=["–", "30"]), 12) == tables.dashes(frame.assign(n=np.nan), 12) == hidden
+
+
+def test_the_verdict_counts():
+    frame = pd.DataFrame({"unusual": [True, True, False], "statement": ["East: AUM fell", "", ""]})
+    assert tables.verdict(frame) == "2 of 3 series stand out, above all: East: AUM fell."
+    assert tables.verdict(frame.assign(unusual=False)).startswith("Nothing stands out: none of 3 series")
+    assert tables.verdict(frame[:0]).startswith("What stands out cannot be told yet")
