@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ from bankmkt.errors import ParameterError, Refused
 from bankmkt.experiment.comparison import compare
 from bankmkt.experiment.did import BEFORE, difference_in_differences, naive_difference, placebo
 from bankmkt.experiment.effect import check, complier_effect, effect
-from bankmkt.experiment.estimate import TARGETS, Estimate, to_frame
+from bankmkt.experiment.estimate import Estimate, to_frame
 from bankmkt.experiment.gap import decompose, left_over
 from bankmkt.experiment.observational import doubly_robust, overlap, propensity
 from bankmkt.experiment.panel import panel
@@ -19,6 +20,13 @@ from bankmkt.experiment.truth import beside_truth, true_multiple, truth_of
 from bankmkt.experiment.window import NEEDED, Campaign, campaign, needs
 from bankmkt.experiment.wording import in_words
 from bankmkt.privacy import K, check_k
+
+EFFECT_OF = {
+    "ATT": "taking part, on participants",
+    "ITT": "an invitation, on the invited",
+    "CACE": "taking part, on those it wins",
+}
+"""What an estimate is of, in the words of :meth:`Evaluation.answers`."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,8 @@ class Evaluation:
     multiple
         How many times as fast participants grew as they would have without the campaign, a row per indicator; None
         where the truth is unknown.
+    pilot
+        The pilot's terms and dates; None where its estimates are not given.
     arms
         Of :func:`bankmkt.experiment.check` of the pilot; empty without one.
     withheld
@@ -69,6 +79,7 @@ class Evaluation:
     parts: dict[str, pd.DataFrame]
     left: dict[str, pd.DataFrame]
     multiple: pd.DataFrame | None
+    pilot: Campaign | None
     arms: dict[str, float]
     withheld: str
     left_out: str
@@ -98,10 +109,9 @@ class Evaluation:
 
     def answers(self, outcome: str) -> pd.DataFrame:
         """Return every method's answer for one outcome, rounded for reading; with truth and error where known."""
-        columns = ["method", "estimate", "ci_low", "ci_high"] + ["truth", "error"] * self.truth_known
-        table = self.of(outcome)[columns].rename(columns={"ci_low": "from", "ci_high": "to"})
-        table.insert(1, "measures", [TARGETS[target] for target in self.of(outcome)["target"]])
-        return _rounded(table, outcome)
+        rows = self.of(outcome).assign(effect_of=lambda t: t["target"].map(EFFECT_OF))
+        columns = ["method", "effect_of", "estimate", "ci_low", "ci_high"] + ["truth", "error"] * self.truth_known
+        return _rounded(rows[columns], outcome)
 
     def remains(self, outcome: str) -> pd.DataFrame:
         """Return what remains of each part of the gap in each method's answer, rounded for reading."""
@@ -111,6 +121,24 @@ class Evaluation:
     def differences(self, rows: int = 8) -> pd.DataFrame:
         """Return the largest differences between participants and others, in words, before and after weighting."""
         return self.balance.head(rows).assign(covariate=lambda t: t["covariate"].map(in_words))
+
+    def figures(self) -> dict[str, float]:
+        """Return the key figures; those that are not known are left out."""
+        of_aum = partial(self.estimate, outcome="aum_change")
+        yuan = {
+            "published_difference": of_aum("participants − others"),
+            "difference_in_differences": of_aum("difference-in-differences"),
+            "doubly_robust": of_aum("doubly robust"),
+            "pilot_taking_part": of_aum("randomised: taking part"),
+            "true_effect": of_aum("doubly robust", column="truth") if self.truth_known else float("nan"),
+        }
+        ratios = self.published.set_index("indicator")["ratio"]
+        found: dict[str, float] = {"customers": self.customers, "participants": self.participants}
+        found |= {f"{name}_growth_ratio": ratio for name, ratio in ratios.dropna().items()}
+        found |= {f"{name}_yuan": round(value) for name, value in yuan.items() if value == value}
+        if self.truth_known:
+            found["gap_due_to_campaign_share"] = self.share("effect", "aum_change")
+        return found
 
     def share(self, part: str, outcome: str) -> float:
         """Return the share of the gap that one part makes up."""
@@ -165,7 +193,7 @@ def evaluate(
     if plan.assignment != "open":
         raise ParameterError("campaign", name, "one that customers join of themselves", "use experiment.effect")
     outcomes = [outcome for outcome in BEFORE if outcome != "logins" or bank.has("events")]
-    tried, arms, withheld = _pilot(bank, pilot, outcomes, k)
+    tried, trial, arms, withheld = _pilot(bank, pilot, outcomes, k)
     frame, truth = panel(bank, name, org_id=org_id).to_pandas(), truth_of(bank, name)
     chance = propensity(frame, learner=learner, seed=seed, k=k)
     robust = {o: doubly_robust(frame, o, propensities=chance, learner=learner, seed=seed, k=k) for o in outcomes}
@@ -186,6 +214,7 @@ def evaluate(
         parts=parts,
         left={o: left_over(frame, parts[o], o, months=plan.months, k=k) for o in outcomes},
         multiple=None if truth is None else true_multiple(frame, truth, k=k),
+        pilot=trial,
         arms=arms,
         withheld=withheld,
         left_out="" if "logins" in outcomes else "logins are left out, as the bank has no table events",
@@ -217,15 +246,18 @@ def _randomised(frame: pd.DataFrame, outcomes: Sequence[str], k: int = K) -> lis
     ]
 
 
-def _pilot(bank: Any, name: str, outcomes: Sequence[str], k: int) -> tuple[pd.DataFrame, dict[str, float], str]:
+def _pilot(
+    bank: Any, name: str, outcomes: Sequence[str], k: int
+) -> tuple[pd.DataFrame, Campaign | None, dict[str, float], str]:
     """Evaluate the pilot; a refusal is part of the answer."""
     if not name:
-        return to_frame([]), {}, "no randomised campaign was named"
+        return to_frame([]), None, {}, "no randomised campaign was named"
     try:
-        if campaign(bank, name).assignment != "randomised":
+        plan = campaign(bank, name)
+        if plan.assignment != "randomised":
             raise ParameterError("pilot", name, "a randomised campaign", "leave it empty if there was none")
         frame = panel(bank, name).to_pandas()
         arms, found = check(frame, k=k), _randomised(frame, outcomes, k)
     except Refused as refusal:
-        return to_frame([]), {}, str(refusal)
-    return beside_truth(found, frame, truth_of(bank, name)), arms, ""
+        return to_frame([]), None, {}, str(refusal)
+    return beside_truth(found, frame, truth_of(bank, name)), plan, arms, ""

@@ -235,7 +235,10 @@ def left_over(panel: Any, parts: pd.DataFrame, outcome: str, *, months: int, k: 
     moved = 0.0 if logins else 1.0  # outcomes that are changes since the baseline
     rows = {}
     value = parts.set_index("part")["value"]
-    for method, multiple in (("difference-in-differences", moved), ("…, trend removed", moved - reach)):
+    for method, multiple in (
+        ("difference-in-differences", moved),
+        ("difference-in-differences, trend removed", moved - reach),
+    ):
         row = value.drop("gap").copy()
         row["mean_reversion"] += multiple * shape["deviation"]
         row["trend"] += multiple * lead * shape["slope"]

@@ -181,7 +181,8 @@ def overlap(
         ``p05``, ``p50``, ``p95`` of the propensity, and the share ``clipped``.
     balance : pandas.DataFrame
         One row per covariate column: ``covariate``, ``before`` and ``after`` weighting, the standardised mean
-        differences, largest first; 0.1 in size is the customary limit.
+        differences, largest first; 0.1 in size is the customary limit. What is said of all but 1 to k − 1 customers,
+        or of so few, is left out.
 
     Raises
     ------
@@ -206,4 +207,11 @@ def overlap(
     before = (mean - values[~joined].mean(axis=0)) / spread
     after = (mean - np.average(values[~joined], axis=0, weights=weight[~joined])) / spread
     balance = pd.DataFrame({"covariate": x.columns, "before": before, "after": after})
+    balance = balance[[not _rare(values, k) for values in x.to_numpy().T]]
     return summary, balance.sort_values("before", key=np.abs, ascending=False, ignore_index=True)
+
+
+def _rare(values: np.ndarray, k: int) -> bool:
+    """Say whether a column of two values has one of them for fewer than k customers."""
+    kinds, counts = np.unique(values, return_counts=True)
+    return len(kinds) == 2 and counts.min() < k

@@ -8,7 +8,7 @@ import pandas as pd
 from bankmkt.experiment.estimate import Z95
 from bankmkt.experiment.window import Campaign, campaign, logins_of, members, needs
 from bankmkt.months import month_end, month_number, month_of, month_start
-from bankmkt.privacy import K, check_k
+from bankmkt.privacy import K, check_k, discloses
 
 
 def monthly_path(
@@ -25,7 +25,8 @@ def monthly_path(
     before
         Months to look back from the baseline.
     k
-        Where fewer customers stand behind a mean, it and their number are missing.
+        Where fewer customers stand behind a mean, it and their number are missing; the number also where it would
+        tell that 1 to k − 1 of the group were not customers yet.
 
     Returns
     -------
@@ -97,7 +98,7 @@ def monthly_path(
         )  # fmt: skip
         enough = customers >= k
         part = part.assign(**{x: part[x].where(enough) for x in ("mean", "ci_low", "ci_high")})
-        part["customers"] = part["customers"].astype("Int64").where(enough)
+        part["customers"] = part["customers"].astype("Int64").where(enough & ~discloses(customers, table["size"], k))
         parts.append(part.sort_values(["participated", "month"], ascending=[False, True]))
     return pd.concat(parts, ignore_index=True)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bankmkt.bank import check_bank
 from bankmkt.errors import ParameterError, SchemaError, one_of
 from bankmkt.experiment.comparison import INDICATORS, relative_change
 from bankmkt.experiment.estimate import TARGETS, Estimate, column, groups, local, to_frame
@@ -27,8 +28,13 @@ def truth_of(bank: Any, name: str) -> pd.DataFrame | None:
     -------
     pandas.DataFrame or None
         ``customer_id``, ``outcome``, ``y0``, ``y1``; None for a bank without the table ``truth``, like any real one.
+
+    Raises
+    ------
+    ParameterError
+        If ``bank`` is no bank or has no such campaign.
     """
-    if not bank.has("truth"):
+    if not check_bank(bank).has("truth"):
         return None
     plan = campaign(bank, name)
     t = bank.truth

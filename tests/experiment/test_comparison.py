@@ -34,18 +34,39 @@ def test_interval_of_growth_agrees_with_the_bootstrap():
     assert se == pytest.approx(np.std(draws), rel=0.1)  # 1,000 draws: ± 2.2 %
 
 
-def test_interval_of_the_ratio_covers_it():
+@pytest.mark.parametrize(("b", "se_b"), [(0.1, 0.015), (0.1, 0.04), (0.1, 0.07)])
+def test_interval_of_the_ratio_covers_it(b, se_b):
+    """Also where the smaller growth is often not to be told from 0; no interval excludes nothing."""
     rng, covered, runs = np.random.default_rng(2), 0, 2000
-    for a, b in zip(rng.normal(0.4, 0.03, runs), rng.normal(0.1, 0.015, runs), strict=True):
-        _, low, high = ratio_interval(a, 0.03, b, 0.015)
-        covered += low <= 4 <= high
-    assert covered / runs == pytest.approx(0.95, abs=4 * np.sqrt(0.05 * 0.95 / runs))
+    for x, y in zip(rng.normal(0.4, 0.03, runs), rng.normal(b, se_b, runs), strict=True):
+        _, low, high = ratio_interval(x, 0.03, y, se_b)
+        covered += not (0.4 / b < low or 0.4 / b > high)
+    chance = 4 * np.sqrt(0.05 * 0.95 / runs)
+    assert covered / runs > 0.95 - chance
+    if se_b == 0.015:
+        assert covered / runs < 0.95 + chance
 
 
-def test_ratio_to_what_may_be_nothing_has_no_interval():
-    ratio, *interval = ratio_interval(0.3, 0.01, 0.01, 0.02)
+def test_limits_of_the_ratio_just_fail_to_be_told_apart():
+    for a, se_a, b, se_b in ((0.4, 0.03, 0.1, 0.015), (0.3, 0.01, 0.01, 0.02), (0.02, 0.03, 0.1, 0.01)):
+        _, low, high = ratio_interval(a, se_a, b, se_b)
+        for limit in (low, high):
+            if np.isfinite(limit):
+                assert abs(a - limit * b) == pytest.approx(1.959964 * np.hypot(se_a, limit * se_b))
+        assert low < a / b < high
+
+
+def test_ratio_of_a_fall_mirrors_that_of_a_growth():
+    ratio, low, high = ratio_interval(0.4, 0.05, 0.1, 0.06)
+    assert ratio_interval(-0.4, 0.05, 0.1, 0.06) == (-ratio, -high, -low)
+
+
+def test_ratio_to_what_may_be_nothing_has_no_limit():
+    ratio, low, high = ratio_interval(0.3, 0.01, 0.01, 0.02)
     assert ratio == pytest.approx(30)
-    assert np.isnan(interval).all()
+    assert 0 < low < ratio
+    assert high == np.inf
+    assert np.isnan(ratio_interval(0.01, 0.02, 0.01, 0.02)[1:]).all()
     assert np.isnan(ratio_interval(0.3, 0.01, -0.1, 0.001)).all()
 
 

@@ -1,10 +1,12 @@
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from bankmkt import open_bank
 from bankmkt.errors import ParameterError, Refused
-from bankmkt.experiment import evaluate
+from bankmkt.experiment import evaluate, monthly_path
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,10 @@ def test_everything_is_there_and_agrees(study):
     assert study.withheld == study.left_out == ""
     assert study.share("gap", "logins") == 1
     assert np.isnan(study.estimate("magic", "logins"))
-    assert list(study.answers("logins")) == ["method", "measures", "estimate", "from", "to", "truth", "error"]
+    columns = ["method", "effect_of", "estimate", "ci_low", "ci_high", "truth", "error"]
+    assert list(study.answers("logins")) == columns
+    assert study.answers("logins")["effect_of"].notna().all()
+    assert (study.pilot.name, study.pilot.end) == ("pilot", date(2025, 12, 31))
     remains = study.remains("aum_change")
     assert set(remains.select_dtypes("number").dtypes.astype(str)) == {"int64"}
     assert study.differences()["covariate"].str.contains("last quarter").any()
@@ -62,6 +67,30 @@ def test_groups_smaller_than_k_are_missing_in_the_months(journey_frames):
     assert (hidden["months_after"] < 0).all()
     assert hidden[["mean", "ci_low", "ci_high"]].isna().all(axis=None)
     assert all((_counts(table) >= 10).all() for table in _frames(study))
+
+
+def test_number_that_leaves_a_small_rest_is_missing_in_the_months(journey_frames, journey_bank):
+    """Nine participants came in December: how many were there before would tell it, their mean does not."""
+    balances, part = journey_frames["balances"], journey_frames["assignments"]
+    joined = part.loc[(part["campaign_id"] == 2) & part["participated"], "customer_id"]
+    late = (balances["month"] < "2025-12-01") & balances["customer_id"].isin(joined.iloc[:9])
+    path = monthly_path(open_bank({**journey_frames, "balances": balances[~late]}), "journey")
+    before = path["participated"] & (path["months_after"] < 0)
+    assert path.loc[before, "customers"].isna().all()
+    assert path.loc[before, "mean"].notna().all()
+    assert path.loc[~before, "customers"].notna().all()
+
+
+def test_key_figures_that_are_not_known_are_left_out(study, journey_frames):
+    figures = study.figures()
+    assert figures["true_effect_yuan"] == round(study.estimate("doubly robust", "aum_change", "truth"))
+    assert figures["pilot_taking_part_yuan"] == round(study.estimate("randomised: taking part", "aum_change"))
+    bank = open_bank({n: f for n, f in journey_frames.items() if n not in ("truth", "events")})
+    fewer = evaluate(bank, "journey", learner="linear").figures()
+    unknown = {"true_effect_yuan", "gap_due_to_campaign_share", "pilot_taking_part_yuan"}
+    assert set(figures) - set(fewer) == unknown
+    assert "logins_growth_ratio" not in figures  # the others' logins fell
+    assert all(value == value and value is not None for value in (*figures.values(), *fewer.values()))
 
 
 def test_small_groups_are_not_counted_in_reasons(journey_frames):

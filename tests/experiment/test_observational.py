@@ -126,3 +126,14 @@ def test_covariates_of_every_kind_are_understood():
     frame.loc[:50, "x1"] = np.nan
     e = doubly_robust(frame, "y", covariates=["x1", "city", "car"], learner="linear")
     assert np.isfinite(e.estimate)
+
+
+def test_what_is_true_of_fewer_than_k_is_not_listed():
+    """Nine paint, ten row, all but nine vote: only rowing concerns enough customers on both sides."""
+    frame, _ = world(400, 5)
+    row = np.arange(400)
+    frame = frame.assign(paints=(row < 9) * 1.0, rows=(row < 10) * 1.0, votes=(row >= 9) * 1.0)
+    names = [*X, "paints", "rows", "votes"]
+    p = propensity(frame, covariates=X, learner="linear")
+    assert set(overlap(frame, p, covariates=names)[1]["covariate"]) == {*X, "rows"}
+    assert set(overlap(frame, p, covariates=names, k=9)[1]["covariate"]) == set(names)
