@@ -7,50 +7,17 @@ error of about 0.25, so that ten seeds inside the published range are no acciden
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-import numpy as np
+import growth_journey
 import pandas as pd
 import pytest
 
-from bankmkt.synth.simulate import Plan, advance, new_block
-
 SEEDS = range(1, 11)
 BLOCKS = 24
-MONTHS = {"year before": 11, "baseline": 17, "end": 23}
 
 
 def journey(seed: int) -> dict[str, float]:
     """Per-head means of participants and others, and true effects, of one seed."""
-    parts = []
-    for number in range(BLOCKS):
-        block = new_block(Plan(seed, "2024-07", 24), number)
-        seen, logins = {}, {}
-        for index in range(24):
-            step = advance(block)
-            logins[index] = step.activity.logins
-            if index in MONTHS.values():
-                seen[index] = (step.after.aum / 100, step.after.products)
-        (truth,) = [t for t in step.truths if t.enrolment.campaign.name == "growth_journey"]
-        rows = truth.enrolment.rows
-        frame = pd.DataFrame({"joined": truth.enrolment.joined >= 0, "old": block.traits.opened_month[rows] <= 11})
-        for label, index in MONTHS.items():
-            frame[f"aum {label}"], frame[f"products {label}"] = (v[rows] for v in seen[index])
-        frame["logins baseline"] = np.mean([logins[i][rows] for i in (15, 16, 17)], axis=0)
-        frame["logins end"] = np.mean([logins[i][rows] for i in range(18, 24)], axis=0)
-        for outcome, name in (("aum_change", "aum"), ("products_change", "products"), ("logins", "logins")):
-            frame[f"effect {name}"] = truth.y1[outcome] - truth.y0[outcome]
-        parts.append(frame)
-    people = pd.concat(parts)
-    mean = people.groupby("joined").mean()
-    old = people[people.old].groupby("joined").mean()
-    figures = {"share": people.joined.mean()}
-    for name in ("aum", "products", "logins"):
-        growth = mean[f"{name} end"] / mean[f"{name} baseline"] - 1
-        figures |= {f"{name} joined": growth[True], f"{name} others": growth[False]}
-        without = (mean[f"{name} end"] - mean[f"effect {name}"]) / mean[f"{name} baseline"] - 1
-        figures[f"{name} true"] = growth[True] / without[True]
-    for joined, label in ((True, "joined"), (False, "others")):
-        figures[f"year {label}"] = old["aum end"][joined] / old["aum year before"][joined] - 1
-    return figures
+    return growth_journey.figures(pd.concat(growth_journey.people(seed, number) for number in range(BLOCKS)))
 
 
 @pytest.fixture(scope="module")
