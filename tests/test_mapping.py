@@ -72,8 +72,8 @@ def check_mapped(bank):
     assert [row["aum"] for row in balances] == [1.6, 0.0]
     assert [row["products"] for row in balances] == [3, 1]
     found = validate(bank, ["customers"])
-    assert found[["table", "column", "rule", "rows"]].to_numpy().tolist() == [
-        ["customers", "opened_on", "unreadable value", 1]
+    assert found[["table", "column", "rule", "rows", "todo"]].to_numpy().tolist() == [
+        ["customers", "opened_on", "unreadable value", 1, "write each opened_on as %Y%m%d, as mapping.yml says"]
     ]
 
 
@@ -142,7 +142,7 @@ def test_a_wrong_key_or_value_is_refused_with_the_valid_ones(rule, message):
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ({"source": "CUST"}, "customers.source = 'CUST': expected one of KUNDEN"),
+        ({"source": "CUST"}, "customers.source = 'CUST': expected one of KUNDEN; correct the name"),
         ({"source": "KUNDEN", "columns": {"gender": "GENDER"}}, "gender = 'GENDER': expected one of CUST_NO, SEX"),
         (
             {"source": "KUNDEN", "values": {"gender": {"F": "female"}}},
@@ -154,6 +154,22 @@ def test_names_that_the_source_lacks_are_refused(rule, message):
     staff = {"source": "KUNDEN", "columns": {"staff_id": "CUST_NO"}}  # so that KUNDEN is wanted in the first case too
     with pytest.raises(SchemaError, match=re.escape(message)):
         open_bank({"KUNDEN": THEIRS["KUNDEN"]}, mapping={"customers": rule, "staff": staff})
+
+
+def test_only_a_table_that_a_bank_may_lack_can_be_taken_out():
+    for table, todo in (
+        ("customers", "correct the name$"),
+        ("staff", "correct the name, or take the table out of the"),
+    ):
+        with pytest.raises(SchemaError, match=f"mapping: {table}.source = 'X': expected one of KUNDEN; {todo}"):
+            open_bank({"KUNDEN": THEIRS["KUNDEN"]}, mapping={table: {"source": "X"}, "visits": {"source": "KUNDEN"}})
+
+
+def test_a_format_with_hours_takes_the_time_of_day_off_a_date():
+    frame = pd.DataFrame({"customer_id": [1], "org_id": 1, "opened_on": pd.to_datetime(["2025-01-31 12:30"])})
+    rule = {"column": "opened_on", "format": "%Y-%m-%d %H:%M:%S"}
+    bank = open_bank({"customers": frame}, mapping={"customers": {"columns": {"opened_on": rule}}})
+    assert str(bank.fetch(bank.customers.opened_on.max()).as_py()) == "2025-01-31"
 
 
 def test_a_file_that_is_no_mapping_is_refused(tmp_path):

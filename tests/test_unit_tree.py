@@ -43,6 +43,16 @@ def test_climbing_stops_at_the_nearest():
     assert climb(3, {1}, {2: 1, 3: 2}) == 1
 
 
+def test_units_may_have_texts():
+    frame = pd.DataFrame({"org_id": ["H", "B-2", "B-10", "S"], "parent_id": [None, "H", "H", "B-10"]})
+    tree = open_bank({"organisations": frame.assign(level="branch", name="Unit")})
+    assert units_below(tree, "B-10") == ["B-10", "S"]
+    with pytest.raises(
+        ParameterError, match="org_id = 10: expected one of the bank's 4 units, such as B-10, B-2, H, S"
+    ):
+        units_below(tree, 10)
+
+
 @pytest.mark.spark
 def test_the_same_on_spark(spark_bank):
     assert units_below(spark_bank, 2) == [2, 4, 5]

@@ -245,6 +245,7 @@ def test_every_missing_table_is_reported():
     found = validate(open_bank({"staff": tiny.frames()["staff"]}))
     assert found.table.tolist() == ["organisations", "customers", "balances", "transactions"]
     assert set(found.rule) == {"missing table"}
+    assert found.todo[1] == "add customers: a row is a customer; docs/data-dictionary.md lists its columns"
 
 
 def test_a_fault_in_a_table_does_not_hide_those_of_others():
@@ -286,6 +287,11 @@ def test_tables_can_be_chosen(tiny_bank):
     assert validate(tiny_bank, ["staff"]).attrs["rows"] == {"staff": 10}
     with pytest.raises(ParameterError, match="tables = 'stuff': expected one of organisations"):
         validate(tiny_bank, ["stuff"])
+
+
+def test_what_is_no_bank_is_refused():
+    with pytest.raises(ParameterError, match=r"bank = 'data/demo': expected a Bank; open it: bm.open_bank\(path\)"):
+        validate("data/demo")
 
 
 def test_a_view_of_the_past_is_judged_whole():

@@ -14,6 +14,33 @@ def frames() -> dict[str, pd.DataFrame]:
     return {name: frame.copy() for name, frame in _frames().items()}
 
 
+IDS = {
+    "customers": "C{:04d}",
+    "organisations": "B-{:02d}",
+    "staff": "S{:02d}",
+    "campaigns": "K{}",
+    "visitors": "{:05d}",
+}
+"""How :func:`with_text_ids` writes ids; visitors have leading zeros, and every other table's own ids a letter."""
+
+
+def with_text_ids(frames: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the bank with every id as text, in the same order as the numbers."""
+    kinds = {
+        "customer_id": "customers", "referee_id": "customers", "org_id": "organisations", "parent_id": "organisations",
+        "staff_id": "staff", "manager_id": "staff", "campaign_id": "campaigns", "visitor_id": "visitors",
+        "shared_by": "visitors", "referrer_id": "staff",
+    }  # fmt: skip
+    out = {}
+    for name, frame in frames.items():
+        ids = [c for c in frame if c in kinds or (c.endswith("_id") and c != "benefit_id")]
+        written = {c: IDS.get(kinds.get(c, ""), name[0] + "{:06d}") for c in ids}
+        out[name] = frame.assign(**{
+            c: [None if pd.isna(v) else form.format(int(v)) for v in frame[c]] for c, form in written.items()
+        })  # fmt: skip
+    return out
+
+
 @functools.cache
 def _frames() -> dict[str, pd.DataFrame]:
     customers = _customers()
