@@ -77,14 +77,14 @@ def validate(path: str, engine: str, mapping: Path | None, deep: bool) -> None:
     for row in faults.to_dict("records"):
         where = ".".join(str(row[key]) for key in ("table", "column") if row[key])
         examples = f" (for example {row['examples']})" if row["examples"] else ""
-        rows = f": {row['rows']:,} rows{examples}" if row["rows"] else ""
+        rows = f": {_count(row['rows'], 'row')}{examples}" if row["rows"] else ""
         click.echo(f"{where}: {row['rule']}{rows}; {row['todo']}")
     if absent := faults.attrs["absent_optional"]:
         click.echo(f"Not there, and optional: {', '.join(absent)}.")
     if unchecked := faults.attrs["unchecked"]:
         click.echo(f"Not checked: {'; '.join(unchecked)}.")
     click.echo(_runnable(bank))
-    click.echo(f"{len(faults)} kinds of fault" if len(faults) else "No faults.")
+    click.echo(_count(len(faults), "kind") + " of fault" if len(faults) else "No faults.")
     if len(faults):
         sys.exit(1)
 
@@ -139,6 +139,11 @@ def lab(options: Sequence[str]) -> None:
     page = folder() / "index.ipynb"
     command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *options, str(page)]
     os.execv(sys.executable, command)
+
+
+def _count(n: int, what: str) -> str:
+    """Return ``"1 row"`` or ``"2 rows"``."""
+    return f"{n:,} {what}" + ("s" if n != 1 else "")
 
 
 def _from_file(path: Path | None) -> dict[str, Any]:
