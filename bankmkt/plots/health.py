@@ -188,7 +188,8 @@ def activity(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     import pandas as pd
 
     ax = theme.axes(ax, 3.6)
-    for platform, rows in frame.groupby("platform"):
+    drawn = frame[frame.groupby("platform")["share"].transform("count") > 0]
+    for platform, rows in drawn.groupby("platform"):
         style = {"color": theme.INK, "linewidth": 2.4} if platform == "all" else {"linewidth": 1.4}
         name = "any of them" if platform == "all" else wording.words(str(platform))
         ax.plot(pd.to_datetime(rows["month"]), rows["share"], marker="o", markersize=3, label=name, **style)
@@ -201,7 +202,7 @@ def activity(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     ax.set_xlim(ends["min"] - margin, ends["max"] + margin)
     if frame["share"].isna().any():
         ax.set_xlabel("where there is no point, too few were active, or too few were not")
-    if frame["platform"].nunique() > 2:
+    if drawn["platform"].nunique() > 2:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.2)
     everyone = frame[frame["platform"] == "all"]["share"]
     text = f"{wording.quantity(everyone.iloc[-1], 'share')} of customers were active in the month"

@@ -30,17 +30,6 @@ def words(name: str) -> str:
     return _WORDS.get(name, name.replace("_", " "))
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """Write how many there are of a thing.
-
-    Examples
-    --------
-    >>> counted(1, "customer"), counted(1200, "customer"), counted(2, "series", "series")
-    ('1 customer', '1,200 customers', '2 series')
-    """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def hidden(k: int) -> str:
     """Say what a hidden figure is about.
 
@@ -99,17 +88,17 @@ def change(value: float | None, unit: str = "%") -> str:
 
 
 def compared(month: float, year: float, unit: str = "%") -> str:
-    """Write a change on last month and one on last year, as far as they are known.
+    """Write in brackets a change on last month and one on last year, as far as they are known.
 
     Examples
     --------
     >>> compared(0.2, 3.4), compared(-1, float("nan"), "points"), compared(float("nan"), float("nan"))
-    ('+0.2% on last month, +3.4% on last year', '−1.0 points on last month', 'nothing to compare with')
+    (' (+0.2% on last month, +3.4% on last year)', ' (−1.0 points on last month)', '')
     """
     known = [
         f"{change(value, unit)} on last {name}" for value, name in ((month, "month"), (year, "year")) if value == value
     ]
-    return ", ".join(known) or "nothing to compare with"
+    return f" ({', '.join(known)})" if known else ""
 
 
 def _signed(text: str) -> str:

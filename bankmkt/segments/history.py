@@ -104,6 +104,8 @@ def stands_out(levels: "pd.DataFrame", number: int) -> "pd.DataFrame":
 
 def _name(dimension: str, group: str) -> str:
     """Name a series: by its group, and by what kind of group that is unless the name says so."""
+    if dimension == "city tier" and "tier" in group:
+        return f"{group} cities"
     return group if dimension == "whole" or dimension in group.lower() else f"{dimension} {group}"
 
 

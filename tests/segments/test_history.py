@@ -86,3 +86,5 @@ def test_series_are_named_in_words():
     assert set(judged.series) == {"branch b000", "East branch", "branch b002"}
     whole = stands_out(levels(walks(1, 4)).assign(dimension="whole", group="Head office"), NUMBER)
     assert whole.statement.item().startswith("Head office: AUM ")
+    tiers = levels(walks(2, 4)).assign(dimension="city tier").replace({"group": {"b000": "tier 1", "b001": "unknown"}})
+    assert set(stands_out(tiers, NUMBER).series) == {"tier 1 cities", "city tier unknown"}
