@@ -27,6 +27,17 @@ def check_end(file: Path) -> None:
         raise DataError(f"{file} cannot be read (it is no Parquet file, or was cut off)", todo=_WHOLE_COPY)
 
 
+def parquet_schema(file: Path) -> Any:
+    """Return the Arrow schema of a Parquet file, or raise DataError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_schema(file).remove_metadata()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file} cannot be read ({error})", todo=_WHOLE_COPY) from error
+
+
 @contextlib.contextmanager
 def reading(con: Any, path: Path | None) -> Iterator[None]:
     """Turn the errors of an engine that cannot read or answer into ours.

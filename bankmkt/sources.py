@@ -1,14 +1,16 @@
 """What a place holds: Parquet and CSV folders, DuckDB files and frames as raw tables of one engine."""
 
+import functools
 import glob
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bankmkt.damage import check_end, reading
+from bankmkt.damage import check_end, parquet_schema, reading
 from bankmkt.errors import DataError, EngineError, ParameterError, SchemaError, one_of
+from bankmkt.manifest import MANIFEST
 from bankmkt.schema import TABLES, Table
 
 _FOLDER_TODO = "see docs/own-data.md, or make a bank: bankmkt generate PATH"
@@ -71,40 +73,49 @@ def read_folder(con: Any, folder: Path, names: Iterable[str]) -> dict[str, Found
 
 def _read(con: Any, path: Path) -> Found:
     text = path.suffix == ".csv"
-    if not text:
-        for file in sorted(path.glob("*.parquet")) if path.is_dir() else [path]:
-            check_end(file)
     view = _view_name(path.stem)
+    files = [] if text else sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    for file in files:
+        check_end(file)
+    alike = (path.parent / MANIFEST).is_file()  # part files of an analyst's own need not have the same types
     with reading(con, path):
         if con.name == "pyspark":
-            return Found(_read_spark(con, path, view), text)
+            frame = _spark_csv(con, path) if text else _spark_parquet(con, [path] if alike else files)
+            frame.createOrReplaceTempView(view)
+            return Found(con.table(view), text)
         if text:
             return Found(con.read_csv(str(path), table_name=view, all_varchar=True), text)
-        files = glob.escape(str(path)) + ("/*.parquet" if path.is_dir() else "")
-        return Found(con.read_parquet(files, table_name=view), text)
+        place = glob.escape(str(path)) + ("/*.parquet" if path.is_dir() else "")
+        return Found(con.read_parquet(place, table_name=view, union_by_name=not alike), text)
 
 
-def _read_spark(con: Any, path: Path, view: str) -> Any:
-    from pyspark.sql.functions import expr
-
-    if path.suffix == ".csv":
-        frame = con._session.read.csv(str(path), header=True, inferSchema=False, escape='"', multiLine=True)
-    else:
-        frame = con._session.read.parquet(str(path))
-        for name in _nanoseconds(path):  # Spark has microseconds, and reads these as numbers
-            quoted = f"`{name.replace('`', '``')}`"
-            frame = frame.withColumn(name, expr(f"CAST(timestamp_micros({quoted} DIV 1000) AS TIMESTAMP_NTZ)"))
-    frame.createOrReplaceTempView(view)
-    return con.table(view)
+def _spark_csv(con: Any, path: Path) -> Any:
+    return con._session.read.csv(str(path), header=True, inferSchema=False, escape='"', multiLine=True)
 
 
-def _nanoseconds(path: Path) -> list[str]:
-    """Return the columns of Parquet files that hold nanoseconds without zone."""
+def _spark_parquet(con: Any, paths: Sequence[Path]) -> Any:
+    """Read Parquet files; those of other types than the first on their own, for Spark reads a table as one type."""
+    if paths[0].is_dir():
+        return con._session.read.parquet(str(paths[0]))
+    groups: dict[Any, list[str]] = {}
+    for path in paths:
+        groups.setdefault(parquet_schema(path), []).append(str(path))
+    frames = [_spark_types(con._session.read.parquet(*files), schema) for schema, files in groups.items()]
+    return functools.reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
+
+
+def _spark_types(frame: Any, schema: Any) -> Any:
+    """Give nanoseconds and nulls without type, which Spark reads as numbers, their meaning."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
+    from pyspark.sql.functions import expr, lit
 
-    schema = pq.read_schema(min(path.glob("*.parquet")) if path.is_dir() else path)
-    return [f.name for f in schema if f.type == pa.timestamp("ns")]
+    for field in schema:
+        quoted = f"`{field.name.replace('`', '``')}`"
+        if field.type == pa.timestamp("ns"):
+            frame = frame.withColumn(field.name, expr(f"CAST(timestamp_micros({quoted} DIV 1000) AS TIMESTAMP_NTZ)"))
+        elif pa.types.is_null(field.type):
+            frame = frame.withColumn(field.name, lit(None))
+    return frame
 
 
 def _view_name(name: str) -> str:

@@ -187,6 +187,17 @@ def test_a_file_that_was_cut_off_is_named_on_opening(own_folder, engine, request
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_a_file_whose_columns_cannot_be_told_is_named_on_opening(own_folder, engine, request):
+    start(engine, request)
+    part = own_folder / "points" / "part-00000.parquet"
+    content = part.read_bytes()
+    end = int.from_bytes(content[-8:-4], "little")
+    part.write_bytes(content[: -end - 8] + b"\xff" * end + content[-8:])
+    with pytest.raises(DataError, match=r"points(/part-00000\.parquet)? cannot be read"):
+        open_bank(own_folder, engine=engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_damaged_file_is_named_when_it_is_read(folder, engine, request):
     start(engine, request)
     damage(folder / "balances" / "part-00000.parquet")

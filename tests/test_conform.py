@@ -76,6 +76,28 @@ def test_frames_in_memory_are_the_same_bank(pandas_bank, engine, request):
     assert contents(bank) == pandas_bank[1]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_part_files_of_other_types_are_one_table(tmp_path, engine, request):
+    """Month by month, pandas gives a column the type that its values need: none, integers, integers with gaps."""
+    start(engine, request)
+    rows = tiny.frames()["surveys"]
+    parts = [rows[:3].assign(complaint=None, nps=[10, 9, 3]), rows[3:6].assign(nps=[np.nan, 1.5, 9.0]), rows[6:]]
+    parts[2] = parts[2].assign(ts=parts[2].ts.astype("datetime64[ns]"), effort=np.nan).drop(columns="csat")
+    (tmp_path / "surveys").mkdir()
+    for i, part in enumerate(parts):
+        part.to_parquet(tmp_path / "surveys" / f"{i}.parquet")
+    bank = open_bank(tmp_path, engine=engine)
+    assert [row for row in faults(bank, "surveys") if row[2] != "missing table"] == [
+        ("surveys", "nps", "unreadable value", 1, "5")
+    ]
+    found = bank.fetch(bank.surveys.order_by("response_id")).to_pydict()
+    assert found["nps"] == [10, 9, 3, None, None, 9, 3, None]
+    assert found["complaint"] == [None] * 6 + ["long queue", None]
+    assert found["csat"] == [5, 4, 1, None, 5, 4, None, None]
+    assert found["effort"] == [1, 2, 7, None, 1, 2, None, None]
+    assert found["ts"] == rows.ts.tolist()
+
+
 SPOILT = [
     ("customers", "opened_on", "unreadable value", 2, "3; 7"),
     ("customers", "risk_level", "unreadable value", 1, "5"),
