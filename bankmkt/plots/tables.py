@@ -75,8 +75,7 @@ def by_dimension(frame: "pd.DataFrame") -> "pd.DataFrame":
     1            card in a shop (POS)    0.3
     """
     again = frame["dimension"].eq(frame["dimension"].shift())
-    names = frame["group"].map(wording.words).str.replace(" – ", "\u00a0–\u00a0")  # ranges stay on a line
-    return frame.assign(dimension=frame["dimension"].mask(again, ""), group=names)
+    return frame.assign(dimension=frame["dimension"].mask(again, ""), group=frame["group"].map(wording.words))
 
 
 def verdict(frame: "pd.DataFrame") -> str:
