@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DPI = 160
 _NO_GLYPH = r"Glyph \d+ .*missing from font"
+_QUANTITY = re.compile(r"[+−]?\d+(?!\d*-\d)|–$")
+"""How the text of a quantity begins (but not a day's), or the sign for none; columns of them are set flush right."""
 _MARKDOWN = re.compile(r"([\\`*_\[\]()#|~$!])")
 MISSING = "–"
 UNBROKEN = 16
@@ -197,7 +199,11 @@ def _as_html(frame: "pd.DataFrame", text: "pd.DataFrame", caption: str, headings
     import pandas as pd
     from great_tables import GT, loc, style
 
-    numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
+    numbers = [
+        name
+        for name in frame.columns
+        if pd.api.types.is_numeric_dtype(frame[name]) or all(map(_QUANTITY.match, text[name].drop_duplicates()))
+    ]
     words = [name for name in frame.columns if name not in numbers]
     shown = (
         GT(text)

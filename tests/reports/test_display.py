@@ -1,4 +1,5 @@
 import os
+import re
 import warnings
 
 import pandas as pd
@@ -87,6 +88,17 @@ def test_table_escapes_what_comes_from_data(outputs):
     assert "<i>" not in html
     assert "&lt;script&gt;" in html
     assert "1,234.50" in html
+
+
+def test_columns_of_quantities_are_flush_right_and_others_left(outputs):
+    frame = pd.DataFrame({
+        "name": ["a", "1b"], "month": ["2026-06", "2026-07"], "amount": ["4.21 billion", None],
+        "change": ["−1.2%", "+3.0 points"], "n": [1, 2],
+    })  # fmt: skip
+    reports.table(frame)
+    html = outputs[0][0]["text/html"]
+    sides = re.findall(r'<th class="gt_col_heading gt_columns_bottom_border gt_(\w+)"', html)
+    assert sides == ["left", "left", "right", "right", "right"]
 
 
 def test_zero_has_no_sign(outputs):
