@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from bankmkt.engines import check_engine
 from bankmkt.errors import DataError, ParameterError, one_of
@@ -110,7 +111,7 @@ def plan(
             chosen = whole if unit is None else {**whole, "org_id": unit}
             runs.append(
                 Run(
-                    name=path.stem if unit is None else f"{path.stem}/org_id={unit}",
+                    name=path.stem if unit is None else f"{path.stem}/org_id={quote(str(unit), safe='')}",
                     path=path,
                     title=title or path.stem,
                     question=question,

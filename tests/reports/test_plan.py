@@ -1,7 +1,9 @@
 import shutil
 
 import pytest
+from stubs import PARAMETERS, organisations
 
+from bankmkt.bank import open_bank
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.reports import plan as module
 from bankmkt.reports.plan import _code, plan
@@ -71,6 +73,21 @@ def test_a_parameter_goes_where_it_is_known(stub, bank):
         ParameterError, match=r"'kk' is unknown; choose from these:\n50_stub takes\n(.*\n)+51_more takes"
     ):
         plan(paths, {"kk": 5}, bank, "duckdb", None)
+
+
+def test_units_may_be_named_by_text_and_never_leave_the_folder(stub, tmp_path):
+    units = organisations(2)
+    names = {1: "HQ", 2: "B/../01", 3: "007"}
+    units = units.assign(org_id=units.org_id.map(names), parent_id=units.parent_id.map(names))
+    where = str(open_bank({"organisations": units}).save(tmp_path / "b").path)
+    path = stub("1", parameters=PARAMETERS.replace("int | None", "int | str | None").replace(" [1..]", ""))
+    runs = plan([path], {}, where, "duckdb", "org_id")
+    assert [run.parameters["org_id"] for run in runs] == ["007", "B/../01"]
+    assert [run.name for run in runs] == ["50_stub/org_id=007", "50_stub/org_id=B%2F..%2F01"]
+    (run,) = plan([path], {"org_id": "007"}, where, "duckdb", None)
+    assert run.parameters["org_id"] == "007"
+    with pytest.raises(ParameterError, match="org_id = 7: expected a unit of this bank; its branches are 007"):
+        plan([path], {"org_id": "7"}, where, "duckdb", None)
 
 
 MONTHLY = 'bank: str = "demo"\nengine: str = "duckdb"\nmonth: str | None = None  # month, YYYY-MM\n'
