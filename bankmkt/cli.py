@@ -1,5 +1,6 @@
 """The command line: ``bankmkt generate | validate | report | notebooks | lab``."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bankmkt import __version__
-from bankmkt.errors import BankmktError, ParameterError
+from bankmkt.errors import BankmktError, DataError, ParameterError
 
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
@@ -83,7 +84,8 @@ def validate(path: str, engine: str, mapping: Path | None, deep: bool) -> None:
         click.echo(f"Not there, and optional: {', '.join(absent)}.")
     if unchecked := faults.attrs["unchecked"]:
         click.echo(f"Not checked: {'; '.join(unchecked)}.")
-    click.echo(_runnable(bank))
+    with contextlib.suppress(DataError):  # no notebooks here: nothing to say about reports
+        click.echo(_runnable(bank))
     click.echo(_count(len(faults), "kind") + " of fault" if len(faults) else "No faults.")
     if len(faults):
         sys.exit(1)

@@ -119,6 +119,9 @@ def test_validate_is_content_with_a_good_bank_and_says_what_it_is_good_for(run, 
     _, out, _ = run("validate", bank)
     assert out == "Reports it has the tables for: none; 50_stub needs campaigns.\nNo faults.\n"
 
+    path.write_text(path.read_text().replace("Needs: organisations", "Needs: water"))
+    assert run("validate", bank) == (0, "No faults.\n", "")
+
 
 def test_validate_names_what_is_absent_and_what_it_could_not_check(run, tmp_path):
     open_bank({**{name: tiny.frames()[name] for name in REQUIRED}, "points": tiny.frames()["points"]}).save(

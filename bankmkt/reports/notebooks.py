@@ -90,7 +90,7 @@ def heading(notebook: Any) -> tuple[str, str]:
 
 
 def needs(notebook: Any) -> tuple[str, ...]:
-    """Read which optional tables a notebook cannot do without.
+    """Read which tables a notebook cannot do without.
 
     Its first Markdown cell says so in a line ``Needs: campaigns, assignments.``
 

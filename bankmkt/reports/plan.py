@@ -94,7 +94,7 @@ def plan(
     if source != "demo":
         source = str(Path(source).absolute())
     opened = _open(source)
-    facts, units = _facts(opened), opened.con.to_pandas(opened.organisations.select("org_id", "level", "name"))
+    facts, units = _facts(opened), opened.fetch(opened.organisations.select("org_id", "level", "name")).to_pandas()
     each = _units(units, level) if by else {None: ""}
     if not each:
         what = " or ".join([level] if level else LEVELS)

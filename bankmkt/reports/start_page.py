@@ -39,7 +39,7 @@ def inventory(bank: "Bank") -> "pd.DataFrame":
     for name, table in bank.tables.items():
         time = TABLES[name].time
         known = {"first": table[time].min(), "last": table[time].max()} if time else {}
-        found = bank.con.to_pyarrow(table.aggregate(rows=table.count(), **known)).to_pylist()[0]
+        found = bank.fetch(table.aggregate(rows=table.count(), **known)).to_pylist()[0]
         days = {key: None if found.get(key) is None else f"{found[key]:%Y-%m-%d}" for key in ("first", "last")}
         rows.append({"table": name, "a_row_is": TABLES[name].row, "rows": found["rows"], **days})
     return pd.DataFrame(rows, columns=["table", "a_row_is", "rows", "first", "last"])

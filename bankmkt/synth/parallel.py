@@ -44,7 +44,12 @@ def _drive(folder: Path, waiting: "SimpleQueue[int | None]", results: "SimpleQue
     """Hand block numbers to one worker program until none is left."""
     program = [sys.executable, "-m", "bankmkt.synth.work", str(folder)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as worker:
+    try:
+        started = subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    except OSError as error:
+        results.put(error)
+        return
+    with started as worker:
         to_worker, answers, complaints = (cast("IO[str]", p) for p in (worker.stdin, worker.stdout, worker.stderr))
         while (number := waiting.get()) is not None:
             try:

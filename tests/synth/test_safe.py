@@ -109,6 +109,12 @@ def test_a_worker_that_dies_is_reported_with_the_way_to_resume(tmp_path, monkeyp
     assert generate(tmp_path / "bank", 20_000, 1, workers=2, progress=False).manifest["rows"]["customers"] == 20_000
 
 
+def test_workers_that_cannot_be_started_are_an_error_not_a_hang(tmp_path, monkeypatch):
+    monkeypatch.setattr("bankmkt.synth.parallel.sys.executable", str(tmp_path / "no such program"))
+    with pytest.raises(DataError, match="resume with: bankmkt generate"):
+        generate(tmp_path / "bank", 20_000, 1, workers=2, progress=False)
+
+
 def test_another_bank_in_the_demo_banks_place_is_left_alone(tmp_path):
     bank = generate(tmp_path / "demo", 50, 1, workers=1, progress=False)
     with pytest.raises(DataError, match="rm -r"):
