@@ -2,20 +2,21 @@
 
 import datetime
 import functools
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bankmkt import conform, engines, lookback, sources
+from bankmkt import conform, engines, lookback, saving, sources
 from bankmkt.conform import Raw
 from bankmkt.damage import reading
 from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
-from bankmkt.manifest import check_files, file_record, read_manifest, write_manifest
+from bankmkt.manifest import check_files, read_manifest
 from bankmkt.mapping import apply, read_mapping
 from bankmkt.schema import TABLES
 from bankmkt.settle import settle
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Bank:
@@ -146,6 +147,23 @@ class Bank:
         with reading(self.con, self.path):
             return self.con.to_pyarrow(expr)
 
+    def frame(self, expr: Any) -> "pd.DataFrame":
+        """Return the answer to a table expression as a pandas frame, with the types that Ibis gives it.
+
+        Parameters
+        ----------
+        expr
+            Ibis table.
+
+        Raises
+        ------
+        DataError, EngineError
+            As :meth:`fetch` does.
+        """
+        with reading(self.con, self.path):
+            frame: pd.DataFrame = self.con.to_pandas(expr)
+        return frame
+
     @property
     def tables(self) -> dict[str, Any]:
         """Every table of the bank by name, in the order of the schema."""
@@ -222,41 +240,18 @@ class Bank:
         Raises
         ------
         DataError
-            When the folder exists or cannot be written.
+            When the folder exists or cannot be written, or a file of this bank cannot be read.
+        EngineError
+            When the engine cannot answer for another reason.
         SchemaError
             When a table lacks a column.
         """
         path = Path(path).absolute()
-        if path.exists():
-            raise DataError("path", str(path), "a folder that does not exist", "choose another, or remove it first")
-        tables = self.tables
-        aside = path.with_name(f".{path.name}.saving-{os.getpid()}")
-        try:
-            aside.mkdir(parents=True)
-            for name, table in tables.items():
-                sources.write_parquet(self.con, table, aside / name)
-            self._declare(aside)
-            os.rename(aside, path)
-        except OSError as error:
-            raise DataError(
-                f"the bank cannot be saved to {path} ({error})", todo="free space, or choose another place"
-            ) from error
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-        return open_bank(path, engine=self.engine if engines.is_engine(self.engine) else "duckdb")
-
-    def _declare(self, folder: Path) -> None:
-        """Write the manifest of a folder that was saved."""
-        import pyarrow.parquet as pq
-
-        files = {p.relative_to(folder).as_posix(): p for p in sorted(folder.glob("*/*.parquet"))}
-        rows = dict.fromkeys((p.parent.name for p in files.values()), 0)
-        for p in files.values():
-            rows[p.parent.name] += pq.read_metadata(p).num_rows
         parameters = dict((self.manifest or {}).get("parameters", {}))
         if self.date is not None:
             parameters["as_of"] = str(self.date)
-        write_manifest(folder, parameters, rows, {k: file_record(p) for k, p in files.items()}, "save")
+        saving.save(self.con, self.tables, self.path, path, parameters)
+        return open_bank(path, engine=self.engine if engines.is_engine(self.engine) else "duckdb")
 
 
 def open_bank(

@@ -16,7 +16,7 @@ _WHOLE = "^ *([+-]?[0-9]+)([.]0*)? *$"
 _DAY = "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 _DATE = f"^ *({_DAY})([ T]00:00(:00([.]0+)?)?)? *$"
 _TIMESTAMP = f"^ *({_DAY}([ T][0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}}([.][0-9]+)?)?)?) *$"
-_EXACT = 2**53  # beyond it, not every whole number is a float64
+_EXACT = {2: 2**11, 4: 2**24, 8: 2**53}  # by bytes of a float: beyond it, not every whole number is one
 
 WRITTEN = {
     "int64": "a whole number",
@@ -114,9 +114,16 @@ def typed_reader(dtype: Any, c: Column) -> Reader | None:
 
 def _whole(v: Any) -> Any:
     """Return numbers as int64, null where that is another number, or might be: see ``_EXACT``."""
-    there = (v.abs() <= (_EXACT if v.type().is_floating() else 2**63 - 1)).ifelse(v, None)
+    dtype = v.type()
+    there = (v.abs() <= (_EXACT[dtype.nbytes] if dtype.is_floating() else 2**63 - 1)).ifelse(v, None)
     whole = there.cast("int64")
     return (whole == there).ifelse(whole, None)
+
+
+def written_plainly(v: Any) -> Any:
+    """Return numbers as text: whole ones without a fraction."""
+    text = v.cast("string")
+    return text if v.type().is_integer() else _whole(v).cast("string").coalesce(text)
 
 
 def _day(v: Any) -> Any:
@@ -129,12 +136,14 @@ def text_reader(type_name: str) -> Reader:
     Parameters
     ----------
     type_name
-        One of :data:`bankmkt.schema.TYPES`, but for ``"id"``. Whole numbers may end in ``.0``, as spreadsheets write
-        them; dates may end in a midnight, as pandas writes them.
+        One of :data:`bankmkt.schema.TYPES`; ``"id"`` for ids that are text, around which blanks do not count. Whole
+        numbers may end in ``.0``, as spreadsheets write them; dates may end in a midnight, as pandas writes them.
     """
+    if type_name == "id":
+        return Reader(lambda text: trimmed(text).nullif(""), WRITTEN["string"])
     written = WRITTEN[type_name]
     if type_name == "string":
-        return Reader(lambda text: text, written)
+        return Reader(lambda text: text.nullif(""), written)
     if pattern := {"int64": _WHOLE, "date": _DATE, "timestamp": _TIMESTAMP}.get(type_name):
         return Reader(lambda text: text.re_extract(pattern, 1).nullif("").try_cast(type_name), written)
     return Reader(lambda text: trimmed(text).try_cast(type_name), written)
@@ -210,7 +219,14 @@ def column(raw: Raw, name: str) -> Any:
     found = raw.expr[name]
     if name in raw.readers:
         found = raw.readers[name].read(found)
-    return found if str(found.type()) == c.type else found.cast(c.type)
+    return found if _same(found.type(), c.type) else found.cast(c.type)
+
+
+def _same(dtype: Any, type_name: str) -> bool:
+    """Whether a type is the schema's already; engines keep times to the microsecond, said or not."""
+    if dtype.is_timestamp():
+        return type_name == "timestamp" and dtype.timezone is None and dtype.scale in (None, 6)
+    return str(dtype) == type_name
 
 
 def conform(raw: Raw) -> Any:

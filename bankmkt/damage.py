@@ -1,6 +1,7 @@
 """Which file an engine could not read, and what to do about it."""
 
 import contextlib
+import re
 import shlex
 import urllib.parse
 import warnings
@@ -13,6 +14,10 @@ from bankmkt.errors import DataError, EngineError
 from bankmkt.manifest import MANIFEST
 
 _WHOLE_COPY = "put a whole copy in its place"
+_FREE = "free memory or disk space, or check the place that it names"
+_LOOK = "look for faults with bankmkt validate; if there are none, report it"
+_SCARCE = re.compile("Out ?Of ?Memory|IO ?(Error|Exception)|No space left", re.IGNORECASE)
+"""What engines say when they run out of memory or disk space, or cannot write."""
 
 
 def check_end(file: Path) -> None:
@@ -68,12 +73,11 @@ def _failure(con: Any, path: Path | None, error: Exception) -> DataError | Engin
     text = urllib.parse.unquote(str(error))  # Spark's paths are addresses
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by: ")]  # Java's, the first cause last
-    reason = causes[-1].removeprefix("Caused by: ") if causes else lines[0]
+    reason = causes[-1].removeprefix("Caused by: ") if causes else (lines or [type(error).__name__])[0]
     file = None if path is None else _culprit(path, text, error)
     if path is None or file is None:
-        return EngineError(
-            f"{con.name} cannot answer ({reason})", todo="free memory or disk space, or mend what it names"
-        )
+        scarce = _SCARCE.search(f"{type(error).__name__} {text}")
+        return EngineError(f"{con.name} cannot answer ({reason})", todo=_FREE if scarce else _LOOK)
     return DataError(f"{file} cannot be read ({reason})", todo=_todo(file, path, text))
 
 

@@ -129,7 +129,7 @@ def check_engine(engine: str) -> None:
 
 
 def failures(con: Any) -> tuple[type[Exception], ...]:
-    """Return the errors that an engine raises when it cannot answer; none for engines that we do not start.
+    """Return the errors that an engine raises when it cannot answer; none but for DuckDB and Spark.
 
     Parameters
     ----------
@@ -170,9 +170,8 @@ def _duckdb(memory_limit: str | None, threads: int | None, database: str | Path 
             f"DuckDB cannot open {database or 'a database in memory'} ({error})",
             todo="close the programs that have it open, or check the file and the memory limit",
         ) from error
-    if con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchall()[0][
-        0
-    ]:  # in Jupyter it may refuse to be set
+    ((shown,),) = con.raw_sql("SELECT current_setting('enable_progress_bar')").fetchall()
+    if shown:  # where it is not, as in Jupyter, it may refuse to be set
         con.raw_sql("SET enable_progress_bar = false")
     return con
 

@@ -265,7 +265,7 @@ def _number(dtype: Any) -> Callable[[Any], Any]:
 
 def _reader(c: Column, how: ColumnRule, dtype: Any) -> Reader | None:
     """Return how a column is read where the mapping says so; None where its type says enough."""
-    if how.format:
+    if how.format and not (dtype.is_timestamp() and dtype.timezone):
         pattern, order = _pattern("format", how.format)
         written = f"{how.format}, as mapping.yml says"
         return Reader(lambda v: _parse(v.cast("string"), pattern, order).try_cast(c.type), written)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bankmkt.conform import WRITTEN, Raw, Reader, fits, missing, text_reader, trimmed, typed_reader
+from bankmkt.conform import WRITTEN, Raw, Reader, fits, missing, text_reader, typed_reader, written_plainly
 from bankmkt.schema import TABLES, Column, Table
 
 _PLAIN = "^ *-?(0|[1-9][0-9]{0,17})([.]0*)? *$"  # 18 digits are always within an int64
@@ -163,14 +163,13 @@ def _nothing(c: Column) -> Reader:
 
 def _reader(dtype: Any, c: Column, is_id: bool, loose: bool) -> Reader | None:
     """Return how a column is read; None where it is taken as it is, or cannot be read."""
-    if loose and dtype.is_string() and (is_id or c.type != "string"):
-        if c.type == "string":
-            return Reader(lambda text: trimmed(text).nullif(""), WRITTEN["string"])
-        return text_reader(c.type)
+    if loose and dtype.is_string():
+        return text_reader("id" if is_id and c.type == "string" else c.type)
     if is_id and c.type == "string" and dtype.is_string():
         return Reader(lambda text: text.nullif(""), WRITTEN["string"])
     if fits(dtype, c.type):
         return None
-    apart = is_id and c.type == "string" and not dtype.is_uuid()  # numbers here, text where the ids are owned
-    reader = None if apart else typed_reader(dtype, c)
-    return reader or (Reader(lambda v: v.cast(c.type), WRITTEN[c.type]) if loose else None)
+    if is_id and c.type == "string" and dtype.is_numeric() and not dtype.is_boolean():
+        # numbers here, text where the ids are owned: only a mapping says that they are the same
+        return Reader(written_plainly, WRITTEN["string"]) if loose else None
+    return typed_reader(dtype, c)

@@ -45,6 +45,19 @@ def climb(unit: Id, stops: Collection[Id], parent: Mapping[Id, Id | None]) -> Id
     return None
 
 
+def no_unit(org_id: object, names: Mapping[Id, str]) -> ParameterError:
+    """Return the error to raise for a unit that is not among the bank's, whose names these are by ``org_id``.
+
+    Examples
+    --------
+    >>> str(no_unit(9, {1: "Head", 2: "North"}))
+    "org_id = 9: expected one of the bank's 2 units, such as 1 (Head), 2 (North); the table organisations lists them"
+    """
+    some = ", ".join(f"{unit} ({names[unit]})" for unit in sorted(names)[:5])
+    expected = f"one of the bank's {len(names)} units, such as {some}"
+    return ParameterError("org_id", org_id, expected, "the table organisations lists them")
+
+
 def units_below(bank: "Bank", org_id: Id) -> list[Id]:
     """Return a unit and all units below it.
 
@@ -74,10 +87,8 @@ def units_below(bank: "Bank", org_id: Id) -> list[Id]:
     [2, 3]
     """
     t = bank.organisations
-    rows = bank.fetch(t.select("org_id", "parent_id")).to_pylist()
+    rows = bank.fetch(t.select("org_id", "parent_id", "name")).to_pylist()
     parent = {row["org_id"]: row["parent_id"] for row in rows}
     if org_id not in parent:
-        some = ", ".join(str(unit) for unit in sorted(parent)[:5])
-        expected = f"one of the bank's {len(parent)} units, such as {some}"
-        raise ParameterError("org_id", org_id, expected, "the table organisations lists them")
+        raise no_unit(org_id, {row["org_id"]: row["name"] for row in rows})
     return sorted(unit for unit in parent if climb(unit, {org_id}, parent) is not None)

@@ -13,7 +13,7 @@ LAYERS = [
     {"manifest", "dictionary", "months"},
     {"engines"},
     {"conform", "damage", "lookback"},
-    {"sources", "settle"},
+    {"sources", "settle", "saving"},
     {"mapping"},
     {"bank"},
     {"checks", "units"},

@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 import tiny
-from test_bank import ENGINES, contents, start, types
+from test_bank import ENGINES, contents, schema, start, types
 from test_conform import faults
 
 import bankmkt as bm
@@ -32,7 +32,7 @@ def test_a_bank_with_text_ids_keeps_the_contract(text_bank, engine, request):
     start(engine, request)
     bank = open_bank(tiny.with_text_ids(tiny.frames()), engine=engine)
     for name, table in bank.tables.items():
-        assert {n: str(t) for n, t in table.schema().items()} == types(name, ids="string")
+        assert schema(table) == types(name, ids="string")
     assert faults(bank) == []
     for name in ("organisations", "events", "referrals"):
         here, there = (b.fetch(b.table(name).order_by(list(TABLES[name].key))) for b in (bank, text_bank))

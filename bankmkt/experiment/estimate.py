@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bankmkt.damage import reading
 from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.privacy import check_k
 
@@ -127,7 +128,10 @@ def local(panel: Any) -> pd.DataFrame:
         return panel
     if not hasattr(panel, "to_pandas"):
         raise ParameterError("panel", panel, "a panel", "make it: experiment.panel(bank, name)")
-    return panel.to_pandas()
+    if not hasattr(panel, "get_backend"):
+        return panel.to_pandas()
+    with reading(panel.get_backend(), None):
+        return panel.to_pandas()
 
 
 def groups(frame: pd.DataFrame, flag: str, k: int) -> np.ndarray:

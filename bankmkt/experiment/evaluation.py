@@ -194,7 +194,7 @@ def evaluate(
         raise ParameterError("campaign", name, "one that customers join of themselves", "use experiment.effect")
     outcomes = [outcome for outcome in BEFORE if outcome != "logins" or bank.has("events")]
     tried, trial, arms, withheld = _pilot(bank, pilot, outcomes, k)
-    frame, truth = panel(bank, name, org_id=org_id).to_pandas(), truth_of(bank, name)
+    frame, truth = bank.frame(panel(bank, name, org_id=org_id)), truth_of(bank, name)
     chance = propensity(frame, learner=learner, seed=seed, k=k)
     robust = {o: doubly_robust(frame, o, propensities=chance, learner=learner, seed=seed, k=k) for o in outcomes}
     estimates = [e for o in outcomes for e in (*_unadjusted(frame, o, plan.months, k), robust[o])]
@@ -256,7 +256,7 @@ def _pilot(
         plan = campaign(bank, name)
         if plan.assignment != "randomised":
             raise ParameterError("pilot", name, "a randomised campaign", "leave it empty if there was none")
-        frame = panel(bank, name).to_pandas()
+        frame = bank.frame(panel(bank, name))
         arms, found = check(frame, k=k), _randomised(frame, outcomes, k)
     except Refused as refusal:
         return to_frame([]), None, {}, str(refusal)

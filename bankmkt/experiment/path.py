@@ -75,7 +75,7 @@ def monthly_path(
     sums = [_balance_sums(bank, people, plan, first)]
     if bank.has("events"):
         sums.append(_login_sums(bank, people, plan, first))
-    sizes = people.group_by("participated").aggregate(size=people.count()).to_pandas()
+    sizes = bank.frame(people.group_by("participated").aggregate(size=people.count()))
     table = sums[0].merge(sizes, on="participated")
     if len(sums) > 1:
         table = table.merge(sums[1], how="left", on=["number", "participated"]).fillna({"logins": 0, "logins_sq": 0})
@@ -107,14 +107,11 @@ def _balance_sums(bank: Any, people: Any, plan: Campaign, first: int) -> pd.Data
     t = bank.balances
     t = t.filter((t.month >= month_end(first)) & (t.month <= plan.end)).inner_join(people, "customer_id")
     aum, products = t.aum, t.products.cast("float64")
-    return (
-        t.group_by(number=month_of(t.month), participated=t.participated)
-        .aggregate(
-            known=t.count(), aum=aum.sum(), aum_sq=(aum * aum).sum(),
-            products=products.sum(), products_sq=(products * products).sum(),
-        )
-        .to_pandas()
+    sums = t.group_by(number=month_of(t.month), participated=t.participated).aggregate(
+        known=t.count(), aum=aum.sum(), aum_sq=(aum * aum).sum(),
+        products=products.sum(), products_sq=(products * products).sum(),
     )  # fmt: skip
+    return bank.frame(sums)
 
 
 def _login_sums(bank: Any, people: Any, plan: Campaign, first: int) -> pd.DataFrame:
@@ -122,8 +119,7 @@ def _login_sums(bank: Any, people: Any, plan: Campaign, first: int) -> pd.DataFr
     t = t.filter(t.ts.date() >= month_start(first), t.ts.date() <= plan.end)
     months = t.group_by("customer_id", number=month_of(t.ts)).aggregate(n=t.count())
     months = months.inner_join(people, "customer_id").mutate(n=lambda m: m.n.cast("float64"))
-    return (
-        months.group_by("number", "participated")
-        .aggregate(logins=months.n.sum(), logins_sq=(months.n * months.n).sum())
-        .to_pandas()
+    sums = months.group_by("number", "participated").aggregate(
+        logins=months.n.sum(), logins_sq=(months.n * months.n).sum()
     )
+    return bank.frame(sums)

@@ -38,7 +38,7 @@ def truth_of(bank: Any, name: str) -> pd.DataFrame | None:
         return None
     plan = campaign(bank, name)
     t = bank.truth
-    return t.filter(t.campaign_id == plan.campaign_id).select("customer_id", "outcome", "y0", "y1").to_pandas()
+    return bank.frame(t.filter(t.campaign_id == plan.campaign_id).select("customer_id", "outcome", "y0", "y1"))
 
 
 def potential_outcomes(panel: Any, truth: pd.DataFrame, outcome: str) -> tuple[np.ndarray, np.ndarray]:

@@ -129,7 +129,7 @@ def campaign(bank: Any, name: str) -> Campaign:
     (datetime.date(2025, 12, 31), datetime.date(2026, 1, 31), 1)
     """
     needs(bank, "campaigns", "balances")
-    rows = bank.con.to_pyarrow(bank.campaigns.order_by("campaign_id")).to_pylist()
+    rows = bank.fetch(bank.campaigns.order_by("campaign_id")).to_pylist()
     found = [row for row in rows if row["name"] == name]
     if len(found) != 1:
         names = one_of(row["name"] for row in rows) if rows else "a campaign of this bank, which has none"

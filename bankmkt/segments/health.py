@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.bank import check_bank
+from bankmkt.damage import reading
 from bankmkt.errors import DataError, ParameterError, Refused
 from bankmkt.months import month_number
 from bankmkt.privacy import K, check_k, discloses, suppress
@@ -169,10 +170,10 @@ def health_check(
     where = scope(now, org_id)
     whole = where.units is None
     customers = measures.customers_of(now, where.units)
-    with measures.active_months(now, customers, first, whole).cache() as active:
+    with reading(now.con, now.path), measures.active_months(now, customers, first, whole).cache() as active:
         cells = measures.cells(now, customers, list(months.values()), active)
         units = measures.unit_months(now, customers, list(months.values()), active)
-        platforms = measures.platform_months(active)
+        platforms = measures.platform_months(now, active)
     total = units.drop(columns="org_id").groupby("number").sum()
     sums = dict(total.loc[number]) if number in total.index else {"customers": 0}
     if sums["customers"] < k:
@@ -184,7 +185,7 @@ def health_check(
     compared = [n for n in (number, number - 1, number - 12) if n in months]
     months_compared = [months[n] for n in compared]
     users = {by: measures.users(now, customers, months_compared, by, whole) for by in ("channel", "kind")}
-    arrivals = {column: measures.arrivals(customers, column, first) for column in ("opened", "closed")}
+    arrivals = {column: measures.arrivals(now, customers, column, first) for column in ("opened", "closed")}
 
     events = now.has("events")
     by_kind = summaries.transaction_panel(moves, users, total, compared, k)

@@ -117,7 +117,7 @@ def cells(bank: "Bank", customers: Any, months: "Sequence[dt.date]", active: Any
             "tenure": _band(t.number - t.opened, TENURES, LONGEST),
         }
     )
-    return fetch(t.group_by("number", *DIMENSIONS).agg(**_sums(t)))
+    return fetch(bank, t.group_by("number", *DIMENSIONS).agg(**_sums(t)))
 
 
 def unit_months(bank: "Bank", customers: Any, months: "Sequence[dt.date]", active: Any) -> "pd.DataFrame":
@@ -125,18 +125,18 @@ def unit_months(bank: "Bank", customers: Any, months: "Sequence[dt.date]", activ
     t = _customer_months(bank, customers, months, active)
     held = {f"{p}_holders": (t[p] > 0).sum() for p in PRODUCTS}
     balances = {p: t[p].sum() for p in PRODUCTS}
-    return fetch(t.group_by("number", "org_id").agg(**_sums(t), acts=t.acts.sum(), **held, **balances))
+    return fetch(bank, t.group_by("number", "org_id").agg(**_sums(t), acts=t.acts.sum(), **held, **balances))
 
 
-def platform_months(active: Any) -> "pd.DataFrame":
+def platform_months(bank: "Bank", active: Any) -> "pd.DataFrame":
     """Count active customers and their acts by month and platform."""
-    return fetch(active.group_by("number", "platform").agg(customers=active.count(), acts=active.acts.sum()))
+    return fetch(bank, active.group_by("number", "platform").agg(customers=active.count(), acts=active.acts.sum()))
 
 
-def arrivals(customers: Any, column: str, first: int) -> "pd.Series":
+def arrivals(bank: "Bank", customers: Any, column: str, first: int) -> "pd.Series":
     """Count the customers who ``opened`` or ``closed`` in each month; indexed by month number."""
     t = customers.filter(customers[column] >= first)
-    counts = fetch(t.group_by(number=t[column]).agg(customers=t.count()))
+    counts = fetch(bank, t.group_by(number=t[column]).agg(customers=t.count()))
     return counts.set_index("number")["customers"].sort_index()
 
 
@@ -151,9 +151,10 @@ def movements(bank: "Bank", customers: Any, first: int, whole: bool) -> "pd.Data
     t = of(t.filter(t.number >= first), customers, whole)
     added = ibis.ifelse(t["product"].isin(ASSETS), t.amount, 0.0)
     return fetch(
+        bank,
         t.group_by("number", "channel", "kind").agg(
             transactions=t.count(), turnover=t.amount.abs().sum(), added=added.sum()
-        )
+        ),
     )
 
 
@@ -165,7 +166,7 @@ def users(bank: "Bank", customers: Any, months: "Sequence[dt.date]", by: str, wh
     spans = [span(month) for month in months]
     t = t.filter(ibis.or_(*((t.ts >= start) & (t.ts < end) for start, end in spans)))
     t = of(t.select("customer_id", number=month_of(t.ts), **{by: t[by].fill_null(UNKNOWN)}), customers, whole)
-    return fetch(t.group_by("number", by).agg(customers=t.customer_id.nunique()))
+    return fetch(bank, t.group_by("number", by).agg(customers=t.customer_id.nunique()))
 
 
 def span(month: "dt.date") -> "tuple[Any, Any]":
@@ -186,15 +187,16 @@ def login_hours(bank: "Bank", customers: Any, month: "dt.date", whole: bool) -> 
     t = t.filter(t.event == "login", t.customer_id.notnull(), t.ts >= start, t.ts < end)
     t = of(t, customers, whole)
     return fetch(
+        bank,
         t.group_by(weekday=t.ts.day_of_week.index(), hour=t.ts.hour()).agg(
             logins=t.count(), customers=t.customer_id.nunique()
-        )
+        ),
     )
 
 
-def fetch(expression: Any) -> "pd.DataFrame":
+def fetch(bank: "Bank", expression: Any) -> "pd.DataFrame":
     """Bring a summary back, alike from every engine: counts int64, money rounded to the cent, rows in order."""
-    frame: pd.DataFrame = expression.to_pandas()
+    frame = bank.frame(expression)
     frame = frame.sort_values(list(frame.columns), ignore_index=True)  # sums of rows depend on their order
     integers = frame.select_dtypes("integer").columns
     floats = frame.select_dtypes("float").columns

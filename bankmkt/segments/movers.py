@@ -63,10 +63,11 @@ def movers(
     t = measures.of(t, customers, whole)
     who, through = t.customer_id, t.channel.isin(measures.DIGITAL)
     return measures.fetch(
+        bank,
         t.group_by("number").agg(
             anything=who.nunique(),
             digital=who.nunique(where=through),
             elsewhere=who.nunique(where=~through & (t.channel != "auto")),
             money=who.nunique(where=t.kind.isin(kinds) & t["product"].isin(ASSETS)),
-        )
+        ),
     ).set_index("number")

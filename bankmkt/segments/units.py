@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bankmkt.errors import ParameterError
-from bankmkt.units import climb
+from bankmkt.units import climb, no_unit
 
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
@@ -63,8 +62,7 @@ def scope(bank: "Bank", org_id: Unit | None) -> Scope:
             return _scope("the whole bank", None, parent, dict.fromkeys(roots), name, level)
         org_id = roots[0]
     if org_id not in known:
-        some = ", ".join(f"{unit} ({name[unit]})" for unit in sorted(known)[:5])
-        raise ParameterError("org_id", org_id, f"one of the bank's {len(known)} units, such as {some}")
+        raise no_unit(org_id, name)
     return _scope(name[org_id], org_id, parent, dict.fromkeys(u for u in known if parent[u] == org_id), name, level)
 
 

@@ -1,0 +1,84 @@
+"""Writing a bank as a folder of Parquet files, whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bankmkt.damage import reading
+from bankmkt.errors import DataError, EngineError
+from bankmkt.manifest import file_record, write_manifest
+
+_ELSEWHERE = "free space, or choose another place"
+
+
+def save(con: Any, tables: Mapping[str, Any], source: Path | None, path: Path, parameters: Mapping[str, Any]) -> None:
+    """Let the engine write tables into a new folder with a manifest.
+
+    Parameters
+    ----------
+    con
+        Ibis backend.
+    tables
+        Ibis tables in it, by name.
+    source
+        Where their files are, if they are in files.
+    path
+        Does not exist; with Spark, a place that its machines and this one share.
+    parameters
+        For the manifest: what the bank was made with.
+
+    Raises
+    ------
+    DataError
+        When the folder exists or cannot be written, or a file of the source cannot be read.
+    EngineError
+        When the engine cannot answer for another reason.
+    """
+    if path.exists():
+        raise DataError("path", str(path), "a folder that does not exist", "choose another, or remove it first")
+    aside = path.with_name(f".{path.name}.saving-{os.getpid()}")
+    try:
+        aside.mkdir(parents=True)
+        for name, table in tables.items():
+            _write(con, table, source, aside / name)
+        _declare(aside, parameters)
+        os.rename(aside, path)
+    except OSError as error:
+        raise DataError(f"the bank cannot be saved to {path} ({error})", todo=_ELSEWHERE) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write(con: Any, table: Any, source: Path | None, folder: Path) -> None:
+    """Let the engine write a table into a new folder of files, ``part-*.parquet``."""
+    try:
+        with reading(con, source):
+            if con.name == "pyspark":
+                con._session.sql(con.compile(table)).write.parquet(str(folder), compression="zstd")
+            else:
+                folder.mkdir()
+                con.to_parquet(table, folder / "part-00000.parquet", compression="zstd")
+    except EngineError as error:
+        if str(folder) not in str(error):
+            raise
+        raise DataError(f"{folder} cannot be written ({error.__cause__})", todo=_ELSEWHERE) from error
+    if con.name != "pyspark":
+        return
+    if not (folder / "_SUCCESS").exists():
+        raise DataError(f"Spark wrote {folder} on another machine", todo="choose a place that this machine shares")
+    for file in folder.iterdir():
+        if file.suffix != ".parquet":
+            file.unlink()
+
+
+def _declare(folder: Path, parameters: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder."""
+    import pyarrow.parquet as pq
+
+    files = {p.relative_to(folder).as_posix(): p for p in sorted(folder.glob("*/*.parquet"))}
+    rows = dict.fromkeys((p.parent.name for p in files.values()), 0)
+    for p in files.values():
+        rows[p.parent.name] += pq.read_metadata(p).num_rows
+    write_manifest(folder, dict(parameters), rows, {k: file_record(p) for k, p in files.items()}, "save")
