@@ -51,13 +51,20 @@ def discloses(part: Any, whole: Any, k: int = K) -> Any:
 
 
 def small_cells(
-    counts: "pd.Series", *, by: "Sequence[pd.Series]" = (), k: int = K, hidden: "pd.Series | None" = None
+    counts: "pd.Series",
+    *,
+    by: "Sequence[pd.Series]" = (),
+    k: int = K,
+    hidden: "pd.Series | None" = None,
+    overlapping: bool = False,
 ) -> "pd.Series":
     """Say which cells of a table must be hidden.
 
     A cell with 1 to k − 1 customers is hidden (primary suppression). The cells of a block add up to a total
     that readers know, so further cells, the smallest first, are hidden until the hidden ones are at least two
-    and together at least ``k`` customers (secondary suppression). Empty cells hide nobody and stay.
+    and together about at least ``k`` different customers (secondary suppression). Cells that share no customers are
+    about as many as they add up to; cells that may share some, surely about no fewer than the largest of them.
+    Empty cells hide nobody and stay.
 
     Parameters
     ----------
@@ -69,6 +76,8 @@ def small_cells(
         The least number of customers a shown cell may have; 1 hides nothing.
     hidden : pandas.Series of bool, optional
         Cells that are hidden for another reason.
+    overlapping : bool
+        A customer may be in several cells of a block, as holders of products or users of channels are.
 
     Returns
     -------
@@ -91,6 +100,8 @@ def small_cells(
     >>> import pandas as pd
     >>> small_cells(pd.Series({"a": 500, "b": 40, "c": 3}), k=10).to_dict()
     {'a': False, 'b': True, 'c': True}
+    >>> small_cells(pd.Series({"app": 500, "web": 40, "pos": 6, "atm": 5}), overlapping=True).to_dict()
+    {'app': False, 'web': True, 'pos': True, 'atm': True}
     """
     import pandas as pd
 
@@ -108,10 +119,38 @@ def small_cells(
         if block.loc[block["hidden"], "count"].any():
             rows = block[block["hidden"] | (block["count"] > 0)]
             rows = rows.sort_values(["hidden", "count"], ascending=[False, True], kind="stable")
-            total = rows["count"].cumsum()
-            number = max(int(rows["hidden"].sum()), 2, int((total < k).sum()) + 1)
+            together = rows["count"].cummax() if overlapping else rows["count"].cumsum()
+            number = max(int(rows["hidden"].sum()), 2, int((together < k).sum()) + 1)
             cells.loc[rows.index[:number], "hidden"] = True
     return pd.Series(cells["hidden"].to_numpy(), index=counts.index)
+
+
+def exposed(counts: "pd.Series", hidden: "pd.Series", *, by: "Sequence[pd.Series]", k: int = K) -> "pd.Series":
+    """Say in which blocks the total would give the hidden cells away, as too few cells could be hidden with them.
+
+    Parameters
+    ----------
+    counts, by, k
+        As for :func:`small_cells`; cells may share customers.
+    hidden : pandas.Series of bool
+        What :func:`small_cells` says.
+
+    Returns
+    -------
+    pandas.Series of bool
+        True in every row of such a block.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> counts, block = pd.Series([3, 40, 4]), pd.Series(["x", "x", "y"])
+    >>> exposed(counts, pd.Series([True, True, True]), by=[block]).tolist()
+    [False, False, True]
+    """
+    left = counts.where(hidden, 0)
+    number = (left > 0).groupby(list(by), dropna=False).transform("sum")
+    largest = left.groupby(list(by), dropna=False).transform("max")
+    return (number == 1) | ((number > 1) & (largest < k))
 
 
 def small_parts(
@@ -121,6 +160,7 @@ def small_parts(
     by: "Sequence[pd.Series]" = (),
     k: int = K,
     hidden: "pd.Series | None" = None,
+    overlapping: bool = False,
 ) -> "pd.Series":
     """Say which "part of whole" counts of a table must be hidden.
 
@@ -137,6 +177,8 @@ def small_parts(
         See :func:`discloses`.
     hidden : pandas.Series of bool, optional
         Rows that are hidden for another reason, such as a small whole.
+    overlapping : bool
+        See :func:`small_cells`.
 
     Returns
     -------
@@ -160,7 +202,8 @@ def small_parts(
     hide = hide if hidden is None else hide | hidden
     rests = (wholes - parts).clip(lower=0)
     while True:
-        more = small_cells(rests, by=by, k=k, hidden=small_cells(parts, by=by, k=k, hidden=hide))
+        more = small_cells(parts, by=by, k=k, hidden=hide, overlapping=overlapping)
+        more = small_cells(rests, by=by, k=k, hidden=more, overlapping=overlapping)
         if more.equals(hide):
             return hide
         hide = more
@@ -173,6 +216,7 @@ def suppress(
     *,
     by: Sequence[str] = (),
     k: int = K,
+    overlapping: bool = False,
 ) -> "pd.DataFrame":
     """Hide the small cells of a summary.
 
@@ -186,7 +230,7 @@ def suppress(
         Columns to hide along with ``count``.
     by : sequence of str
         Columns naming the block whose rows add up to a known total.
-    k : int
+    k, overlapping
         See :func:`small_cells`.
 
     Returns
@@ -209,7 +253,7 @@ def suppress(
     1     b        NaN  NaN        True
     2     c        NaN  NaN        True
     """
-    hidden = small_cells(frame[count], by=[frame[name] for name in by], k=k)
+    hidden = small_cells(frame[count], by=[frame[name] for name in by], k=k, overlapping=overlapping)
     if "suppressed" in frame:
         hidden |= frame["suppressed"]
     shown = {name: frame[name].astype("float64").mask(hidden) for name in (count, *values)}

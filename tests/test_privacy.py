@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bankmkt.errors import DataError, ParameterError
-from bankmkt.privacy import discloses, small_cells, small_parts, suppress
+from bankmkt.privacy import discloses, exposed, small_cells, small_parts, suppress
 
 
 def test_nothing_small_nothing_hidden():
@@ -121,3 +121,21 @@ def test_k_must_be_a_positive_integer(k):
 def test_counts_must_be_counts(counts):
     with pytest.raises(DataError, match="counts"):
         small_cells(pd.Series(counts))
+
+
+def test_rows_that_share_customers_hide_behind_one_that_has_enough():
+    counts = pd.Series([6, 7, 90, 50])  # the 6 may be among the 7
+    assert small_cells(counts).tolist() == [True, True, False, False]
+    assert small_cells(counts, overlapping=True).tolist() == [True, True, False, True]
+    parts, wholes = pd.Series([6, 7, 90, 50]), pd.Series([160] * 4)
+    assert small_parts(parts, wholes, overlapping=True).tolist() == [True, True, False, True]
+    cells = suppress(pd.DataFrame({"users": counts}), "users", overlapping=True)
+    assert cells["suppressed"].tolist() == [True, True, False, True]
+
+
+def test_blocks_that_give_their_hidden_cells_away_are_named():
+    block = pd.Series(["alone", "two", "two", "few", "few", "shown", "none"])
+    counts = pd.Series([30, 3, 12, 3, 9, 40, 0])
+    hidden = pd.Series([True] * 5 + [False, True])
+    told = exposed(counts, hidden, by=[block])
+    assert told.tolist() == [True, False, False, True, True, False, False]

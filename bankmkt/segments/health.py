@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from bankmkt.bank import check_bank
@@ -14,9 +13,9 @@ from bankmkt.damage import reading
 from bankmkt.errors import DataError, ParameterError, Refused
 from bankmkt.months import month_number
 from bankmkt.privacy import K, check_k, discloses, suppress
-from bankmkt.segments import measures, summaries
-from bankmkt.segments.history import LEAST, stands_out
-from bankmkt.segments.movers import movers
+from bankmkt.segments import measures, panels, summaries
+from bankmkt.segments.history import LEAST, SPAN, stands_out
+from bankmkt.segments.movers import PLENTY, movers
 from bankmkt.segments.units import scope
 
 if TYPE_CHECKING:
@@ -183,19 +182,18 @@ def health_check(
         )
     moves = measures.movements(now, customers, first, whole)
     compared = [n for n in (number, number - 1, number - 12) if n in months]
-    months_compared = [months[n] for n in compared]
-    users = {by: measures.users(now, customers, months_compared, by, whole) for by in ("channel", "kind")}
+    used = sorted({*compared, *_thin(moves, set(months), number, k)})
+    users = {by: measures.users(now, customers, [months[n] for n in used], by, whole) for by in ("channel", "kind")}
     arrivals = {column: measures.arrivals(now, customers, column, first) for column in ("opened", "closed")}
 
     events = now.has("events")
-    by_kind = summaries.transaction_panel(moves, users, total, compared, k)
-    panel = summaries.panel(cells, units, where, k)
-    products = summaries.product_panel(units, k)
+    by_kind = panels.transaction_panel(moves, users, total, used, k)
+    panel = panels.panel(cells, units, where, k)
+    products = panels.product_panel(units, k)
     made = movers(now, customers, moves, months, whole, k)
-    trend = summaries.trend(total, moves, panel, arrivals, made, events, k)
-    hidden = by_kind[by_kind["suppressed"] & by_kind["group"].isin(measures.DIGITAL)]
-    trend.loc[trend.index.isin(hidden["number"]), "digital_share"] = np.nan  # else it tells the hidden channel's share
-    found = stands_out(summaries.series(trend, panel, products, moves, by_kind, where, number), number)
+    told = by_kind[by_kind["number"].isin([*compared, number - 13])]  # the month before last year's: by its change
+    trend = summaries.trend(total, moves, panel, arrivals, made, told, events, k)
+    found = stands_out(summaries.series(trend, panel, products, moves, by_kind, where), number)
     return HealthCheck(
         month=end,
         last_month=months.get(number - 1),
@@ -206,8 +204,8 @@ def health_check(
         currency=currency,
         headline=summaries.headline(trend, number, currency),
         trend=trend.reset_index(names="month").replace({"month": months}),
-        groups=summaries.groups(panel[panel["dimension"] != summaries.SELF], sums, number),
-        branches=summaries.branches(panel[panel["dimension"] == summaries.SELF], sums, number, where),
+        groups=summaries.groups(panel[panel["dimension"] != panels.SELF], sums, number),
+        branches=summaries.branches(panel[panel["dimension"] == panels.SELF], sums, number, where),
         products=summaries.products(products, sums, number),
         channels=summaries.channels(by_kind, trend["transactions"].to_dict()[number], number),
         activity=summaries.activity(platforms, total, months, k),
@@ -243,11 +241,21 @@ def _month_end(bank: "Bank", month: dt.date | str | None) -> dt.date:
     )
 
 
+def _thin(moves: pd.DataFrame, months: set[int], number: int, k: int) -> set[int]:
+    """Return the months that series are judged by in which a channel or kind may have fewer than ``k`` users."""
+    recent = moves[moves["number"].between(number - SPAN - 1, number) & moves["number"].isin(months)]
+    found: set[int] = set()
+    for by in ("channel", "kind"):
+        counts = recent.groupby(["number", by])["transactions"].sum()
+        found |= set(counts[counts < PLENTY * k].index.get_level_values("number"))
+    return found
+
+
 def _hours(bank: "Bank", customers: Any, end: dt.date, whole: bool, totals: Sequence[int], k: int) -> pd.DataFrame:
     if not bank.has("events"):
         return pd.DataFrame(columns=["weekday", "hour", "logins", "logins_per_day", "customers", "suppressed"])
     hours = measures.login_hours(bank, customers, end, whole).sort_values(["weekday", "hour"])
-    hours = suppress(hours.reset_index(drop=True), "customers", ["logins"], k=k)
+    hours = suppress(hours.reset_index(drop=True), "customers", ["logins"], k=k, overlapping=True)
     for total in totals:
         hours["customers"] = hours["customers"].mask(discloses(hours["customers"], total, k))
     days = pd.Series(pd.date_range(end.replace(day=1), end).day_of_week).value_counts()

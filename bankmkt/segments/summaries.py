@@ -1,15 +1,16 @@
-"""From the engine's sums to the frames of a check-up: pandas only, small cells hidden on the way."""
+"""The frames of a check-up, from panels whose small cells are hidden: pandas only."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bankmkt.privacy import discloses, small_cells, small_parts, suppress
-from bankmkt.schema import ASSETS, CITY_TIERS, OCCUPATIONS, PRODUCTS
+from bankmkt.privacy import discloses, suppress
+from bankmkt.schema import CITY_TIERS, OCCUPATIONS
 from bankmkt.segments import measures
+from bankmkt.segments.panels import SELF
 from bankmkt.segments.units import Scope
 
 INDICATORS = {
@@ -30,71 +31,6 @@ INDICATORS = {
 }
 """The indicators of a check-up, each with its unit."""
 
-SELF = "unit"  # the dimension of the rows of branches
-
-
-def panel(cells: pd.DataFrame, units: pd.DataFrame, where: Scope, k: int) -> pd.DataFrame:
-    """Lay out groups and units month by month: dimension, group, number, customers, aum, products, active.
-
-    Small cells are null. Where few customers are active, or all but few, only these are; the same goes for products,
-    which are as many as their holders where the bank sells one.
-    """
-    sums = ["customers", "aum", "products", "active"]
-    parts = [
-        cells.groupby(["number", name])[sums].sum().rename_axis(["number", "group"]).assign(dimension=name)
-        for name in measures.DIMENSIONS
-        if set(cells[name]) != {measures.UNKNOWN}
-    ]
-    rows = units.assign(group=units["org_id"].map(where.rows).map(where.names).fillna(measures.UNKNOWN))
-    parts.append(rows.groupby(["number", "group"])[sums].sum().assign(dimension=SELF))
-    out = pd.concat([part.reset_index() for part in parts], ignore_index=True)
-    shown = suppress(out, "customers", sums[1:], by=("number", "dimension"), k=k)
-    block = [out["number"], out["dimension"]]
-    for part in ("products", "active"):
-        hidden = small_parts(out[part], out["customers"], by=block, k=k, hidden=shown["suppressed"])
-        shown[part] = shown[part].mask(hidden)
-    return shown
-
-
-def product_panel(units: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Lay out products month by month: number, product, side, holders, balance; small cells are null.
-
-    Where all but few customers hold a product, only its holders are. With the others' they add up to the products held.
-    """
-    total = units.groupby("number").sum()
-    parts = [
-        pd.DataFrame({"product": p, "holders": total[f"{p}_holders"], "balance": total[p]}).reset_index()
-        for p in PRODUCTS
-        if total[f"{p}_holders"].any()
-    ]
-    out = pd.concat(parts, ignore_index=True)
-    out.insert(2, "side", np.where(out["product"].isin(ASSETS), "asset", "debt"))
-    shown = suppress(out, "holders", ["balance"], by=("number", "side"), k=k)
-    customers = out["number"].map(total["customers"])
-    hidden = small_parts(out["holders"], customers, by=[out["number"]], k=k, hidden=shown["suppressed"])
-    return shown.assign(holders=shown["holders"].mask(hidden))
-
-
-def transaction_panel(
-    moves: pd.DataFrame, users: Mapping[str, pd.DataFrame], total: pd.DataFrame, numbers: Sequence[int], k: int
-) -> pd.DataFrame:
-    """Lay out channels and kinds in the months compared: with transactions, turnover, added; small cells are null.
-
-    Where all but few customers use one, only their number is.
-    """
-    sums = ["transactions", "turnover", "added"]
-    parts = []
-    for name, customers in users.items():
-        part = moves[moves["number"].isin(numbers)].groupby(["number", name])[sums].sum().reset_index()
-        part = part.merge(customers, on=["number", name]).rename(columns={name: "group"})
-        parts.append(part.assign(dimension=name))
-    out = pd.concat(parts, ignore_index=True)
-    adding = out["customers"].where(out["added"] != 0, 0)  # the others cannot hide what these add to a known total
-    hidden = small_cells(adding, by=[out["number"], out["dimension"]], k=k)
-    out = suppress(out, "customers", sums, by=("number", "dimension"), k=k)
-    telling = discloses(out["customers"], out["number"].map(total["customers"]), k)
-    return out.assign(added=out["added"].mask(hidden), customers=out["customers"].mask(telling))
-
 
 def trend(
     total: pd.DataFrame,
@@ -102,12 +38,15 @@ def trend(
     groups: pd.DataFrame,
     arrivals: Mapping[str, pd.Series],
     movers: pd.DataFrame,
+    used: pd.DataFrame,
     events: bool,
     k: int,
 ) -> pd.DataFrame:
     """Lay out the indicators month by month, indexed by the number of the month.
 
-    Null is what few customers did, or all but few; ``movers`` are :func:`bankmkt.segments.measures.movers`.
+    Null is what few customers did, or all but few, and what would tell it: the digital share where a channel is hidden,
+    net new money where a kind is ``exposed``. ``movers`` are :func:`bankmkt.segments.movers.movers`, ``used`` is
+    :func:`bankmkt.segments.panels.transaction_panel`.
     """
     out = total.loc[total["customers"] >= k, ["customers", "aum", "products", "active", "acts"]].copy()
     for part in ("products", "active"):
@@ -135,6 +74,9 @@ def trend(
     out["transactions"] = out["transactions"].mask(thin["anything"])
     out["digital_share"] = out["digital_share"].mask(thin["anything"] | thin["digital"] | thin["elsewhere"])
     out["net_new_money"] = out["net_new_money"].mask(thin["anything"] | thin["money"])
+    channels = used.loc[used["suppressed"] & (used["dimension"] == "channel"), "number"]
+    out["digital_share"] = out["digital_share"].mask(out.index.isin(channels))
+    out["net_new_money"] = out["net_new_money"].mask(out.index.isin(used.loc[used["exposed"], "number"]))
     return out[list(INDICATORS)].replace([np.inf, -np.inf], np.nan)
 
 
@@ -219,7 +161,7 @@ def activity(platforms: pd.DataFrame, total: pd.DataFrame, months: Mapping[int, 
     active, customers = (out["number"].map(total[name]) for name in ("active", "customers"))
     telling = discloses(out["customers"], active, k) | discloses(out["customers"], customers, k)
     out["all"] = out["platform"] == "all"
-    out = suppress(out, "customers", ["acts"], by=("number", "all"), k=k)
+    out = suppress(out, "customers", ["acts"], by=("number", "all"), k=k, overlapping=True)
     out["customers"] = out["customers"].mask(telling)
     out["share"] = out["customers"] / customers
     out["acts_per_customer"] = out["acts"] / out["customers"].replace(0, np.nan)
@@ -237,7 +179,8 @@ def flows(monthly: pd.DataFrame, rows: pd.DataFrame, moves: pd.DataFrame, number
     kinds = kinds.reindex(columns=known, fill_value=0.0).reindex(columns=list(numbers.values()))
     kinds = kinds[kinds.fillna(1.0).ne(0.0).any(axis="columns")]
     explained = moves.groupby("number")["added"].sum().reindex(monthly.index, fill_value=0.0)
-    explained = explained.where(monthly["transactions"].notna())
+    told = monthly["transactions"].notna() & ~monthly.index.isin(rows.loc[rows["exposed"], "number"])
+    explained = explained.where(told)
     change = monthly["aum"] - monthly["aum"].reindex(monthly.index - 1).set_axis(monthly.index)
     rest = pd.DataFrame({"other": (change - explained).round(2) + 0.0, "change of aum": change.round(2)}).T
     out = pd.concat([people, kinds, rest.reindex(columns=list(numbers.values()))])
@@ -253,9 +196,12 @@ def series(
     moves: pd.DataFrame,
     shown: pd.DataFrame,
     where: Scope,
-    number: int,
 ) -> pd.DataFrame:
-    """Gather every series to be judged: dimension, group, indicator, number, value."""
+    """Gather every series to be judged: dimension, group, indicator, number, value.
+
+    ``shown`` is :func:`bankmkt.segments.panels.transaction_panel` of every month in which a channel or kind may be
+    small, of those that a series is judged by.
+    """
     words = {"customers": "customers", "aum": "AUM", "active": "active customers"}
     keys = ["dimension", "group", "number"]
     whole = monthly.reset_index().assign(dimension="whole", group=where.name)
@@ -270,12 +216,11 @@ def series(
     ]
     for name in ("channel", "kind"):
         part = moves.groupby(["number", name])["transactions"].sum().rename_axis(["number", "group"]).reset_index()
-        now = shown[(shown["dimension"] == name) & (shown["number"] >= number - 1)]
-        kept = set(now["group"]) - set(now.loc[now["suppressed"], "group"])
-        part = part[part["group"].isin(kept - {"auto", *measures.BANK_KINDS})].rename(columns={"transactions": "value"})
+        part = part[part["number"].isin(monthly.index) & ~part["group"].isin(("auto", *measures.BANK_KINDS))]
+        part = part.merge(shown.loc[shown["dimension"] == name, ["number", "group", "suppressed"]], how="left")
+        part["value"] = part["transactions"].mask(part["suppressed"].eq(True))
         parts.append(part.assign(dimension=name, indicator="transactions"))
     out = pd.concat(parts, ignore_index=True)[["dimension", "group", "indicator", "number", "value"]]
-    out["group"] = out["group"].str.replace("_", " ")
     if len(set(rows.loc[rows["dimension"] == SELF, "group"])) == 1:  # the unit itself, already judged as the whole
         out = out[out["dimension"] != where.level]
     return out
