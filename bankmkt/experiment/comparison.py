@@ -120,8 +120,10 @@ def relative_change(before: np.ndarray, after: np.ndarray) -> tuple[float, float
 def ratio_interval(a: float, se_a: float, b: float, se_b: float) -> tuple[float, float, float]:
     """Return a/b of two independent estimates with Fieller's 95 % interval.
 
-    Where b cannot be told from 0 the ratio has no limit on the side away from 0 (it is infinite); where a cannot
-    either, every ratio is possible and both limits are missing. All three are missing where b is not positive.
+    Where b cannot be told from 0 the ratio has no limit on the side away from 0 (it is infinite), and Fieller's set
+    goes on beyond: b may also be 0 or negative, so the set is "this limit or more, or b is not positive", of which
+    only the first piece is returned. Where a cannot be told from 0 either, every ratio is possible and both limits are
+    missing. All three are missing where b is not positive, or not known.
 
     Source: Fieller (1954), Journal of the Royal Statistical Society B 16.
 

@@ -1,6 +1,7 @@
 """Figures of what a campaign changed, from the frames of :mod:`bankmkt.experiment`.
 
-Each takes one frame and an optional ``ax``, and returns the ``Axes``; the title is the claim that the frame supports.
+Each takes a frame (:func:`path` also the published table) and an optional ``ax``, and returns the ``Axes``; the title
+is the claim that the frame supports.
 """
 
 import textwrap

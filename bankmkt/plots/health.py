@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.plots import theme, wording
 from bankmkt.plots.parts import bars, month_axis, name_bars, share_axis
+from bankmkt.plots.tables import named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 ROWS = 20
 """The most bars a figure shows."""
-
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def trend(frame: "pd.DataFrame", indicator: str, unit: str, ax: "Axes | None" = None) -> "Axes":
@@ -81,7 +80,7 @@ def groups(frame: "pd.DataFrame", dimension: str, ax: "Axes | None" = None) -> "
     if len(shown):
         top = shown.iloc[int((shown["share"] - shown["aum_share"]).abs().argmax())]
         share, aum = (wording.quantity(top[name], "share") for name in ("share", "aum_share"))
-        text = f"{wording.capital(dimension)} {top['group']}: {share} of customers hold {aum} of AUM"
+        text = f"{wording.capital(dimension)} {wording.words(top['group'])}: {share} of customers hold {aum} of AUM"
     theme.claim(ax, text, above=18)
     return ax
 
@@ -118,7 +117,8 @@ def branches(frame: "pd.DataFrame", value: str = "aum", unit: str = "yuan", ax: 
         write = wording.change if unit == "%" else lambda number: wording.quantity(number, unit)
         named = [f"{name} {write(number)}" for name, number in zip(shown["branch"], shown[value], strict=True)]
         text = f"{wording.capital(name)}{f' on last {since}' if since else ''}: {named[0]}"
-        text = f"{text}, the most; {named[-1]}, the least" if len(shown) > 1 else text
+        most, least = (f"the {extreme}{wording.among(rows[value])}" for extreme in ("most", "least"))
+        text = f"{text}, {most}; {named[-1]}, {least}" if len(shown) > 1 else text
         text += f" (the {ROWS} largest of {len(frame)})" if len(frame) > ROWS else ""
     theme.claim(ax, text)
     return ax
@@ -144,6 +144,7 @@ def products(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
         most, least = (wording.quantity(shown["penetration"].iloc[i], "share") for i in (0, -1))
         text = f"{most} of customers hold {_words_of(shown, 'product', 0)}"
         text += f", {least} {_words_of(shown, 'product', -1)}" if len(shown) > 1 else ""
+        text += f" (most and least{wording.among(rows['penetration'])})" if rows["penetration"].isna().any() else ""
     theme.claim(ax, text)
     return ax
 
@@ -170,75 +171,9 @@ def channels(frame: "pd.DataFrame", dimension: str = "channel", ax: "Axes | None
     if len(shown):
         share = wording.quantity(shown["share"].iloc[0], "share")
         what = "What customers use most" if dimension == "channel" else "Most frequent"
-        text = f"{what}: {_words_of(shown, 'group', 0)}, {share} of transactions"
+        text = f"{what}{wording.among(rows['share'])}: {_words_of(shown, 'group', 0)}, {share} of transactions"
         delta = shown["transactions_change_month_pct"].iloc[0]
         text += f" ({wording.change(delta)} on last month)" if delta == delta else ""
-    theme.claim(ax, text)
-    return ax
-
-
-def activity(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
-    """Draw the share of customers active in each month, by platform.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        ``HealthCheck.activity``.
-    """
-    import pandas as pd
-
-    ax = theme.axes(ax, 3.6)
-    drawn = frame[frame.groupby("platform")["share"].transform("count") > 0]
-    for platform, rows in drawn.groupby("platform"):
-        style = {"color": theme.INK, "linewidth": 2.4} if platform == "all" else {"linewidth": 1.4}
-        name = "any of them" if platform == "all" else wording.words(str(platform))
-        ax.plot(pd.to_datetime(rows["month"]), rows["share"], marker="o", markersize=3, label=name, **style)
-    most = frame["share"].max()
-    ax.set_ylim(0, 1.12 * most if most > 0 else 1)
-    share_axis(ax.yaxis, ax.get_ylim())
-    ax.set_ylabel("share of customers")
-    month_axis(ax, frame["month"].nunique())
-    ends, margin = pd.to_datetime(frame["month"]).agg(["min", "max"]), pd.Timedelta(days=20)
-    ax.set_xlim(ends["min"] - margin, ends["max"] + margin)
-    if frame["share"].isna().any():
-        ax.set_xlabel("where there is no point, too few were active, or too few were not")
-    if drawn["platform"].nunique() > 2:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.2)
-    everyone = frame[frame["platform"] == "all"]["share"]
-    text = f"{wording.quantity(everyone.iloc[-1], 'share')} of customers were active in the month"
-    if everyone.isna().iloc[-1]:
-        text = "How many customers were active in the month is hidden"
-    theme.claim(ax, text, above=18)
-    return ax
-
-
-def hours(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
-    """Draw logins by weekday and hour as a heat map.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        ``HealthCheck.hours``, with at least a row.
-    """
-    shown = frame.dropna(subset=["logins"])
-    ax = theme.axes(ax, 3.6)
-    grid = shown.pivot(index="weekday", columns="hour", values="logins_per_day").reindex(range(7), columns=range(24))
-    ax.patch.set(facecolor="white", edgecolor=theme.GREY, hatch="////")  # seen where there is no cell
-    ax.grid(visible=False)
-    image = ax.imshow(grid.to_numpy(dtype=float), aspect="auto", vmin=0)
-    ax.figure.colorbar(image, ax=ax, label="logins a day", pad=0.02)
-    ax.set_yticks(range(7), WEEKDAYS)
-    ax.set_xticks(range(0, 24, 2), [f"{hour:02}" for hour in range(0, 24, 2)])
-    ax.set_xlabel("hour of the day (hatched: nobody, or too few customers to show)")
-    text = "Too few customers log in for their hours to be shown"
-    if len(shown):
-        top = shown.sort_values("logins_per_day", kind="stable").iloc[-1]
-        by_hour = shown.groupby("hour")["logins"].sum()
-        text = f"Logins peak on {WEEKDAYS[int(top['weekday'])]} at {int(top['hour']):02}:00; over the week,"
-        busiest = by_hour.index.tolist()[int(by_hour.argmax())]
-        text += (
-            f" {wording.quantity(by_hour.max() / by_hour.sum(), 'share')} begin from {busiest:02}:00 to {busiest:02}:59"
-        )
     theme.claim(ax, text)
     return ax
 
@@ -266,8 +201,9 @@ def flows(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     if total == total:
         text = f"AUM {'rose' if total >= 0 else 'fell'} by {wording.quantity(abs(total), currency)}"
     brought, took = shown["value"].max() > 0, shown["value"].min() < 0
-    text += f"; {_words_of(shown, 'flow', 0)} brought most" if brought else ""
-    text += f"{',' if brought else ';'} {_words_of(shown, 'flow', -1)} took most" if took else ""
+    most = f"most{wording.among(rows['value'])}"
+    text += f"; {_words_of(shown, 'flow', 0)} brought {most}" if brought else ""
+    text += f"{',' if brought else ';'} {_words_of(shown, 'flow', -1)} took {most}" if took else ""
     theme.claim(ax, text)
     return ax
 
@@ -280,7 +216,7 @@ def stands_out(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     frame : pandas.DataFrame
         ``HealthCheck.stands_out``, with at least a row; the first 12 are drawn, unusual ones filled.
     """
-    rows = frame.head(12).reset_index(drop=True)
+    rows = named(frame.head(12)).reset_index(drop=True)
     count = int(frame["unusual"].sum())
     ax = theme.axes(ax, 1.8 + 0.38 * len(rows))
     ax.hlines(

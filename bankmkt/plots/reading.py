@@ -1,4 +1,4 @@
-"""What the frames of :mod:`bankmkt.experiment` say, in sentences and in tables that people read.
+"""What the frames of :mod:`bankmkt.experiment` say, in sentences that people read.
 
 Every number in the words comes from the frame.
 """
@@ -59,62 +59,10 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}%".replace("-0%", "0%").replace("-", "−")
 
 
-def growth_table(published: "pd.DataFrame") -> "pd.DataFrame":
-    """Lay the published figures out with a row per indicator and group.
-
-    Parameters
-    ----------
-    published : pandas.DataFrame
-        Of :func:`bankmkt.experiment.compare`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``indicator`` (AUM in thousand yuan), ``group``, ``before``, ``after``, ``growth``, ``interval`` (text) and
-        ``year_on_year``.
-    """
-    import pandas as pd
-
-    rows = []
-    for r in published.to_dict("records"):
-        size, unit = (1e3, ", thousand yuan") if r["unit"] == "yuan" else (1, "")
-        for group in ("participants", "others"):
-            low, high = (wording.change(100 * r[f"{group}_growth_{limit}"]) for limit in ("low", "high"))
-            rows.append({
-                "indicator": f"{r['label']}{unit}", "group": group,
-                "before": r[f"{group}_before"] / size, "after": r[f"{group}_after"] / size,
-                "growth": r[f"{group}_growth"], "interval": f"{low} to {high}",
-                "year_on_year": r[f"{group}_year_on_year"],
-            })  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def ratio_table(published: "pd.DataFrame") -> "pd.DataFrame":
-    """Lay the ratios of growth out beside their intervals and what has been published of such a campaign.
-
-    Parameters
-    ----------
-    published : pandas.DataFrame
-        Of :func:`bankmkt.experiment.compare`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``indicator``, ``ratio``, ``interval`` and ``elsewhere`` (texts).
-    """
-    import pandas as pd
-
-    return pd.DataFrame([
-        {
-            "indicator": r["label"], "ratio": r["ratio"], "interval": ratio_range(r),
-            "elsewhere": f"{r['published_low']:g} to {r['published_high']:g}",
-        }
-        for r in published.to_dict("records")
-    ])  # fmt: skip
-
-
 def ratio_range(row: Any) -> str:
     """Say between which limits chance alone lets a ratio of growths lie.
+
+    A ratio without a limit above is of others who may not have grown at all: :func:`ratio_note` says so.
 
     Examples
     --------
@@ -123,12 +71,13 @@ def ratio_range(row: Any) -> str:
     >>> ratio_range({"ratio": 8.3, "ratio_low": 3.4, "ratio_high": float("inf")})
     '3.4 or more'
     >>> missing = float("nan")
-    >>> ratio_range({"ratio": missing, "ratio_low": missing, "ratio_high": missing})
-    'no ratio: the others did not grow'
+    >>> none = {"ratio": missing, "ratio_low": missing, "ratio_high": missing}
+    >>> ratio_range(none | {"others_growth": -0.1}), ratio_range(none | {"others_growth": missing})
+    ('no ratio: the others did not grow', 'no ratio')
     """
     low, high = (f"{row[limit]:.1f}".replace("-", "−") for limit in ("ratio_low", "ratio_high"))
     if math.isnan(row["ratio"]):
-        return "no ratio: the others did not grow"
+        return "no ratio: the others did not grow" if row["others_growth"] <= 0 else "no ratio"
     if math.isnan(row["ratio_low"]):
         return "anything"
     if math.isinf(row["ratio_high"]):
@@ -166,12 +115,16 @@ def ratio_note(published: "pd.DataFrame", indicator: str = "aum") -> str:
         ``"aum"``, ``"products"`` or ``"logins"``.
     """
     r = _rows(published, indicator).iloc[0]
-    start = f"The others’ {r['label']} did not grow, so there is no ratio."
-    if r["ratio"] > 0:
+    start = f"There is no growth of {r['label']} to compare."  # a group had nothing before
+    if r["others_growth"] <= 0:
+        start = f"The others’ {r['label']} did not grow, so there is no ratio."
+    elif r["ratio"] == r["ratio"]:
         start = (
             f"A ratio to a small number is fragile, however large it looks: the others’ {r['label']} grew by "
             f"{wording.change(100 * r['others_growth']).lstrip('+')}."
         )
+    if published[["ratio_low", "ratio_high"]].isin([math.inf, -math.inf]).any(axis=None):
+        start += " An interval that ends in “or more” or “or less” goes on: …, or the others did not grow."
     return (
         f"{start} With {r['participants_customers']:,} participants chance leaves open all that the interval holds; "
         "where it reaches into the published range, the customers are too few to say whether they did better or worse."
@@ -207,7 +160,9 @@ def against_themselves(multiple: "pd.DataFrame", parts: "pd.DataFrame", indicato
     return f"{start}; {share} of the published gap is the campaign’s doing."
 
 
-def answer(published: "pd.DataFrame", estimates: "pd.DataFrame", parts: "pd.DataFrame", outcome: str) -> str:
+def answer(
+    published: "pd.DataFrame", estimates: "pd.DataFrame", parts: "pd.DataFrame", outcome: str, where: str = ""
+) -> str:
     """Answer in two sentences what the campaign did, as far as is known.
 
     Parameters
@@ -216,6 +171,8 @@ def answer(published: "pd.DataFrame", estimates: "pd.DataFrame", parts: "pd.Data
         ``published``, ``of(outcome)`` and ``parts[outcome]`` of :func:`bankmkt.experiment.evaluate`.
     outcome : str
         The outcome.
+    where : str
+        Where the pilot was, if not where the others are from: ``" in the whole bank"``.
     """
     rows = estimates.set_index("method")
     naive, robust = rows.iloc[0], rows[rows["target"] == "ATT"].iloc[-1]
@@ -232,7 +189,9 @@ def answer(published: "pd.DataFrame", estimates: "pd.DataFrame", parts: "pd.Data
     trial = rows[rows["target"] == "CACE"]
     if trial.empty:
         return f"{start} How much of it is the campaign’s doing only a randomised group could tell."
-    return f"{start} The randomised pilot says {amount(trial.iloc[0], outcome)} for those whom an invitation wins."
+    return (
+        f"{start} The randomised pilot{where} says {amount(trial.iloc[0], outcome)} for those whom an invitation wins."
+    )
 
 
 def basis(path: "pd.DataFrame", indicator: str) -> str:
@@ -267,59 +226,6 @@ def path_claim(path: "pd.DataFrame", published: "pd.DataFrame", indicator: str) 
     joined, others = (wording.change(100 * r[f"{group}_growth"]) for group in ("participants", "others"))
     name = wording.capital(r["label"])
     return f"{name}: participants {joined}, others {others} ({basis(path, indicator)})"
-
-
-def placebo_table(placebos: "pd.DataFrame") -> "pd.DataFrame":
-    """Lay out what difference-in-differences finds before the campaign, when nothing can be there.
-
-    Parameters
-    ----------
-    placebos : pandas.DataFrame
-        A row per outcome of :func:`bankmkt.experiment.placebo`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``indicator``, ``gap`` with its interval, ``verdict`` (texts).
-    """
-    import pandas as pd
-
-    return pd.DataFrame([
-        {
-            "indicator": NAMES[r["outcome"]], "gap": amount(r, r["outcome"]),
-            "verdict": "moved apart already" if r["ci_low"] > 0 or r["ci_high"] < 0 else "no clear sign",
-        }
-        for r in placebos.to_dict("records")
-    ])  # fmt: skip
-
-
-def pilot_table(estimates: "pd.DataFrame") -> "pd.DataFrame":
-    """Lay out what a randomised pilot found, and whether chance alone could do it.
-
-    Parameters
-    ----------
-    estimates : pandas.DataFrame
-        Of :func:`bankmkt.experiment.evaluate`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per outcome of the pilot: ``indicator``, ``invited`` and ``joined`` with their intervals, ``verdict``
-        (texts).
-    """
-    import pandas as pd
-
-    trials = estimates[estimates["target"].isin(["ITT", "CACE"])]
-    rows = []
-    for outcome in trials["outcome"].unique():
-        found = trials[trials["outcome"] == outcome].set_index("target")
-        invited, joined = found.loc["ITT"], found.loc["CACE"]
-        clear = joined["ci_low"] > 0 or joined["ci_high"] < 0
-        rows.append({
-            "indicator": NAMES[outcome], "invited": amount(invited, outcome),
-            "joined": amount(joined, outcome), "verdict": "yes" if clear else "no: the interval holds 0",
-        })  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def methods_claim(frame: "pd.DataFrame") -> str:

@@ -7,6 +7,9 @@ from bankmkt.plots import wording
 if TYPE_CHECKING:
     import pandas as pd
 
+NAMED = ("occupation", "city tier", "product", "channel", "kind")
+"""Dimensions whose groups have the contract's names; others have names to read."""
+
 
 def headline(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Write the headline figures with their units, as text for a table.
@@ -78,6 +81,30 @@ def by_dimension(frame: "pd.DataFrame") -> "pd.DataFrame":
     return frame.assign(dimension=frame["dimension"].mask(again, ""), group=frame["group"].map(wording.words))
 
 
+def named(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Write the names of series in words, as units and the whole already are.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``HealthCheck.stands_out``, or rows of it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {"dimension": "channel", "group": "pos", "series": "channel pos", "statement": "channel pos: +9%"}
+    >>> named(pd.DataFrame([row]))[["series", "statement"]].iloc[0].tolist()
+    ['channel card in a shop (POS)', 'channel card in a shop (POS): +9%']
+    """
+    rows = frame.to_dict("records")
+    texts = {
+        text: [r[text].replace(r["group"], wording.words(r["group"]), 1) if r["dimension"] in NAMED else r[text]
+               for r in rows]
+        for text in ("series", "statement")
+    }  # fmt: skip
+    return frame.assign(**texts)
+
+
 def verdict(frame: "pd.DataFrame") -> str:
     """Say in a sentence what stands out.
 
@@ -89,7 +116,9 @@ def verdict(frame: "pd.DataFrame") -> str:
     Examples
     --------
     >>> import pandas as pd
-    >>> verdict(pd.DataFrame({"unusual": [True, False], "statement": ["East: AUM fell 9.0% on last month", ""]}))
+    >>> names = {"dimension": "branch", "group": "East", "series": "East"}
+    >>> told = ["East: AUM fell 9.0% on last month", "East: AUM rose 0.1% on last month"]
+    >>> verdict(pd.DataFrame({"unusual": [True, False], "statement": told} | names))
     '1 of 2 series stands out, above all: East: AUM fell 9.0% on last month.'
     """
     if frame.empty:
@@ -98,4 +127,4 @@ def verdict(frame: "pd.DataFrame") -> str:
     if unusual.empty:
         return f"Nothing stands out: none of {len(frame)} series moved further than its own past explains."
     verb = "stands" if len(unusual) == 1 else "stand"
-    return f"{len(unusual)} of {len(frame)} series {verb} out, above all: {unusual['statement'].iloc[0]}."
+    return f"{len(unusual)} of {len(frame)} series {verb} out, above all: {named(unusual)['statement'].iloc[0]}."

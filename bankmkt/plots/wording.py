@@ -127,6 +127,18 @@ def difference(value: float, before: float, unit: str) -> str:
     return f"{'+' if value >= before else ''}{quantity(value - before, unit)}"
 
 
+def among(values: "pd.Series") -> str:
+    """Say that the most and the least are so only among the values shown, where some are hidden.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> among(pd.Series([3.0, None])), among(pd.Series([3.0, 2.0]))
+    (' of those shown', '')
+    """
+    return " of those shown" if values.isna().any() else ""
+
+
 def alt_text(what: str, values: "pd.Series", unit: str = "") -> str:
     """Say in a sentence what a figure shows, for readers who cannot see it.
 
@@ -145,18 +157,18 @@ def alt_text(what: str, values: "pd.Series", unit: str = "") -> str:
     >>> alt_text("AUM by branch", pd.Series({"North": 2e9, "South": 1e9, "West": 5e8}), "yuan")
     'AUM by branch, 3 values: largest North, 2.00 billion yuan; smallest West, 500 million yuan.'
     """
-    shown = values.dropna()
+    shown, of = values.dropna(), among(values)
     if shown.empty:
         return f"{what}: no values can be shown."
     write = change if unit == "%" else lambda value: quantity(value, unit)
     if not isinstance(shown.index[0], str):
         texts = [f"{write(value)} in {month:%Y-%m}" for month, value in shown.items()]
         first, last, low, high = (texts[i] for i in (0, -1, int(shown.argmin()), int(shown.argmax())))
-        return f"{what}, month by month: {first} and {last}; lowest {low}, highest {high}."
+        return f"{what}, month by month: {first} and {last}; lowest{of} {low}, highest {high}."
     ordered = shown.sort_values(ascending=False, kind="stable")
     if len(ordered) == 1:
         return f"{what}: {ordered.index[0]}, {write(ordered.iloc[0])}."
     return (
-        f"{what}, {len(ordered)} values: largest {ordered.index[0]}, {write(ordered.iloc[0])}; "
+        f"{what}, {len(ordered)} values: largest{of} {ordered.index[0]}, {write(ordered.iloc[0])}; "
         f"smallest {ordered.index[-1]}, {write(ordered.iloc[-1])}."
     )

@@ -6,7 +6,7 @@ from matplotlib import pyplot as plt
 
 from bankmkt import plots
 from bankmkt.errors import ParameterError
-from bankmkt.plots import health, tables
+from bankmkt.plots import health, tables, usage
 from bankmkt.segments.history import COLUMNS
 
 mpl.use("agg")
@@ -76,6 +76,7 @@ def flow_frame():
 def change_frame(count=15):
     rows = {name: 0.0 for name in COLUMNS}
     frame = pd.DataFrame([rows] * count).assign(series=[f"{LONG} {i}" for i in range(count)], indicator="AUM")
+    frame = frame.assign(dimension="branch", group=frame["series"], statement="")
     change = np.linspace(40, -5, count)
     return frame.assign(change_pct=change, usual_low_pct=-2.0, usual_high_pct=3.0, unusual=change > 30)
 
@@ -104,13 +105,13 @@ DRAWN = {
         health.products,
         product_frame,
         (),
-        "100.0% of customers hold demand deposits, 30.0% credit card debt",
+        "100.0% of customers hold demand deposits, 30.0% credit card debt (most and least of those shown)",
     ),
     "channels": (
         health.channels,
         channel_frame,
         ("channel",),
-        "What customers use most: app, 30.0% of transactions (+8.0% on last month)",
+        "What customers use most of those shown: app, 30.0% of transactions (+8.0% on last month)",
     ),
     "no channel": (
         health.channels,
@@ -125,24 +126,24 @@ DRAWN = {
         "99.6% of customers hold time deposits",
     ),
     "everybody is active": (
-        health.activity,
+        usage.activity,
         lambda: activity_frame().query("platform == 'all'").assign(share=1.0),
         (),
         "100.0% of customers were active",
     ),
     "activity is hidden": (
-        health.activity,
+        usage.activity,
         lambda: activity_frame().assign(share=np.nan),
         (),
         "How many customers were active in the month is hidden",
     ),
-    "activity": (health.activity, activity_frame, (), "40.0% of customers were active in the month"),
-    "hours": (health.hours, hour_frame, (), "Logins peak on Sun at 23:00"),
+    "activity": (usage.activity, activity_frame, (), "40.0% of customers were active in the month"),
+    "hours": (usage.hours, hour_frame, (), "Of the hours shown, logins peak on Sun at 23:00"),
     "flows": (
         health.flows,
         flow_frame,
         (),
-        "AUM rose by 40.0 million yuan; transfer in brought most, transfer out took",
+        "AUM rose by 40.0 million yuan; transfer in brought most of those shown, transfer out took most of those shown",
     ),
     "stands out": (health.stands_out, change_frame, (), "4 of 15 series moved beyond"),
     "a bank of three": (health.stands_out, lambda: change_frame(3).assign(unusual=False), (), "None of 3 series"),
@@ -204,7 +205,7 @@ def test_unknown_columns_are_named(draw, frame, argument):
 def test_no_share_axis_goes_beyond_the_whole():
     for ax in (
         health.products(product_frame()),
-        health.activity(activity_frame().query("platform == 'all'").assign(share=1.0)),
+        usage.activity(activity_frame().query("platform == 'all'").assign(share=1.0)),
     ):
         axis = ax.xaxis if ax.get_ylabel() == "" else ax.yaxis
         ticks = [axis.get_major_formatter()(at, 0) for at in axis.get_ticklocs()]
@@ -215,7 +216,7 @@ def test_no_share_axis_goes_beyond_the_whole():
 
 
 def test_cells_without_logins_are_hatched_not_white():
-    assert health.hours(hour_frame()).patch.get_hatch()
+    assert usage.hours(hour_frame()).patch.get_hatch()
 
 
 def test_headline_reads_as_text():
@@ -242,6 +243,32 @@ def test_a_table_says_what_its_dashes_mean():
 
 def test_the_verdict_counts():
     frame = pd.DataFrame({"unusual": [True, True, False], "statement": ["East: AUM fell", "", ""]})
+    frame = frame.assign(dimension="branch", group="East", series="East")
     assert tables.verdict(frame) == "2 of 3 series stand out, above all: East: AUM fell."
     assert tables.verdict(frame.assign(unusual=False)).startswith("Nothing stands out: none of 3 series")
     assert tables.verdict(frame[:0]).startswith("What stands out cannot be told yet")
+
+
+def test_contract_names_are_read_in_words():
+    rows = [("product", "card_balance"), ("occupation", "public_sector"), ("branch", "pos_1"), ("channel", "pos")]
+    frame = pd.DataFrame(rows, columns=["dimension", "group"])
+    frame["series"] = ["product card_balance", "occupation public_sector", "branch pos_1", "channel pos"]
+    frame = frame.assign(statement=frame["series"] + ": rose")
+    words = ["product credit card debt", "occupation public sector", "branch pos_1", "channel card in a shop (POS)"]
+    assert tables.named(frame)["series"].tolist() == words
+    assert tables.named(frame)["statement"].tolist() == [f"{name}: rose" for name in words]
+    ax = health.stands_out(
+        change_frame(4).assign(dimension=frame["dimension"], group=frame["group"], series=frame["series"])
+    )
+    assert ax.get_yticklabels()[0].get_text() == "product credit card debt: AUM"
+    groups = group_frame().assign(dimension="occupation").replace({"under 50,000": "public_sector"})
+    assert "Occupation public sector: " in health.groups(groups, "occupation").get_title("left")
+
+
+def test_the_most_is_claimed_of_all_only_where_all_are_shown():
+    whole = branch_frame(3, "B")
+    assert "the most; " in health.branches(whole).get_title("left").replace("\n", " ")
+    part = whole.assign(aum=whole.aum.mask(whole.index == 1), suppressed=whole.index == 1)
+    title = health.branches(part).get_title("left").replace("\n", " ")
+    assert "the most of those shown; " in title
+    assert title.endswith("the least of those shown")

@@ -5,7 +5,7 @@ import pytest
 from bankmkt.errors import ParameterError
 from bankmkt.experiment import compare
 from bankmkt.experiment.comparison import INDICATORS
-from bankmkt.plots import reading
+from bankmkt.plots import effect_tables, reading
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def parts(effect):
 
 
 def test_growth_has_a_row_per_indicator_and_group(published):
-    table = reading.growth_table(published)
+    table = effect_tables.growth_table(published)
     assert list(table["group"]) == ["participants", "others"] * 3
     assert table["indicator"][0] == "AUM per head, thousand yuan"
     assert list(table.loc[:1, "before"]) == [2.0, 2.0]
@@ -45,13 +45,13 @@ def test_growth_has_a_row_per_indicator_and_group(published):
 
 
 def test_level_a_year_before_is_missing_where_few_were_there(published):
-    table = reading.growth_table(published)
+    table = effect_tables.growth_table(published)
     assert table["year_on_year"].isna().tolist() == [True, False] * 3
     np.testing.assert_allclose(table["year_on_year"][1], -0.5)
 
 
 def test_ratios_stand_beside_their_intervals_and_the_published_ones(published):
-    table = reading.ratio_table(published).set_index("indicator")
+    table = effect_tables.ratio_table(published).set_index("indicator")
     assert table["elsewhere"].tolist() == ["3 to 4", "4 to 6", "3 to 10"]
     low, high = (float(limit) for limit in table["interval"]["AUM per head"].split(" to "))
     assert low < 4 < high
@@ -120,21 +120,40 @@ def test_basis_names_the_months_that_growth_compares(published):
 def test_placebo_says_which_groups_had_parted():
     rows = [("aum_change", 300.0, -20.0, 620.0), ("logins", 0.05, 0.01, 0.09)]
     frame = pd.DataFrame(rows, columns=["outcome", "estimate", "ci_low", "ci_high"])
-    table = reading.placebo_table(frame)
+    table = effect_tables.placebo_table(frame)
     assert table["gap"].tolist() == ["+300 yuan (−20 to +620)", "+0.05 (+0.01 to +0.09)"]
     assert table["verdict"].tolist() == ["no clear sign", "moved apart already"]
 
 
 def test_pilot_says_whether_chance_could_do_it():
     both = pd.concat([estimates(), estimates(outcome="logins").assign(ci_low=10.0)])
-    table = reading.pilot_table(both).set_index("indicator")
+    table = effect_tables.pilot_table(both).set_index("indicator")
     assert table["invited"]["AUM"] == "+60 yuan (−50 to +170)"
     assert table["joined"]["AUM"] == "+300 yuan (−250 to +850)"
     assert table["verdict"].to_dict() == {"AUM": "no: the interval holds 0", "monthly logins": "yes"}
-    assert reading.pilot_table(estimates(pilot=False)).empty
+    assert effect_tables.pilot_table(estimates(pilot=False)).empty
 
 
 def test_spoken_reads_every_value():
     text = reading.spoken(estimates(), "method", "estimate", "aum_change")
     assert text.count(";") == 3
     assert "taking part: +300 yuan (−250 to +850)" in text
+
+
+def test_a_ratio_says_what_its_interval_leaves_open(published):
+    assert "did not grow." not in reading.ratio_note(published)
+    open_ = reading.ratio_note(published.assign(ratio_high=np.inf))
+    assert "goes on: …, or the others did not grow." in open_
+
+
+def test_unknown_growth_is_not_called_none(published):
+    nothing = published.assign(
+        others_before=0.0, others_growth=np.nan, ratio=np.nan, ratio_low=np.nan, ratio_high=np.nan
+    )
+    assert set(effect_tables.ratio_table(nothing)["interval"]) == {"no ratio"}
+    assert reading.ratio_note(nothing).startswith("There is no growth of AUM per head to compare.")
+
+
+def test_a_pilot_of_the_whole_bank_is_said_to_be(published):
+    text = reading.answer(published, estimates(), parts(400.0), "aum_change", " in the whole bank")
+    assert "The randomised pilot in the whole bank says +300 yuan" in text

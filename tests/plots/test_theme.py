@@ -89,7 +89,10 @@ def test_differences():
 
 def test_alt_text_of_bars_months_one_and_none():
     bars = pd.Series({"North": 0.5, "South": np.nan, "West": 0.2})
-    assert wording.alt_text("Share", bars, "share") == "Share, 2 values: largest North, 50.0%; smallest West, 20.0%."
+    assert (
+        wording.alt_text("Share", bars, "share")
+        == "Share, 2 values: largest of those shown North, 50.0%; smallest West, 20.0%."
+    )
     months = pd.Series([1e6, 3e6, 2e6], index=pd.to_datetime(["2026-01-31", "2026-02-28", "2026-03-31"]))
     text = wording.alt_text("AUM", months, "yuan")
     assert text.startswith("AUM, month by month: 1.00 million yuan in 2026-01 and 2.00 million yuan in 2026-03;")
