@@ -21,13 +21,12 @@ Columns that are not listed keep their names; those of no name of ours are left 
 
 import functools
 import operator
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bankmkt import conform
+from bankmkt import conform, formats
 from bankmkt.conform import Raw, Reader
 from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
 from bankmkt.schema import TABLES, Column, Table
@@ -36,14 +35,6 @@ from bankmkt.sources import Found
 _TABLE_KEYS = ("source", "columns", "values")
 _ORIGINS = ("column", "constant", "sum", "nonzero")
 _COLUMN_KEYS = (*_ORIGINS, "format", "times")
-_PARTS = {
-    "%Y": "([0-9]{4})",
-    "%m": "([0-9]{1,2})",
-    "%d": "([0-9]{1,2})",
-    "%H": "([0-9]{1,2})",
-    "%M": "([0-9]{2})",
-    "%S": "([0-9]{2})",
-}
 
 
 @dataclass(frozen=True)
@@ -149,7 +140,7 @@ def _column_rule(where: str, c: Column, theirs: Any) -> ColumnRule:
         if c.type not in ("date", "timestamp") or "column" not in rule:
             what = f"is {c.type}" if "column" in rule else "comes from no single column"
             raise ParameterError(f"{where}.format", text, f"no format: {c.name} {what}", "leave it out")
-        _pattern(f"{where}.format", text)
+        formats.pattern(f"{where}.format", text)
     times = 1.0
     if "times" in rule:
         try:
@@ -266,9 +257,9 @@ def _number(dtype: Any) -> Callable[[Any], Any]:
 def _reader(c: Column, how: ColumnRule, dtype: Any) -> Reader | None:
     """Return how a column is read where the mapping says so; None where its type says enough."""
     if how.format and not (dtype.is_timestamp() and dtype.timezone):
-        pattern, order = _pattern("format", how.format)
+        pattern, order = formats.pattern("format", how.format)
         written = f"{how.format}, as mapping.yml says"
-        return Reader(lambda v: _parse(v.cast("string"), pattern, order).try_cast(c.type), written)
+        return Reader(lambda v: formats.parse(v.cast("string"), pattern, order).try_cast(c.type), written)
     if how.times != 1.0:
         number = _number(dtype)
         digits = 0 if c.type == "int64" else 2 if c.unit == "yuan" else None
@@ -278,29 +269,3 @@ def _reader(c: Column, how: ColumnRule, dtype: Any) -> Reader | None:
     if how.sum and c.unit == "yuan":
         return Reader(lambda v: v.round(2), conform.WRITTEN["float64"])
     return None
-
-
-def _pattern(where: str, text: str) -> tuple[str, tuple[str, ...]]:
-    """Return a regular expression for a format such as ``%d.%m.%Y``, and the parts in the order of its groups."""
-    parts = re.findall(r"%.|[^%]+", text)
-    order = tuple(p for p in parts if p.startswith("%"))
-    if any(sign in p for p in parts if p not in order for sign in "[]^\\"):
-        raise ParameterError(where, text, "signs such as - / . : between the parts", 'such as "%d.%m.%Y"')
-    if set(order) - set(_PARTS) or not {"%Y", "%m", "%d"} <= set(order) or len(set(order)) < len(order):
-        raise ParameterError(where, text, "%Y, %m, %d and perhaps %H, %M, %S, each once", 'such as "%Y%m%d"')
-    # digits that run together must be of fixed width
-    glued = re.search(r"%.%", text) is not None
-    groups = {p: pattern.replace("{1,2}", "{2}") if glued else pattern for p, pattern in _PARTS.items()}
-    # a class around each sign rather than a backslash, which SQL dialects read differently
-    signs = {p: "".join(f"[{sign}]" for sign in p) for p in parts if p not in groups}
-    return "^ *" + "".join((groups | signs)[p] for p in parts) + " *$", order
-
-
-def _parse(v: Any, pattern: str, order: tuple[str, ...]) -> Any:
-    """Return text as a date and time in ISO form; not a date where it does not match."""
-    part = {p: v.re_extract(pattern, i + 1) for i, p in enumerate(order)}
-    part = {p: text if p == "%Y" else text.lpad(2, "0") for p, text in part.items()}
-    day = part["%Y"] + "-" + part["%m"] + "-" + part["%d"]
-    if "%H" not in part:
-        return day
-    return day + " " + part["%H"] + ":" + part.get("%M", "00") + ":" + part.get("%S", "00")

@@ -2,6 +2,7 @@ import datetime
 import json
 import shutil
 
+import duckdb
 import ibis
 import pandas as pd
 import pyarrow as pa
@@ -11,6 +12,7 @@ import tiny
 
 import bankmkt as bm
 from bankmkt.bank import open_bank
+from bankmkt.damage import reading
 from bankmkt.errors import DataError, EngineError, ParameterError, SchemaError
 from bankmkt.manifest import INCOMPLETE, MANIFEST, write_incomplete
 from bankmkt.schema import TABLES
@@ -216,6 +218,55 @@ def test_a_damaged_file_is_named_when_it_is_read(folder, engine, request):
             f"put a whole copy in its place; bankmkt validate {folder} --deep names every damaged file"
         )
         assert "\n" not in text
+
+
+@pytest.mark.parametrize("table", ["transactions", "balances", "events"])
+def test_a_damaged_file_is_named_by_the_health_check(folder, table):
+    damage(folder / table / "part-00000.parquet")
+    with pytest.raises(DataError, match=rf"{table}/part-00000\.parquet cannot be read .*; put a whole copy"):
+        bm.health_check(open_bank(folder), k=2)
+
+
+@pytest.mark.parametrize("table", ["assignments", "balances", "events"])
+def test_a_damaged_file_is_named_by_the_evaluation_of_a_campaign(folder, table):
+    damage(folder / table / "part-00000.parquet")
+    with pytest.raises(DataError, match=rf"{table}/part-00000\.parquet cannot be read .*; put a whole copy"):
+        bm.experiment.monthly_path(open_bank(folder), "growth", k=2)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_damaged_file_is_named_when_the_bank_is_saved(folder, tmp_path, engine, request):
+    """The place to save to is not to blame, and nothing is left there."""
+    start(engine, request)
+    damage(folder / "visits" / "part-00000.parquet")
+    with pytest.raises(DataError, match=r"visits/part-00000\.parquet cannot be read .*; put a whole copy"):
+        open_bank(folder, engine=engine).save(tmp_path / "copy")
+    assert [path.name for path in tmp_path.iterdir()] == ["bank"]
+
+
+def test_a_place_that_cannot_be_written_is_named(tiny_bank, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(tiny_bank.con), "to_parquet", full_disk)
+    with pytest.raises(DataError, match=r"organisations cannot be written .*No space left.*; free space, or choose"):
+        tiny_bank.save(tmp_path / "bank")
+    assert list(tmp_path.iterdir()) == []
+
+
+def full_disk(_, table, path, **options):
+    raise duckdb.IOException(f'IO Error: Could not write file "{path}": No space left on device')
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (duckdb.OutOfMemoryException("Out of Memory Error: failed to pin block"), "; free memory or disk space"),
+        (duckdb.IOException("IO Error: No space left on device"), "; free memory or disk space"),
+        (duckdb.ConversionException("Conversion Error: no number"), "; look for faults with bankmkt validate"),
+        (duckdb.Error(""), r"cannot answer \(Error\); look for faults"),
+    ],
+)
+def test_memory_is_to_be_freed_only_where_it_ran_out(tiny_bank, error, text):
+    with pytest.raises(EngineError, match=text), reading(tiny_bank.con, None):
+        raise error
 
 
 def test_a_line_of_csv_that_cannot_be_read_is_named(tmp_path):

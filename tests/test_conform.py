@@ -7,12 +7,15 @@ import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tiny
 from test_bank import ENGINES, contents, start
 
 from bankmkt.bank import open_bank
 from bankmkt.errors import DataError, SchemaError
+from bankmkt.schema import TABLES
+from bankmkt.synth.files import ARROW
 from bankmkt.validation import validate
 
 
@@ -182,6 +185,13 @@ def test_numbers_that_a_float_cannot_tell_apart_are_not_believed():
     assert bank.fetch(bank.surveys.order_by("response_id"))["customer_id"].to_pylist() == [2**53, None]
 
 
+def test_nor_those_that_a_small_float_cannot_tell_apart():
+    ids = np.array([2**24, 2**24 + 2], dtype="float32")
+    rows = pd.DataFrame({"response_id": [1, 2], "customer_id": ids, "ts": pd.Timestamp("2025-01-01")})
+    bank = open_bank({"surveys": rows.assign(touchpoint="app")})
+    assert bank.fetch(bank.surveys.order_by("response_id"))["customer_id"].to_pylist() == [2**24, None]
+
+
 def test_a_time_with_a_zone_is_refused_with_what_to_do():
     rows = pd.DataFrame({"response_id": [1], "customer_id": 1, "ts": pd.to_datetime(["2025-01-01"], utc=True)})
     bank = open_bank({"surveys": rows.assign(touchpoint="app")})
@@ -200,6 +210,18 @@ def test_types_that_fit_are_left_alone(tiny_bank):
     """The bank's own types are read without conversion: its speed does not pay for what others need."""
     bank = open_bank(contents(tiny_bank))
     assert [dict(raw.readers) for raw in bank.raw.values()] == [{}] * 15
+    for name, table in bank.tables.items():
+        assert "CAST" not in ibis.to_sql(table).upper(), name
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_types_that_the_generator_writes_are_left_alone(tiny_bank, tmp_path, engine, request):
+    start(engine, request)
+    for name, table in contents(tiny_bank).items():
+        table = table.cast(pa.schema([(c.name, ARROW[c.type]) for c in TABLES[name].columns]))
+        pq.write_table(table, tmp_path / f"{name}.parquet", store_schema=False)
+    for name, table in open_bank(tmp_path, engine=engine).tables.items():
+        assert "CAST" not in ibis.to_sql(table).upper(), name
 
 
 DAYS = ["2025-01-31", "2025-1-3", " 2025-01-31 00:00:00.000", "2025-01-31 12:30:00", "2025", "31/01/2025", "20250131"]

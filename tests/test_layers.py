@@ -12,7 +12,7 @@ LAYERS = [
     {"schema"},
     {"manifest", "dictionary", "months"},
     {"engines"},
-    {"conform", "damage", "lookback"},
+    {"conform", "damage", "formats", "lookback"},
     {"sources", "settle", "saving"},
     {"mapping"},
     {"bank"},

@@ -163,6 +163,59 @@ def test_a_mapping_reads_text_as_numbers_and_numbers_as_text():
     assert ids_of(bank, "surveys", "customer_id")[0] == "21"
 
 
+def test_whole_numbers_stored_as_floats_are_the_same_ids_as_text():
+    customers = pd.DataFrame({"customer_id": ["7", "C8"], "org_id": 1, "opened_on": pd.Timestamp("2020-01-01")})
+    surveys = pd.DataFrame({"response_id": [1, 2, 3], "customer_id": [7.0, None, 7.5], "ts": customers.opened_on[0]})
+    bank = open_bank({"customers": customers, "surveys": surveys.assign(touchpoint="app")}, mapping={"surveys": {}})
+    assert faults(bank, "surveys") == [
+        ("surveys", "customer_id", "null", 1, "2"),
+        ("surveys", "customer_id", "orphan reference", 1, "3"),
+    ]
+    assert ids_of(bank, "surveys", "customer_id") == ["7", None, "7.5"]
+
+
+# -- typed columns under a mapping are not believed blindly
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_mapping_casts_no_type_that_would_change_its_meaning(tmp_path, engine, request):
+    """A time with a zone, numbers for a day, epoch milliseconds, booleans for a score: each is in the report."""
+    start(engine, request)
+    rows = pd.DataFrame({
+        "response_id": [1], "customer_id": 1, "touchpoint": "app", "nps": True,
+        "ts": pd.to_datetime(["2026-01-05 23:30"]).tz_localize("Asia/Shanghai"),
+    })  # fmt: skip
+    customers = pd.DataFrame(
+        {"customer_id": [1], "org_id": 4, "opened_on": [20190304], "birth_date": [1_551_657_600_000]}
+    )
+    rows.to_parquet(tmp_path / "surveys.parquet")
+    customers.to_parquet(tmp_path / "customers.parquet")
+    mapping = {"surveys": {"columns": {"ts": "ts"}}, "customers": {"columns": {"org_id": "org_id"}}}
+    bank = open_bank(tmp_path, engine=engine, mapping=mapping)
+    assert sorted((table, column) for table, column, rule, *_ in faults(bank) if rule == "wrong type") == [
+        ("customers", "birth_date"), ("customers", "opened_on"), ("surveys", "nps"), ("surveys", "ts"),
+    ]  # fmt: skip
+    with pytest.raises(SchemaError, match=r"opened_on \(int64, not date\)"):
+        _ = bank.customers
+    mapping["surveys"]["columns"]["ts"] = {"column": "ts", "format": "%Y-%m-%d %H:%M:%S"}
+    mapping["customers"]["columns"]["opened_on"] = {"column": "opened_on", "format": "%Y%m%d"}
+    mapping["customers"]["columns"]["birth_date"] = {"constant": "1990-05-06"}
+    bank = open_bank(tmp_path, engine=engine, mapping=mapping)
+    assert ("surveys", "ts", "wrong type") in [row[:3] for row in faults(bank)], "a format gives no clock"
+    assert str(bank.fetch(bank.customers.opened_on)[0]) == "2019-03-04"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_empty_text_is_missing_under_a_mapping(tmp_path, engine, request):
+    start(engine, request)
+    units = pd.DataFrame({"org_id": [1, 2], "parent_id": [None, 1], "level": ["head_office", "branch"]})
+    units = units.assign(name=["Head", ""], city_tier=["", "tier_1"])
+    units.to_parquet(tmp_path / "organisations.parquet")
+    bank = open_bank(tmp_path, engine=engine, mapping={"organisations": {}})
+    assert faults(bank, "organisations") == [("organisations", "name", "null", 1, "2")]
+    assert bank.fetch(bank.organisations.order_by("org_id"))["city_tier"].to_pylist() == [None, "tier_1"]
+
+
 # -- the figures do not depend on how ids are written
 
 
