@@ -320,3 +320,31 @@ def test_no_report_is_made_below_the_banks_threshold():
     for low in ("9", "1", 0):
         with pytest.raises(ParameterError, match=r"a value in \[10\.\.\]"):
             k.read(low)
+
+
+def channels_used(users):
+    """Make a bank of 100 customers in which so many use each channel, month by month."""
+    frames = planted(0, sizes=(60, 40))
+    del frames["events"]
+    frames["customers"] = frames["customers"].assign(opened_on=pd.Timestamp("2019-03-01").as_unit("s"))
+    rows = [
+        pd.DataFrame({"customer_id": range(1, number(at) + 1), "ts": end - pd.Timedelta(days=3), "channel": channel})
+        for at, end in enumerate(MONTHS)
+        for channel, number in users.items()
+    ]
+    made = pd.concat(rows, ignore_index=True).assign(kind="cash_in", amount=10.0, product="demand")
+    frames["transactions"] = made.assign(transaction_id=range(len(made)))
+    return health_check(bm.open_bank(frames))
+
+
+def test_the_digital_share_tells_no_hidden_channel_that_is_not_digital():
+    few = {"app": lambda _: 50, "pos": lambda _: 40, "auto": lambda _: 12, "counter": lambda at: 4 if at == 13 else 30}
+    check = channels_used(few)
+    assert set(check.channels[check.channels.suppressed].group) == {"counter", "auto"}
+    assert check.trend.digital_share.isna().tolist() == [False] * 13 + [True]
+
+
+def test_a_series_says_nothing_of_a_month_with_few_users():
+    at_first = {"app": lambda _: 50, "pos": lambda _: 40, "web": lambda at: 4 if at == 0 else 30}
+    judged = channels_used(at_first).stands_out
+    assert set(judged[judged.dimension == "channel"].group) == {"app"}, "pos is hidden with the web's few"
