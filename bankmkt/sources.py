@@ -105,7 +105,7 @@ def _spark_parquet(con: Any, paths: Sequence[Path]) -> Any:
 
 
 def _spark_types(frame: Any, schema: Any) -> Any:
-    """Give nanoseconds and nulls without type, which Spark reads as numbers, their meaning."""
+    """Give nanoseconds, times with a zone and nulls without type, which Spark reads otherwise, their meaning."""
     import pyarrow as pa
     from pyspark.sql.functions import expr, lit
 
@@ -113,6 +113,9 @@ def _spark_types(frame: Any, schema: Any) -> Any:
         quoted = f"`{field.name.replace('`', '``')}`"
         if field.type == pa.timestamp("ns"):
             frame = frame.withColumn(field.name, expr(f"CAST(timestamp_micros({quoted} DIV 1000) AS TIMESTAMP_NTZ)"))
+        elif pa.types.is_timestamp(field.type) and field.type.tz and field.type.unit != "ns":
+            # Ibis takes it for a time without zone: as text with one it is no time of ours
+            frame = frame.withColumn(field.name, expr(f"date_format({quoted}, 'yyyy-MM-dd HH:mm:ss.SSSSSSXXX')"))
         elif pa.types.is_null(field.type):
             frame = frame.withColumn(field.name, lit(None))
     return frame
@@ -258,6 +261,6 @@ def _register(con: Any, name: str, table: Any) -> Any:
     view = _view_name(name)
     if con.name == "pyspark":
         with reading(con, None):
-            con._session.createDataFrame(table).createOrReplaceTempView(view)
+            _spark_types(con._session.createDataFrame(table), table.schema).createOrReplaceTempView(view)
         return con.table(view)
     return con.create_table(view, table, temp=True)

@@ -201,6 +201,13 @@ def test_a_time_with_a_zone_is_refused_with_what_to_do():
     assert "the bank's local time without zone" in todo
 
 
+@pytest.mark.spark
+def test_nor_does_spark_take_it(java):
+    rows = pd.DataFrame({"response_id": [1], "customer_id": 1, "ts": pd.to_datetime(["2025-01-01"], utc=True)})
+    bank = open_bank({"surveys": rows.assign(touchpoint="app")}, engine="local[2]")
+    assert ("surveys", "ts", "wrong type") in [row[:3] for row in faults(bank, "surveys")]
+
+
 def test_values_of_several_types_are_named():
     with pytest.raises(DataError, match="table staff: the values of column staff_id are of several types"):
         open_bank({"staff": pd.DataFrame({"staff_id": [1, "S2"]})})

@@ -192,16 +192,19 @@ def test_a_mapping_casts_no_type_that_would_change_its_meaning(tmp_path, engine,
     customers.to_parquet(tmp_path / "customers.parquet")
     mapping = {"surveys": {"columns": {"ts": "ts"}}, "customers": {"columns": {"org_id": "org_id"}}}
     bank = open_bank(tmp_path, engine=engine, mapping=mapping)
-    assert sorted((table, column) for table, column, rule, *_ in faults(bank) if rule == "wrong type") == [
-        ("customers", "birth_date"), ("customers", "opened_on"), ("surveys", "nps"), ("surveys", "ts"),
-    ]  # fmt: skip
+    clock = "wrong type" if engine == "duckdb" else "unreadable value"  # Spark's are text with a zone
+    found = {row[:3] for row in faults(bank)}
+    assert found >= {
+        ("customers", "birth_date", "wrong type"), ("customers", "opened_on", "wrong type"),
+        ("surveys", "nps", "wrong type"), ("surveys", "ts", clock),
+    }  # fmt: skip
     with pytest.raises(SchemaError, match=r"opened_on \(int64, not date\)"):
         _ = bank.customers
     mapping["surveys"]["columns"]["ts"] = {"column": "ts", "format": "%Y-%m-%d %H:%M:%S"}
     mapping["customers"]["columns"]["opened_on"] = {"column": "opened_on", "format": "%Y%m%d"}
     mapping["customers"]["columns"]["birth_date"] = {"constant": "1990-05-06"}
     bank = open_bank(tmp_path, engine=engine, mapping=mapping)
-    assert ("surveys", "ts", "wrong type") in [row[:3] for row in faults(bank)], "a format gives no clock"
+    assert ("surveys", "ts", clock) in [row[:3] for row in faults(bank)], "a format gives no clock"
     assert str(bank.fetch(bank.customers.opened_on)[0]) == "2019-03-04"
 
 
