@@ -60,15 +60,15 @@ def test_killed_while_going_on(tmp_path):
     """The older bank stays as it was, and the command in the refusal finishes the longer one."""
     old = generate(tmp_path / "old", 20_000, 1, 7, 2, progress=False)
     whole = tmp_path / "whole"
-    began = time.monotonic()
     assert start(tmp_path / "old", whole, script=GO_ON).wait() == 0
-    length = time.monotonic() - began
     before = {path: path.read_bytes() for path in (tmp_path / "old").rglob("*") if path.is_file()}
     refused = 0
-    for run, share in enumerate((0.5, 0.7, 0.85)):
+    for run, seconds in enumerate((0, 1, 3)):
         path = tmp_path / f"run{run}"
         process = start(tmp_path / "old", path, script=GO_ON)
-        time.sleep(share * length)
+        while not path.exists() and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(seconds)  # the first time the folder has only just appeared
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         assert {p: p.read_bytes() for p in before} == before
