@@ -175,9 +175,7 @@ def _runnable(bank: "Bank") -> str:
     """Say which of the house's reports have the tables they need."""
     from bankmkt.reports import notebooks as house
 
-    lacks = {
-        name: [t for t in house.needs(house.read(house.find(name))) if not bank.has(t)] for name in house.reports()
-    }
+    lacks = {name: house.lacks(house.read(house.find(name)), bank) for name in house.reports()}
     ready = ", ".join(name for name, missing in lacks.items() if not missing) or "none"
     rest = "".join(f"; {name} needs {', '.join(missing)}" for name, missing in lacks.items() if missing)
     return f"Reports it has the tables for: {ready}{rest}."

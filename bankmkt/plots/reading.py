@@ -124,7 +124,7 @@ def ratio_note(published: "pd.DataFrame", indicator: str = "aum") -> str:
             f"{wording.change(100 * r['others_growth']).lstrip('+')}."
         )
     if published[["ratio_low", "ratio_high"]].isin([math.inf, -math.inf]).any(axis=None):
-        start += " An interval that ends in “or more” or “or less” goes on: …, or the others did not grow."
+        start += " Where an interval says “or more” or “or less”, the others may as well not have grown at all."
     return (
         f"{start} With {r['participants_customers']:,} participants chance leaves open all that the interval holds; "
         "where it reaches into the published range, the customers are too few to say whether they did better or worse."

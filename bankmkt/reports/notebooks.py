@@ -5,10 +5,13 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bankmkt.errors import DataError, ParameterError, one_of
 from bankmkt.schema import TABLES
+
+if TYPE_CHECKING:
+    from bankmkt.bank import Bank
 
 CODE_RULES = {
     ast.FunctionDef: "def",
@@ -106,6 +109,11 @@ def needs(notebook: Any) -> tuple[str, ...]:
         if name not in TABLES:
             raise DataError("table", name, one_of(TABLES), "correct the notebook's line that begins with Needs:")
     return tuple(names)
+
+
+def lacks(notebook: Any, bank: "Bank") -> tuple[str, ...]:
+    """Name the tables that a notebook needs and a bank has not."""
+    return tuple(name for name in needs(notebook) if not bank.has(name))
 
 
 def fingerprint(notebook: Any) -> str:

@@ -94,14 +94,14 @@ def plan(
     if source != "demo":
         source = str(Path(source).absolute())
     opened = _open(source)
-    facts, units = _facts(opened), opened.fetch(opened.organisations.select("org_id", "level", "name")).to_pandas()
+    facts, units = _facts(opened), opened.frame(opened.organisations.select("org_id", "level", "name"))
     each = _units(units, level) if by else {None: ""}
     if not each:
         what = " or ".join([level] if level else LEVELS)
         raise ParameterError("by", by, f"a bank with units of level {what}", "leave it out for the whole bank")
     runs = []
     for path, notebook in found.items():
-        lacks = tuple(name for name in notebooks.needs(notebook) if not opened.has(name))
+        lacks = notebooks.lacks(notebook, opened)
         if lacks and names:
             what = f"{path.stem} needs {', '.join(lacks)}, which {source} has not"
             raise DataError(what, todo="add them (docs/data-dictionary.md), or leave the report out")
