@@ -31,6 +31,9 @@ _NAMES = {
     "generate": "bankmkt.synth",
     "demo_bank": "bankmkt.synth",
     "health_check": "bankmkt.segments",
+    "lifecycle": "bankmkt.segments",
+    "migration": "bankmkt.segments",
+    "rfm": "bankmkt.segments",
     "run_report": "bankmkt.reports",
     "run_reports": "bankmkt.reports",
 }

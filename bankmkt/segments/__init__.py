@@ -1,5 +1,21 @@
-"""Who the customers are: the month's check-up of a bank, as a whole and by group, unit, product and channel."""
+"""Who the customers are: the month's check-up of a bank, as a whole and by group, unit, product and channel; RFM."""
 
 from bankmkt.segments.health import HealthCheck, health_check
+from bankmkt.segments.lifecycle import STATES, lifecycle
+from bankmkt.segments.migration import flows, migration
+from bankmkt.segments.rfm import RFM, rfm
+from bankmkt.segments.rfm_names import rfm_cells
+from bankmkt.segments.rfm_sensitivity import rfm_sensitivity
 
-__all__ = ["HealthCheck", "health_check"]
+__all__ = [
+    "RFM",
+    "STATES",
+    "HealthCheck",
+    "flows",
+    "health_check",
+    "lifecycle",
+    "migration",
+    "rfm",
+    "rfm_cells",
+    "rfm_sensitivity",
+]
