@@ -37,8 +37,7 @@ def features(bank: Bank, as_of: datetime.date | str, wanted: Iterable[Feature]) 
 
     day = parse_date("as_of", as_of)
     known = check_bank(bank).as_of(day)
-    people = known.customers.filter(known.customers.closed_on.isnull())
-    wide = people.mutate(as_of=ibis.literal(day))
+    wide = _people(known).mutate(as_of=ibis.literal(day))
     chosen = by_name(wanted)
     for table in dict.fromkeys(feature.table for feature in chosen.values()):
         group = [feature for feature in chosen.values() if feature.table == table]
@@ -51,6 +50,13 @@ def features(bank: Bank, as_of: datetime.date | str, wanted: Iterable[Feature]) 
             absent = {f.name: ibis.null(resolved(f, unbound(table)).type()) for f in group}
             wide = wide.mutate(**absent)
     return wide
+
+
+def _people(known: Bank) -> Any:
+    """Return the customers of the day with what their unit adds."""
+    people = known.customers.filter(known.customers.closed_on.isnull())
+    units = known.organisations.select(unit="org_id", unit_city="city")
+    return people.left_join(units, people.org_id == units.unit).drop("unit")
 
 
 def _scan(t: Any, table: str, group: Sequence[Feature], day: datetime.date) -> Any:
@@ -70,14 +76,14 @@ def narrowed(expr: Any, inside: Any) -> Any:
     if inside is None:
         return expr
 
-    def narrow(node: Any, arguments: Mapping[str, Any] | None) -> Any:
-        known = dict(arguments or zip(node.argnames, node.args, strict=True))
-        if isinstance(node, ops.Reduction):
-            where = known.get("where")
-            known["where"] = inside.op() if where is None else ops.And(inside.op(), where)
-        return node.__recreate__(known)
+    def narrow(node: Any, changed: Mapping[str, Any] | None) -> Any:
+        if not isinstance(node, ops.Reduction):
+            return node.__recreate__(changed) if changed else node
+        known = dict(changed or zip(node.argnames, node.args, strict=True))
+        where = known.get("where")
+        return node.__recreate__(known | {"where": inside.op() if where is None else ops.And(inside.op(), where)})
 
-    return expr.op().replace(narrow).to_expr()
+    return expr.op().replace(narrow, filter=ops.Value).to_expr()
 
 
 def _inside(t: Any, table: str, feature: Feature, day: datetime.date) -> Any:
@@ -113,9 +119,7 @@ def months_before(day: datetime.date, months: int) -> datetime.date:
     return last if day == month_end(month_number(day)) else last.replace(day=min(day.day, last.day))
 
 
-def compute(
-    bank: Bank, as_of: datetime.date | str, tags: Iterable[Tag | str] | None = None
-) -> Any:
+def compute(bank: Bank, as_of: datetime.date | str, tags: Iterable[Tag | str] | None = None) -> Any:
     """Compute tags of every customer on a day.
 
     Parameters

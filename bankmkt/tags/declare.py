@@ -18,6 +18,9 @@ FAMILIES = (
 ATTRIBUTES = tuple(name for name in TABLES["customers"].names if name != "customer_id")
 """Columns of ``customers`` that rules may use beside features; ``as_of`` is the day itself."""
 
+RELATED = {"unit_city": "organisations.city"}
+"""Further attributes: of the unit that keeps the customer."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -67,7 +70,11 @@ class Feature:
 
     def __post_init__(self) -> None:
         _check_name("feature", self.name)
-        known = [name for name, table in TABLES.items() if "customer_id" in table.names and name not in ("truth", "customers")]
+        known = [
+            name
+            for name, table in TABLES.items()
+            if "customer_id" in table.names and name not in ("truth", "customers")
+        ]
         if self.table not in known:
             raise ParameterError(f"feature {self.name}: table", self.table, one_of(known), "name one of them")
         if self.months is not None and self.months < 1:
@@ -89,8 +96,8 @@ class Tag:
     family
         One of :data:`FAMILIES`, or one of your own.
     rule
-        Ibis deferred expression over features, attributes of ``customers`` and the day ``as_of``: a condition
-        (``_.salary > 0``), or a value.
+        Ibis deferred expression over features, attributes (:data:`ATTRIBUTES`, :data:`RELATED`) and the day
+        ``as_of``: a condition (``_.salary > 0``), or a value.
     meaning
         The definition in plain language, with its thresholds and windows.
     features
@@ -132,7 +139,7 @@ class Tag:
 def _check_name(what: str, name: str) -> None:
     if not _NAME.fullmatch(name):
         raise ParameterError(f"name of a {what}", name, "small letters, digits and _", "such as night_logins")
-    if name in ATTRIBUTES or name in ("customer_id", "as_of"):
+    if name in (*ATTRIBUTES, *RELATED, "customer_id", "as_of"):
         raise ParameterError(f"name of a {what}", name, "a name that no column of customers has", "choose another")
 
 

@@ -1,12 +1,13 @@
 """From a tag to its features and from these to the columns they read, taken from the expressions themselves."""
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bankmkt.errors import ParameterError
 from bankmkt.schema import TABLES
-from bankmkt.tags.declare import Feature, Tag, unknown
+from bankmkt.tags.declare import RELATED, Feature, Tag, unknown
 
 
 def unbound(table: str, **more: Any) -> Any:
@@ -67,9 +68,16 @@ def needed(tag: Tag, known: Mapping[str, Any]) -> list[str]:
     """
     import ibis.expr.operations as ops
 
-    wide = unbound("customers", **known, as_of="date")
-    used = {node.name for node in ruled(tag, wide).op().find(ops.Field)}
+    used = {node.name for node in ruled(tag, _wide(tuple(known.items()))).op().find(ops.Field)}
     return [name for name in known if name in used]
+
+
+@functools.lru_cache(maxsize=8)
+def _wide(known: tuple[tuple[str, Any], ...]) -> Any:
+    """Return an Ibis table with all that a rule may use, and no data."""
+    tables = {name: column.split(".") for name, column in RELATED.items()}
+    related = {name: TABLES[table][column].type for name, (table, column) in tables.items()}
+    return unbound("customers", **related, **dict(known), as_of="date")
 
 
 def ruled(tag: Tag, wide: Any) -> Any:

@@ -6,10 +6,24 @@ from typing import Any
 
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.tags.declare import Feature, Tag, by_name
-from bankmkt.tags.families import wealth
+from bankmkt.tags.families import (
+    channels,
+    contacts,
+    life_cycle,
+    location,
+    optional,
+    preferences,
+    products,
+    risk,
+    scenarios,
+    spending,
+    wealth,
+)
 from bankmkt.tags.lineage import types
 
-_FAMILIES = (wealth,)
+_FAMILIES = (
+    life_cycle, wealth, products, channels, spending, scenarios, preferences, risk, contacts, location, optional,
+)  # fmt: skip
 
 
 @functools.cache
