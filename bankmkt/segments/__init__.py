@@ -1,8 +1,10 @@
 """Who the customers are: the month's check-up of a bank, as a whole and by group, unit, product and channel; RFM."""
 
+from bankmkt.segments.attrition import Attrition, attrition, transitions
 from bankmkt.segments.health import HealthCheck, health_check
 from bankmkt.segments.lifecycle import STATES, lifecycle
 from bankmkt.segments.migration import flows, migration
+from bankmkt.segments.retention import retention
 from bankmkt.segments.rfm import RFM, rfm
 from bankmkt.segments.rfm_names import rfm_cells
 from bankmkt.segments.rfm_sensitivity import rfm_sensitivity
@@ -10,12 +12,16 @@ from bankmkt.segments.rfm_sensitivity import rfm_sensitivity
 __all__ = [
     "RFM",
     "STATES",
+    "Attrition",
     "HealthCheck",
+    "attrition",
     "flows",
     "health_check",
     "lifecycle",
     "migration",
+    "retention",
     "rfm",
     "rfm_cells",
     "rfm_sensitivity",
+    "transitions",
 ]
