@@ -134,11 +134,11 @@ def _group_claim(names: Sequence[str], shown: "pd.DataFrame", value: str, curren
     first, last = shown.iloc[0], shown.iloc[-1]
     if len(shown) == 1:
         return f"{capital(names[0])}: {quantity(first[value], currency)} per customer"
-    apart = first[f"{value}_low"] > last[f"{value}_high"]
-    tops = f"A customer of “{names[0]}” is worth {quantity(first[value], currency)} over {HORIZONS[value]}"
-    if not apart:
-        return f"{tops}; the groups' intervals overlap"
-    return f"{tops}, of “{names[len(shown) - 1]}” {quantity(last[value], currency)}"
+    best, worst = names[0], names[len(shown) - 1]
+    text = f"Expected per customer over {HORIZONS[value]}: {quantity(first[value], currency)} of “{best}”"
+    if first[f"{value}_low"] <= last[f"{value}_high"]:
+        return f"{text}; the groups' intervals overlap"
+    return f"{text}, {quantity(last[value], currency)} of “{worst}”"
 
 
 def attrition(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
