@@ -138,11 +138,13 @@ def measure(path, folder, options):
     best = {name: min(found) for name, found in seconds.items() if found}
     figures = {
         "benchmark": "life cycle", "engine": options.engine, "customers": bank.fetch(bank.customers.count()).as_py(),
-        "rows": duck.sql(f"select count(*) from '{ours}/0/*.parquet'").fetchone()[0],
+        "rows": duck.execute(f"select count(*) from '{ours}/0/*.parquet'").fetchall()[0][0],
         **{f"{name}_seconds": round(found, 2) for name, found in best.items()},
     }  # fmt: skip
     if "sql" in best:
-        differ = duck.sql(f"select count(*) from (from '{ours}/0/*.parquet' except from '{theirs}')").fetchone()[0]
+        differ = duck.execute(f"select count(*) from (from '{ours}/0/*.parquet' except from '{theirs}')").fetchall()[0][
+            0
+        ]
         figures |= {"ratio": round(best["ours"] / best["sql"], 2), "rows_that_differ": differ}
     figures["peak_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, 2)
     print(json.dumps(figures))

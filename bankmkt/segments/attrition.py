@@ -52,8 +52,8 @@ def transitions(states: Any, k: int = K) -> "pd.DataFrame":
     --------
     >>> import bankmkt as bm
     >>> chances = transitions(bm.lifecycle(bm.demo_bank(), "2026-06-30", months=2))
-    >>> chances[chances["from"] == "lost"][["to", "probability"]].to_dict("records")[:1]
-    [{'to': 'lost', 'probability': 1.0}]
+    >>> chances[chances["from"] == "mature"].sort_values("probability").to.iloc[-1]
+    'mature'
     """
     import ibis
     import pandas as pd
