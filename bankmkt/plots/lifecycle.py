@@ -90,7 +90,7 @@ def migration(
         change = wording.difference(rows[right].sum(), rows[left].sum(), currency)
         text += f"; what they and the others shown hold changed by {change}"
     elif len(moved):
-        most = moved.loc[moved["customers"].idxmax()]
+        most = moved.iloc[int(moved["customers"].argmax())]
         text += f"; most often from {most['from']} to {most['to']} ({wording.quantity(most['customers'], 'customers')})"
     hidden = int(frame["suppressed"].sum())
     theme.claim(ax, text + (f" – {hidden} moves are hidden and left out" if hidden else ""))
@@ -167,7 +167,7 @@ def transitions(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     moved = frame[(frame["from"] != frame["to"]) & frame["probability"].notna()]
     text = "Nobody leaves a state"
     if len(moved):
-        most = moved.loc[moved["probability"].idxmax()]
+        most = moved.iloc[int(moved["probability"].argmax())]
         share = wording.quantity(most["probability"], "share")
         text = f"The likeliest move: {share} of {most['from']} customers are {most['to']} the month after"
     theme.claim(ax, text)
