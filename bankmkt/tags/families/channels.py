@@ -31,8 +31,6 @@ FEATURES = (
             "logins on Saturdays and Sundays in three months"),
     Feature("page_seconds", "events", _.duration_s.mean(where=_.event == "page_view"), 3,
             "mean time on a page in three months", "seconds", empty=None),
-    Feature("counter_quarter", "transactions", _.count(where=OWN & (_.channel == "counter")), 3,
-            "movements at the counter in three months"),
     Feature("counter_money_moves", "transactions",
             _.count(where=(_.product == "demand") & (_.channel == "counter")
                     & _.kind.isin(("transfer_in", "transfer_out", "bill", "purchase", "redemption"))), 6,

@@ -22,7 +22,7 @@ FEATURES = (
               f"views of the page {page} in three months")
       for page in _PAGES),
     *(_bought(product, 12, f"{product}_bought")
-      for product in ("wealth", "fund", "insurance", "metal", "time_deposit")),
+      for product in ("wealth", "fund", "insurance", "metal")),
     _bought("fund", 3, "fund_bought_q1"),
     _bought("fund", 3, "fund_bought_q2", 3),
     _bought("fund", 3, "fund_bought_q3", 6),

@@ -19,7 +19,7 @@ FEATURES = (
       for column in ("time_deposit", "wealth", "fund", "insurance", "metal", "loan", "card_balance")),
     *(Feature(f"{_SHORT[column]}_peak", "balances", _[column].max(), 12,
               f"highest {column} of the last twelve month ends", "yuan")
-      for column in ("time_deposit", "wealth", "fund", "insurance", "loan", "card_balance")),
+      for column in ("wealth", "fund", "insurance", "loan", "card_balance")),
     Feature("wealth_low", "balances", _.wealth.min(), 12, "lowest wealth of the last twelve month ends", "yuan"),
     Feature("products_now", "balances", _.products.sum(), 1, "products held at the last month end"),
     Feature("products_quarter_ago",
