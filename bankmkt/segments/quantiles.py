@@ -2,8 +2,8 @@
 
 Engines' own quantile functions differ in name and in what they do between two values, and sorting would need a window
 over all rows. So the range is cut into buckets of equal width and counted; the bucket that holds a rank is cut and
-counted again, until buckets hold one number. Each round brings some thousand counts, whatever the number of rows; two
-or three rounds do.
+counted again, until buckets hold one number. Each round brings some thousand counts, whatever the number of rows; a few
+rounds do.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-BUCKETS = 2**16
+BUCKETS = 4096
 """Into how many buckets an interval is cut in a round."""
 
 LARGEST = 2**53
