@@ -415,6 +415,8 @@ def _histories(summary: Any, *, count: bool = True) -> tuple[np.ndarray, np.ndar
     columns = ["frequency", "recency", "T"]
     _need("summary", summary, columns)
     if not isinstance(summary, pd.DataFrame):
+        if not count:
+            raise DataError("summary", type(summary).__name__, "a pandas frame to predict for", "call .execute() on it")
         summary = summary.group_by(columns).aggregate(customers=lambda t: t.count()).execute()
     elif count:
         summary = summary.groupby(columns, dropna=False).size().rename("customers").reset_index()

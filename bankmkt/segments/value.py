@@ -199,6 +199,9 @@ def calibrate_value(
 ) -> "pd.DataFrame":
     """Hold the value expected of a past year against what the customers then earned the bank.
 
+    A large bank's total may well lie outside its interval, which does not hold what hits all customers at once; how
+    far outside says how far next year may be off.
+
     Parameters
     ----------
     bank : Bank

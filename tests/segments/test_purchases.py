@@ -245,6 +245,7 @@ def test_scikit_learn_conventions(summary):
         (lambda s, m: BGNBD().fit(s.iloc[:0]), DataError, "0 histories"),
         (lambda s, m: BGNBD().fit(s[["frequency"]]), DataError, "also recency, T"),
         (lambda s, m: GammaGamma().fit(s[s.frequency == 0]), DataError, "bought again"),
+        (lambda s, m: m.predict_alive(ibis.memtable(s)), DataError, "pandas frame"),
         (lambda s, m: m.predict_purchases(s, 0), ParameterError, "periods = 0"),
         (lambda s, m: purchase_value(m, GammaGamma().fit(s), s, 52, margin=0), ParameterError, "margin = 0"),
         (lambda s, m: purchase_value(m, GammaGamma(level=0.9).fit(s), s, 52), ParameterError, "level"),
