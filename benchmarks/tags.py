@@ -3,8 +3,8 @@
     python benchmarks/tags.py [--bank PATH | --customers N] [--memory 4GB] [--engine duckdb] [--runs 1]
 
 Beside it, in the same run and on the same files, the aggregates behind the tags as one would write them by hand: the
-Beside it, in the same run and on the same files, the aggregates behind the tags as one would write them by hand: a
-line each and last a line of JSON.
+single SELECT of ``benchmarks/tags.sql``. Each runs in a process of its own, so that its peak memory is its own. Prints
+a line each and last a line of JSON.
 """
 
 import argparse
