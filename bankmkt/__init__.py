@@ -9,6 +9,7 @@ The package in one screen, lowest layer first; imports only go down:
 :mod:`bankmkt.bank`       open, save and look back in a bank; :mod:`bankmkt.validation` checks it
 :mod:`bankmkt.synth`      a synthetic bank whose truth is known
 :mod:`bankmkt.datasets`   real public data in the same tables
+:mod:`bankmkt.tags`       what is known of each customer: features and tags as declarations
 :mod:`bankmkt.segments`   who the customers are (health check)
 :mod:`bankmkt.experiment` what a campaign changed, and how sure we are
 :mod:`bankmkt.plots`      figures drawn from the frames that the functions above return
@@ -31,10 +32,13 @@ _NAMES = {
     "generate": "bankmkt.synth",
     "demo_bank": "bankmkt.synth",
     "health_check": "bankmkt.segments",
+    "lifecycle": "bankmkt.segments",
+    "migration": "bankmkt.segments",
+    "rfm": "bankmkt.segments",
     "run_report": "bankmkt.reports",
     "run_reports": "bankmkt.reports",
 }
-_MODULES = ("datasets", "experiment", "errors", "plots", "reports", "schema", "segments", "synth")
+_MODULES = ("datasets", "experiment", "errors", "plots", "reports", "schema", "segments", "synth", "tags")
 
 __all__ = sorted([*_NAMES, *_MODULES])
 

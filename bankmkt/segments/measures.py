@@ -70,6 +70,12 @@ def of(table: Any, customers: Any, whole: bool) -> Any:
     return table if whole else table.semi_join(customers, "customer_id")
 
 
+def own(transactions: Any) -> Any:
+    """Return whether the customer initiated a transaction."""
+    t = transactions
+    return t.channel.isnull().ifelse(~t.kind.isin(BANK_KINDS), t.channel != "auto")
+
+
 def active_months(bank: "Bank", customers: Any, first: int, whole: bool) -> Any:
     """Return a row per customer, month and platform with acts: what makes a customer active.
 
@@ -84,8 +90,7 @@ def active_months(bank: "Bank", customers: Any, first: int, whole: bool) -> Any:
         platform = t.platform
     else:
         t = bank.transactions
-        own = ibis.ifelse(t.channel.isnull(), ~t.kind.isin(BANK_KINDS), t.channel != "auto")
-        t = t.filter(own)
+        t = t.filter(own(t))
         platform = ibis.literal("any channel")
     t = t.select("customer_id", number=month_of(t.ts), platform=platform)
     t = t.filter(t.number >= first)

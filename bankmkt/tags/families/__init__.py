@@ -1,0 +1,59 @@
+"""The house's catalogue: features and tags, a module a family."""
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+from bankmkt.errors import ParameterError, one_of
+from bankmkt.tags.declare import Feature, Tag, by_name
+from bankmkt.tags.families import (
+    channels,
+    contacts,
+    life_cycle,
+    location,
+    optional,
+    preferences,
+    products,
+    risk,
+    scenarios,
+    spending,
+    wealth,
+)
+from bankmkt.tags.lineage import types
+
+_FAMILIES = (
+    life_cycle, wealth, products, channels, spending, scenarios, preferences, risk, contacts, location, optional,
+)  # fmt: skip
+
+
+@functools.cache
+def house() -> tuple[dict[str, Feature], dict[str, Any]]:
+    """Return the catalogue's features by name, and their Ibis data types."""
+    known = by_name(feature for family in _FAMILIES for feature in family.FEATURES)
+    return known, types(known.values())
+
+
+@functools.cache
+def house_tags() -> dict[str, Tag]:
+    """Return the catalogue's tags by code."""
+    return {tag.code: tag for family in _FAMILIES for tag in family.TAGS}
+
+
+def choose(tags: Iterable[Tag | str] | None) -> list[Tag]:
+    """Return declarations for declarations or codes; the whole catalogue for None.
+
+    Raises
+    ------
+    ParameterError
+        If a code is not in the catalogue, or two tags share one.
+    """
+    known = house_tags()
+    chosen = []
+    for tag in known.values() if tags is None else tags:
+        if isinstance(tag, str) and tag not in known:
+            raise ParameterError("tags", tag, one_of(known), "bm.tags.catalogue() lists them")
+        chosen.append(known[tag] if isinstance(tag, str) else tag)
+    codes = [tag.code for tag in chosen]
+    if twice := [code for code in codes if codes.count(code) > 1]:
+        raise ParameterError("tags", twice[0], "each code once", "rename or leave out one")
+    return chosen

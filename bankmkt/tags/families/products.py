@@ -1,0 +1,102 @@
+"""Products: what customers hold, took up, gave up or lack."""
+
+from ibis import _
+
+from bankmkt.tags.declare import Feature, Tag
+from bankmkt.tags.rules import count_true, days_since, largest, years_since
+
+FAMILY = "products"
+
+_SHORT = {"demand": "demand", "time_deposit": "deposit", "wealth": "wealth", "fund": "fund", "insurance": "insurance",
+          "metal": "metal", "loan": "loan", "card_balance": "card"}  # fmt: skip
+_BOUGHT = (_.kind == "purchase") & (_.product != "demand")
+
+FEATURES = (
+    *(Feature(f"{short}_now", "balances", _[column].sum(), 1, f"{column} at the last month end", "yuan")
+      for column, short in _SHORT.items()),
+    *(Feature(f"{_SHORT[column]}_quarter_ago", "balances", _[column].sum(), 1,
+              f"{column} three month ends earlier", "yuan", before=3)
+      for column in ("time_deposit", "wealth", "fund", "insurance", "metal", "loan", "card_balance")),
+    *(Feature(f"{_SHORT[column]}_peak", "balances", _[column].max(), 12,
+              f"highest {column} of the last twelve month ends", "yuan")
+      for column in ("wealth", "fund", "insurance", "loan", "card_balance")),
+    Feature("wealth_low", "balances", _.wealth.min(), 12, "lowest wealth of the last twelve month ends", "yuan"),
+    Feature("products_now", "balances", _.products.sum(), 1, "products held at the last month end"),
+    Feature("products_quarter_ago",
+            "balances", _.products.sum(), 1, "products held three month ends earlier", before=3),
+    Feature("products_peak", "balances", _.products.max(), 12, "most products held at the last twelve month ends"),
+    Feature("purchase_quarter", "transactions", _.count(where=_BOUGHT), 3, "purchases of products in three months"),
+    Feature("purchase_year", "transactions", _.count(where=_BOUGHT), 12, "purchases of products in twelve months"),
+    Feature("last_purchase", "transactions", _.ts.max(where=_BOUGHT), 12, "last purchase of a product within a year",
+            empty=None),
+)  # fmt: skip
+
+_INVESTED = _.wealth_now + _.fund_now + _.insurance_now + _.metal_now
+_INVESTED_QUARTER_AGO = _.wealth_quarter_ago + _.fund_quarter_ago + _.insurance_quarter_ago + _.metal_quarter_ago
+
+TAGS = (
+    Tag("products_held", "Products held", "持有产品数", FAMILY, _.products_now,
+        "balances of the eight that are not zero at the last month end"),
+    Tag("deposit_holder", "Time deposit holder", "定期存款客户", FAMILY, _.deposit_now > 0,
+        "a time deposit above 0 at the last month end"),
+    Tag("wealth_holder", "Wealth-product holder", "理财持有客户", FAMILY, _.wealth_now > 0,
+        "wealth-management products above 0 at the last month end"),
+    Tag("fund_holder", "Fund holder", "基金持有客户", FAMILY,
+        _.fund_now > 0, "mutual funds above 0 at the last month end"),
+    Tag("insurance_holder", "Insurance holder", "保险持有客户", FAMILY, _.insurance_now > 0,
+        "savings insurance above 0 at the last month end"),
+    Tag("metal_holder", "Precious-metal holder", "贵金属持有客户", FAMILY, _.metal_now > 0,
+        "precious metal above 0 at the last month end"),
+    Tag("borrower", "Borrower", "贷款客户", FAMILY, _.loan_now > 0, "loan principal above 0 at the last month end"),
+    Tag("card_user", "Credit-card user", "信用卡用卡客户", FAMILY, _.card_now > 0,
+        "a credit-card balance above 0 at the last month end"),
+    Tag("bare_account", "Bare account", "仅活期客户", FAMILY,
+        (_.products_peak <= 1) & (_.demand_now > 0) & (days_since(_.opened_on) > 180),
+        "customer for more than 180 days, at most 1 product at each of the last 12 month ends, a current account above "
+        "0"),
+    Tag("needs_met", "Needs met", "需求覆盖数", FAMILY,
+        count_true(_.deposit_now > 0, _INVESTED - _.insurance_now > 0, _.insurance_now > 0,
+                   _.loan_now + _.card_now > 0),
+        "of four needs, those met at the last month end by more than 0 yuan: to save (time deposit), to invest (wealth "
+        "product, fund, metal), to insure, to borrow (loan, card)"),
+    Tag("broadening", "Broadening", "产品增加", FAMILY,
+        (_.products_now > _.products_quarter_ago) & (_.products_quarter_ago > 0),
+        "more products than three month ends ago, when there was more than 0"),
+    Tag("narrowing", "Narrowing", "产品减少", FAMILY, _.products_now < _.products_quarter_ago,
+        "fewer products than three month ends ago"),
+    Tag("main_asset", "Main asset", "主要资产类别", FAMILY,
+        largest({"current account": _.demand_now, "time deposit": _.deposit_now, "wealth product": _.wealth_now,
+                 "fund": _.fund_now, "insurance": _.insurance_now, "metal": _.metal_now}),
+        "the asset with the largest balance at the last month end; null if all are 0"),
+    Tag("first_investment", "First investment", "首次投资", FAMILY,
+        (_INVESTED > 0) & (_INVESTED_QUARTER_AGO == 0) & (days_since(_.opened_on) > 90),
+        "wealth product, fund, insurance or metal above 0 now, 0 three month ends ago; customer for more than 90 days"),
+    Tag("never_invested", "Has money, never invested", "有资产未投资", FAMILY,
+        (_.aum >= 10_000) & (_.wealth_peak + _.fund_peak + _.insurance_peak == 0),
+        "AUM of 10,000 yuan or more, wealth product, fund and insurance 0 at each of the last 12 month ends"),
+    Tag("wealth_lapsed", "Left wealth products", "理财流失客户", FAMILY, (_.wealth_now == 0) & (_.wealth_peak >= 1_000),
+        "no wealth product now (0), 1,000 yuan or more at one of the last 12 month ends"),
+    Tag("fund_lapsed", "Left funds", "基金流失客户", FAMILY, (_.fund_now == 0) & (_.fund_peak >= 1_000),
+        "no fund now (0), 1,000 yuan or more at one of the last 12 month ends"),
+    Tag("deposit_run_off", "Deposit not renewed", "定期到期未续", FAMILY,
+        (_.deposit_quarter_ago >= 5_000) & (_.deposit_now < 0.5 * _.deposit_quarter_ago),
+        "time deposits below half (0.5) of those three month ends ago, which were 5,000 yuan or more"),
+    Tag("deposit_to_wealth", "From deposits to wealth products", "存款转理财", FAMILY,
+        (_.deposit_quarter_ago - _.deposit_now >= 1_000) & (_.wealth_now - _.wealth_quarter_ago >= 1_000),
+        "within three month ends time deposits fell and wealth products rose, each by 1,000 yuan or more"),
+    Tag("steady_wealth_holder", "Steady wealth-product holder", "理财长期持有", FAMILY,
+        (_.wealth_low >= 1_000) & (days_since(_.opened_on) > 365),
+        "wealth products of 1,000 yuan or more at every one of the last 12 month ends; customer for more than 365 "
+        "days"),
+    Tag("insurance_gap", "Insurance gap", "保障缺口", FAMILY,
+        years_since(_.birth_date).between(30, 50) & (_.has_home | _.has_car) & (_.insurance_now == 0)
+        & (_.aum >= 5_000),
+        "aged 30 to 50, owns a home or a car, AUM of 5,000 yuan or more, no insurance (0)"),
+    Tag("loan_repaid", "Loan just repaid", "贷款新结清", FAMILY, (_.loan_now == 0) & (_.loan_quarter_ago > 0),
+        "a loan three month ends ago (above 0), none now (0): may borrow again"),
+    Tag("loan_nearly_repaid", "Loan nearly repaid", "贷款临近结清", FAMILY,
+        (_.loan_now > 0) & (_.loan_now < 0.25 * _.loan_peak),
+        "the loan is above 0 and below a quarter (0.25) of its highest of the last 12 month ends"),
+    Tag("card_quiet", "Card gone quiet", "信用卡沉默", FAMILY, (_.card_now == 0) & (_.card_peak > 0),
+        "no credit-card balance now (0), one above 0 at one of the last 12 month ends"),
+)  # fmt: skip

@@ -1,0 +1,114 @@
+"""From a tag to its features and from these to the columns they read, taken from the expressions themselves."""
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bankmkt.errors import ParameterError
+from bankmkt.schema import TABLES
+from bankmkt.tags.declare import RELATED, Feature, Tag, unknown
+
+
+def unbound(table: str, **more: Any) -> Any:
+    """Return an Ibis table with a schema table's columns, and more, and no data: enough to read an expression."""
+    import ibis
+
+    found = {c.name: "int64" if c.type == "id" else c.type for c in TABLES[table].columns}
+    return ibis.table({**found, **more}, name=table)
+
+
+def resolved(feature: Feature, t: Any) -> Any:
+    """Return a feature's aggregate over a table.
+
+    Raises
+    ------
+    ParameterError
+        If it uses a column the table lacks, or is no aggregate.
+    """
+    import ibis.expr.operations as ops
+    from ibis.common.exceptions import IbisError
+
+    try:
+        expr = feature.aggregate.resolve(t)
+    except (AttributeError, IbisError, TypeError) as error:
+        what = f"feature {feature.name}: {str(error).splitlines()[0]}"
+        raise ParameterError(what, todo=f"{feature.table} has {', '.join(TABLES[feature.table].names)}") from error
+    if not expr.op().find(ops.Reduction) or not expr.op().shape.is_scalar():
+        raise ParameterError(f"feature {feature.name}", "a value per row", "an aggregate", "such as _.amount.sum()")
+    return expr
+
+
+def types(features: Iterable[Feature]) -> dict[str, Any]:
+    """Return each feature's Ibis data type.
+
+    Raises
+    ------
+    ParameterError
+        If a feature uses a column its table lacks, or is no aggregate.
+    """
+    return {feature.name: resolved(feature, unbound(feature.table)).type() for feature in features}
+
+
+def needed(tag: Tag, known: Mapping[str, Any]) -> list[str]:
+    """Return the names of the features that a tag's rule uses.
+
+    Parameters
+    ----------
+    tag
+        The declaration.
+    known
+        Data type by name of the features there are, as :func:`types` returns them.
+
+    Raises
+    ------
+    ParameterError
+        If the rule uses something that is no feature, no attribute and not ``as_of``; the message names the tag and
+        the nearest names.
+    """
+    import ibis.expr.operations as ops
+
+    used = {node.name for node in ruled(tag, _wide(tuple(known.items()))).op().find(ops.Field)}
+    return [name for name in known if name in used]
+
+
+@functools.lru_cache(maxsize=8)
+def _wide(known: tuple[tuple[str, Any], ...]) -> Any:
+    """Return an Ibis table with all that a rule may use, and no data."""
+    tables = {name: column.split(".") for name, column in RELATED.items()}
+    related = {name: TABLES[table][column].type for name, (table, column) in tables.items()}
+    return unbound("customers", **related, **dict(known), as_of="date")
+
+
+def ruled(tag: Tag, wide: Any) -> Any:
+    """Return a tag's value over the table of features.
+
+    Raises
+    ------
+    ParameterError
+        If the rule does not fit the features' types.
+    """
+    from ibis.common.exceptions import IbisError
+
+    try:
+        return tag.rule.resolve(wide)
+    except (AttributeError, IbisError, TypeError) as error:
+        if missing := re.match(r"'Table' object has no attribute '(\w+)'", str(error)):
+            raise unknown(tag, missing[1], wide.columns) from error
+        todo = "compare numbers with numbers, dates with dates and texts with texts"
+        raise ParameterError(f"tag {tag.code}: {str(error).splitlines()[0]}", todo=todo) from error
+
+
+def columns(feature: Feature) -> list[str]:
+    """Return what a feature reads, as ``"transactions.amount"``.
+
+    Examples
+    --------
+    >>> from ibis import _
+    >>> columns(Feature("pay", "transactions", _.amount.sum(where=_.kind == "salary"), 3, "salary"))
+    ['transactions.amount', 'transactions.kind']
+    """
+    import ibis.expr.operations as ops
+
+    fields = resolved(feature, unbound(feature.table)).op().find(ops.Field)
+    return [f"{feature.table}.{name}" for name in dict.fromkeys(field.name for field in fields)]
