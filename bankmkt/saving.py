@@ -42,7 +42,7 @@ def save(con: Any, tables: Mapping[str, Any], source: Path | None, path: Path, p
     try:
         aside.mkdir(parents=True)
         for name, table in tables.items():
-            _write(con, table, source, aside / name)
+            write_folder(con, table, aside / name, source)
         _declare(aside, parameters)
         os.rename(aside, path)
     except OSError as error:
@@ -51,8 +51,27 @@ def save(con: Any, tables: Mapping[str, Any], source: Path | None, path: Path, p
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _write(con: Any, table: Any, source: Path | None, folder: Path) -> None:
-    """Let the engine write a table into a new folder of files, ``part-*.parquet``."""
+def write_folder(con: Any, table: Any, folder: Path, source: Path | None = None) -> None:
+    """Let the engine write a table into a new folder of files, ``part-*.parquet``.
+
+    Parameters
+    ----------
+    con
+        Ibis backend.
+    table
+        Ibis table in it.
+    folder
+        Does not exist, and whoever calls makes it aside; with Spark, a place that its machines and this one share.
+    source
+        Where the table's files are, if it is in files: for the message about a damaged one.
+
+    Raises
+    ------
+    DataError
+        When the folder cannot be written, or a file of the source cannot be read.
+    EngineError
+        When the engine cannot answer for another reason.
+    """
     try:
         with reading(con, source):
             if con.name == "pyspark":

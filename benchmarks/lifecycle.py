@@ -18,7 +18,7 @@ import duckdb
 
 from bankmkt.bank import open_bank
 from bankmkt.segments import lifecycle
-from bankmkt.sources import write_parquet
+from bankmkt.saving import write_folder
 from bankmkt.synth import demo_bank
 
 SQL = """
@@ -132,7 +132,7 @@ def measure(path, folder, options):
     seconds = {"ours": [], "sql": []}
     for number in range(options.rounds):
         out = ours / str(number)
-        seconds["ours"].append(timed(lambda o=out: write_parquet(bank.con, lifecycle(bank, as_of), o)))
+        seconds["ours"].append(timed(lambda o=out: write_folder(bank.con, lifecycle(bank, as_of), o)))
         if options.engine == "duckdb":
             seconds["sql"].append(timed(lambda: duck.execute(query)))
     best = {name: min(found) for name, found in seconds.items() if found}

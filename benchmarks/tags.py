@@ -19,7 +19,7 @@ from bankmkt import tags
 from bankmkt.bank import open_bank
 from bankmkt.engines import connect
 from bankmkt.lookback import parse_date
-from bankmkt.sources import write_parquet
+from bankmkt.saving import write_folder
 from bankmkt.synth import demo_bank, generate
 from bankmkt.tags.compute import months_before
 
@@ -86,7 +86,7 @@ def measured(work, place, options, out):
 def ours(place, options, out):
     threads = options.threads if options.engine == "duckdb" else None
     bank = open_bank(place, options.engine, memory_limit=options.memory, threads=threads)
-    write_parquet(bank.con, tags.compute(bank, options.as_of), out)
+    write_folder(bank.con, tags.compute(bank, options.as_of), out)
 
 
 def by_hand(place, options, out):
