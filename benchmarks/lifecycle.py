@@ -17,8 +17,8 @@ from pathlib import Path
 import duckdb
 
 from bankmkt.bank import open_bank
-from bankmkt.segments import lifecycle
 from bankmkt.saving import write_folder
+from bankmkt.segments import lifecycle
 from bankmkt.synth import demo_bank
 
 SQL = """
