@@ -3,6 +3,7 @@
 from bankmkt.segments.attrition import Attrition, attrition, transitions
 from bankmkt.segments.health import HealthCheck, health_check
 from bankmkt.segments.lifecycle import STATES, lifecycle
+from bankmkt.segments.matrix import matrix, matrix_summary
 from bankmkt.segments.migration import flows, migration
 from bankmkt.segments.potential import potential_value
 from bankmkt.segments.retention import retention
@@ -22,6 +23,8 @@ __all__ = [
     "flows",
     "health_check",
     "lifecycle",
+    "matrix",
+    "matrix_summary",
     "migration",
     "potential_value",
     "retention",

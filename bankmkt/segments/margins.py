@@ -16,14 +16,13 @@ MARGINS: Mapping[str, float] = {
     "loan": 0.020,
     "card_balance": 0.050,
 }
-"""Margin a year as a part of the balance, after funding and expected losses, before staff and systems. Assumptions.
+"""Margin a year as a part of the balance, after funding and expected losses, before staff and systems.
 
-Deposits: what the treasury pays for the money less what the customer gets; set so that a mix of demand and time
-deposits with loans lies around the 1.4–1.5 % net interest margin that China's commercial banks reported in 2024–25
-(National Financial Regulatory Administration, quarterly indicators). Wealth, fund, metal: management and trailing fees
-that stay with the bank that sells. Insurance: commission spread over the policy's life. Loans and cards: rate less
-funding and losses; cards, where a part of the balance bears interest. A bank's own figures are in its transfer-pricing
-system: pass them.
+**These are assumptions**, of a plausible size and order, not any bank's figures: replace them by the rates of the bank's
+own transfer pricing (``margins=`` of every function of value). Deposits: what the treasury pays for the money less what
+the customer gets. Wealth, fund, metal: management and trailing fees that stay with the bank that sells. Insurance:
+commission spread over the policy's life. Loans and cards: rate less funding and losses; cards, where a part of the
+balance bears interest.
 """
 
 
