@@ -7,7 +7,7 @@ from typing import Any
 
 from bankmkt.errors import ParameterError
 from bankmkt.schema import TABLES
-from bankmkt.tags.declare import RELATED, Feature, Tag, unknown
+from bankmkt.tags.declare import ATTRIBUTES, RELATED, Feature, Tag, unknown
 
 
 def unbound(table: str, **more: Any) -> Any:
@@ -66,10 +66,26 @@ def needed(tag: Tag, known: Mapping[str, Any]) -> list[str]:
         If the rule uses something that is no feature, no attribute and not ``as_of``; the message names the tag and
         the nearest names.
     """
+    read = _read(tag, known)
+    return [name for name in known if name in read]
+
+
+def attributes(tag: Tag, known: Mapping[str, Any]) -> list[str]:
+    """Return the names of the attributes that a tag's rule uses, arguments and errors as for :func:`needed`."""
+    read = _read(tag, known)
+    return [name for name in (*ATTRIBUTES, *RELATED) if name in read]
+
+
+def value_type(tag: Tag, known: Mapping[str, Any]) -> Any:
+    """Return the Ibis type of a tag's value, arguments and errors as for :func:`needed`."""
+    return ruled(tag, _wide(tuple(known.items()))).type()
+
+
+def _read(tag: Tag, known: Mapping[str, Any]) -> set[str]:
+    """Return the names of all that a tag's rule uses."""
     import ibis.expr.operations as ops
 
-    used = {node.name for node in ruled(tag, _wide(tuple(known.items()))).op().find(ops.Field)}
-    return [name for name in known if name in used]
+    return {node.name for node in ruled(tag, _wide(tuple(known.items()))).op().find(ops.Field)}
 
 
 @functools.lru_cache(maxsize=8)

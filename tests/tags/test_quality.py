@@ -1,0 +1,157 @@
+"""Coverage, mean and drift equal pandas, are equal on both engines, and hide small cells; no tag pads the catalogue."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from ibis import _
+
+from bankmkt import tags
+from bankmkt.bank import open_bank
+from bankmkt.errors import ParameterError
+from bankmkt.tags import Tag
+from bankmkt.tags.quality import stability
+
+DAY, BEFORE = "2025-06-30", "2025-04-30"
+CODES = ["payroll", "age", "wealth_tier", "mean_purchase", "app_monthly", "days_since_purchase", "main_channel"]
+
+
+@pytest.fixture(scope="module")
+def found(tiny_bank):
+    return tags.quality(tiny_bank, DAY, BEFORE, CODES, k=1).set_index("code")
+
+
+@pytest.fixture(scope="module")
+def days(tiny_bank):
+    return [
+        tiny_bank.fetch(tags.compute(tiny_bank, day, CODES)).to_pandas().set_index("customer_id")
+        for day in (BEFORE, DAY)
+    ]
+
+
+def psi(before, now):
+    """The index written once more, over aligned counts."""
+    p, q = (np.array(counts, float) + 0.5 for counts in (now, before))
+    p, q = p / p.sum(), q / q.sum()
+    return ((p - q) * np.log(p / q)).sum()
+
+
+def test_coverage_and_means_are_those_of_pandas(found, days):
+    for when, suffix in zip(days, ("_before", ""), strict=True):
+        for code in CODES:
+            values = when[code]
+            assert found.loc[code, f"coverage{suffix}"] == pytest.approx(values.notna().mean()), code
+            if found.type[code] != "text":
+                assert found.loc[code, f"mean{suffix}"] == pytest.approx(values.dropna().astype(float).mean()), code
+    tiers = days[1].wealth_tier.value_counts(normalize=True)
+    assert found.top["wealth_tier"] == tiers.index[0]
+    assert found["mean"]["wealth_tier"] == pytest.approx(tiers.iloc[0])
+
+
+def test_the_index_is_that_of_pandas(found, days):
+    before, now = days
+    counts = [[(when.payroll == flag).sum() for flag in (True, False)] for when in days]
+    assert found.psi["payroll"] == pytest.approx(psi(*counts))
+    names = sorted(set(before.main_channel.dropna()) | set(now.main_channel.dropna()))
+    counts = [[(when.main_channel == n).sum() for n in names] for when in days]
+    if before.main_channel.isna().any() or now.main_channel.isna().any():
+        counts = [[*c, when.main_channel.isna().sum()] for c, when in zip(counts, days, strict=True)]
+    assert found.psi["main_channel"] == pytest.approx(psi(*counts))
+    for code in ("age", "mean_purchase", "days_since_purchase"):
+        cuts = np.unique(np.quantile(before[code].dropna().astype(float), np.arange(1, 10) / 10))
+        bins = []
+        for when in days:
+            values = when[code].dropna().astype(float)
+            at = np.bincount(np.searchsorted(cuts, values, side="left"), minlength=len(cuts) + 1)
+            bins.append([*at, when[code].isna().sum()])
+        bins = [list(pair) for pair in zip(*[c for c in zip(*bins, strict=True) if sum(c)], strict=True)]
+        assert found.psi[code] == pytest.approx(psi(*bins)), code
+
+
+def test_both_engines_agree(found, spark_bank):
+    other = tags.quality(spark_bank, DAY, BEFORE, CODES, k=1).set_index("code")
+    pd.testing.assert_frame_equal(found, other, check_exact=False, rtol=1e-9)
+
+
+def test_a_shift_is_found_and_none_where_there_is_none():
+    rng = np.random.default_rng(3)
+    draw = [dict(zip(*np.unique(rng.integers(0, 10, 2000), return_counts=True), strict=True)) for _ in range(800)]
+    beyond = [index > chance for index, chance in map(stability, draw[::2], draw[1::2])]
+    assert (
+        abs(np.mean(beyond) - 0.05) < 4 * (0.05 * 0.95 / 400) ** 0.5
+    )  # one pair of twenty, up to four standard errors
+    moved = {i: n + (600 if i < 2 else -150) for i, n in draw[0].items()}
+    index, chance = stability(draw[0], moved)
+    assert index > 0.25 > chance
+
+
+def test_drift_words(tiny_frames):
+    """On one day nobody is 40, on the next all are."""
+    tiny_frames["customers"]["birth_date"] = pd.Timestamp("1985-06-01")
+    bank = open_bank(tiny_frames)
+    forty = Tag("forty", "Forty", "四十岁", "mine", _.as_of.year() - _.birth_date.year() >= 40, "40 years old")
+    shown = tags.quality(bank, "2025-06-30", "2025-03-31", [forty, "home_city_tier"], k=1).set_index("code")
+    assert shown.drift.tolist() == ["stable", "stable"]
+    aged = Tag("aged", "Aged", "年长", "mine", _.as_of.month() >= 6, "it is June")
+    shown = tags.quality(bank, "2025-06-30", "2025-03-31", [aged], k=1)
+    assert shown.drift.tolist() == ["shifted"]
+    assert shown["mean"].tolist() == [1.0]
+    assert shown.mean_before.tolist() == [0.0]
+
+
+def test_small_cells_are_hidden(tiny_bank, days):
+    now = days[1]
+    shown = tags.quality(tiny_bank, DAY, BEFORE, CODES, k=10).set_index("code")
+    for code in CODES:
+        known = now[code].notna().sum()
+        if 0 < len(now) - known < 10:
+            assert np.isnan(shown.coverage[code])
+            assert np.isnan(shown.psi[code])
+    yes = now.payroll.sum()
+    assert np.isnan(shown["mean"]["payroll"]) == bool(0 < yes < 10 or 0 < len(now) - yes < 10)
+    assert shown.suppressed.any()
+    nobody = tags.quality(tiny_bank, DAY, None, CODES, k=1000)
+    assert nobody[["customers", "coverage", "mean"]].isna().all().all()
+
+
+def test_a_tag_without_data_says_so(tiny_frames):
+    del tiny_frames["events"]
+    shown = tags.quality(open_bank(tiny_frames), DAY, BEFORE, ["app_monthly", "payroll"]).set_index("code")
+    assert shown.coverage["app_monthly"] == 0
+    assert shown.drift["app_monthly"] == ""
+    families = tags.by_family(shown.reset_index()).set_index("family")
+    assert families.without_data["channels"] == 1
+
+
+def test_days_must_be_in_order(tiny_bank):
+    with pytest.raises(ParameterError, match="a day before 2025-06-30"):
+        tags.quality(tiny_bank, DAY, DAY)
+
+
+SAME_IN_A_QUARTER = ("contact_pressure", "contacts_in_quarter")
+"""The first weighs contacts by month: it ranks as the second where all contacts fall into one month, as in spring."""
+
+
+def test_no_tag_is_a_padded_variant_of_another(demo):
+    """Of two conditions, those who have both are at most 90% of those who have either; numbers do not rank alike."""
+    computed = demo.loc[:, demo.notna().any()]
+    flags = [c for c in computed if computed[c].dropna().map(type).eq(bool).all()]
+    x = computed[flags].fillna(False).to_numpy(bool).astype(np.int64)
+    both, has = x.T @ x, x.sum(axis=0)
+    either = np.maximum(has[:, None] + has[None, :] - both, 1)
+    close = np.argwhere(np.triu(both / either > 0.9, 1))
+    assert [(flags[i], flags[j]) for i, j in close] == []
+
+    numbers = computed.drop(columns=flags).apply(pd.to_numeric, errors="coerce").dropna(axis=1, how="all")
+    alike = numbers.corr("spearman", min_periods=1000).abs()
+    close = np.argwhere(np.triu(alike.to_numpy() > 0.98, 1))
+    assert [tuple(sorted((alike.index[i], alike.index[j]))) for i, j in close] == [SAME_IN_A_QUARTER]
+
+
+def test_the_named_exception_is_no_variant_elsewhere():
+    from bankmkt.synth import demo_bank
+
+    bank = demo_bank()
+    found = bank.fetch(tags.compute(bank, "2025-11-30", list(SAME_IN_A_QUARTER))).to_pandas()
+    contacted = found[found.contacts_in_quarter > 0]
+    assert len(contacted) > 1000
+    assert contacted.contact_pressure.corr(contacted.contacts_in_quarter, method="spearman") < 0.6
