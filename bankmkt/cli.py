@@ -1,4 +1,4 @@
-"""The command line: ``bankmkt generate | validate | report | notebooks | lab``."""
+"""The command line: ``bankmkt generate | validate | report | tags | notebooks | lab``."""
 
 import contextlib
 import os
@@ -112,6 +112,27 @@ def report(names: Sequence[str], parameters: Sequence[str], params: Path | None,
     click.echo((options["out"] / "index.html").absolute())
     if any(report.status == "failed" for report in reports):
         sys.exit(1)
+
+
+@main.command()
+@click.argument("path")
+@click.option("--as-of", "as_of", required=True, help="The day, YYYY-MM-DD; nothing later is seen.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="File to write: .parquet or .csv.")
+@click.option("--tags", "codes", help="Codes, with commas.  [default: the whole catalogue, and your own]")
+@click.option("--own", type=click.Path(path_type=Path), help="Python file with your own tags; it is run, so trust it.")
+@click.option("--engine", default="duckdb", show_default=True, help="duckdb, local[2], spark://…, sc://…")
+@click.option("--mapping", type=click.Path(path_type=Path), help="YAML file that renames your columns and values.")
+def tags(
+    path: str, as_of: str, out: Path, codes: str | None, own: Path | None, engine: str, mapping: Path | None
+) -> None:
+    """Compute the tags of every customer of the bank in PATH (or demo) and write them to a file."""
+    import bankmkt as bm
+
+    chosen = bm.tags.pick(codes.split(",") if codes else None, own)
+    if path == "demo":
+        path = str(bm.demo_bank().path)
+    rows = bm.tags.write(bm.open_bank(path, engine, mapping=mapping), as_of, out, chosen)
+    click.echo(f"{out}: {_count(len(chosen), 'tag')} of {_count(rows, 'customer')} as of {as_of}")
 
 
 @main.command()

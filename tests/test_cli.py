@@ -73,7 +73,7 @@ def test_the_command_is_installed_and_says_its_version():
 def test_every_command_has_help(run):
     code, out, _ = run("--help")
     assert code == 0
-    for command in ("generate", "validate", "report", "notebooks", "lab"):
+    for command in ("generate", "validate", "report", "tags", "notebooks", "lab"):
         assert command in out
         assert run(command, "--help")[0] == 0
 
@@ -230,3 +230,44 @@ def test_lab_is_bound_to_this_machine_and_keeps_its_token(run, notebook, monkeyp
     assert "--no-browser" in command
     assert not [argument for argument in command if "token" in argument or "password" in argument]
     assert command[-1].endswith("notebooks/index.ipynb")
+
+
+@pytest.fixture(scope="module")
+def whole_bank(tmp_path_factory):
+    """Path of the small bank with all its tables."""
+    return open_bank(tiny.frames()).save(tmp_path_factory.mktemp("tags") / "bank").path
+
+
+OWN = """
+from ibis import _
+from bankmkt.tags import Tag
+wealthy = Tag("wealthy", "Wealthy", "富裕", "mine", _.aum >= 1e6, "AUM of 1,000,000 yuan or more")
+"""
+
+
+def test_tags_are_written_with_one_s_own(run, whole_bank, tmp_path):
+    (tmp_path / "my_tags.py").write_text(OWN, encoding="utf-8")
+    out = tmp_path / "tags.parquet"
+    arguments = ["tags", whole_bank, "--as-of", "2025-06-30", "--out", out, "--own", tmp_path / "my_tags.py"]
+    code, said, _ = run(*arguments, "--tags", "payroll, wealthy")
+    assert code == 0
+    assert said.startswith(f"{out}: 2 tags of 4")
+    assert pd.read_parquet(out).columns.tolist() == ["customer_id", "payroll", "wealthy"]
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "said"),
+    [
+        (("_.aum >=", "_.aums >="), [], "tag wealthy: rule = 'aums': expected a feature"),
+        (("wealthy =", "wealthy ="), ["--tags", "payrol"], "tags = 'payrol'"),
+        (("wealthy =", "wealthy ="), ["--as-of", "30.6."], "as_of = '30.6.'"),
+        (("wealthy =", "wealthy ="), ["--out", "tags.txt"], "ending with .parquet or .csv"),
+    ],
+)
+def test_tags_that_cannot_be_are_one_message_and_nothing_written(run, whole_bank, tmp_path, change, arguments, said):
+    (tmp_path / "my_tags.py").write_text(OWN.replace(*change), encoding="utf-8")
+    given = ["--as-of", "2025-06-30", "--out", tmp_path / "t.parquet", "--own", tmp_path / "my_tags.py", *arguments]
+    code, out, err = run("tags", whole_bank, *given)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert [path.name for path in tmp_path.iterdir()] == ["my_tags.py"]

@@ -73,8 +73,8 @@ def catalogue(tags: Iterable[Tag | Prediction | str] | None = None) -> "pd.DataF
     Returns
     -------
     pandas.DataFrame
-        A row per tag: ``code``, ``name``, ``name_zh``, ``family``, ``kind`` (``"tag"``, or ``"predictive"`` for a
-        probability learned from the past), ``type`` (``"yes/no"``, ``"number"``, ``"text"``, ``"probability"``), ``meaning``, ``owner``,
+        A row per tag: ``code``, ``name``, ``name_zh``, ``family``, ``kind`` (``"tag"`` or ``"predictive"``), ``type``
+        (``"yes/no"``, ``"number"``, ``"text"``; ``"probability"`` of what is predicted), ``meaning``, ``owner``,
         ``version``, ``fresh_days``, ``features`` and ``columns``, the last two as text with commas (a table's name
         where its rows are only counted).
 
