@@ -7,17 +7,19 @@ from bankmkt.tags.rules import count_true, days_since, largest, years_since
 
 FAMILY = "products"
 
-_SHORT = {"demand": "demand", "time_deposit": "deposit", "wealth": "wealth", "fund": "fund", "insurance": "insurance",
+SHORT = {"demand": "demand", "time_deposit": "deposit", "wealth": "wealth", "fund": "fund", "insurance": "insurance",
           "metal": "metal", "loan": "loan", "card_balance": "card"}  # fmt: skip
+"""What features call each product: ``"deposit_now"``."""
+
 _BOUGHT = (_.kind == "purchase") & (_.product != "demand")
 
 FEATURES = (
     *(Feature(f"{short}_now", "balances", _[column].sum(), 1, f"{column} at the last month end", "yuan")
-      for column, short in _SHORT.items()),
-    *(Feature(f"{_SHORT[column]}_quarter_ago", "balances", _[column].sum(), 1,
+      for column, short in SHORT.items()),
+    *(Feature(f"{SHORT[column]}_quarter_ago", "balances", _[column].sum(), 1,
               f"{column} three month ends earlier", "yuan", before=3)
       for column in ("time_deposit", "wealth", "fund", "insurance", "metal", "loan", "card_balance")),
-    *(Feature(f"{_SHORT[column]}_peak", "balances", _[column].max(), 12,
+    *(Feature(f"{SHORT[column]}_peak", "balances", _[column].max(), 12,
               f"highest {column} of the last twelve month ends", "yuan")
       for column in ("wealth", "fund", "insurance", "loan", "card_balance")),
     Feature("wealth_low", "balances", _.wealth.min(), 12, "lowest wealth of the last twelve month ends", "yuan"),
