@@ -6,6 +6,7 @@
 :func:`load_uci_bank`             a bank's telephone campaign: customers, contacts, outcomes
 :func:`load_bpic2012`             a bank's loan applications: customers, events
 :func:`load_cdnow`                a retailer's purchases: transactions
+:func:`load_cdnow_bank`           the same, as a :class:`~bankmkt.bank.Bank` without balances
 :func:`load_berka`                a Czech bank, as a :class:`~bankmkt.bank.Bank`
 :func:`read_berka`                the Czech bank's eight published tables
 ================================  ==================================================================
@@ -17,7 +18,7 @@ from bankmkt.datasets._source import Dataset, Source
 from bankmkt.datasets.berka import read_berka
 from bankmkt.datasets.berka_bank import load_berka
 from bankmkt.datasets.bpic2012 import load_bpic2012
-from bankmkt.datasets.cdnow import load_cdnow
+from bankmkt.datasets.cdnow import load_cdnow, load_cdnow_bank
 from bankmkt.datasets.hillstrom import load_hillstrom
 from bankmkt.datasets.karlan_zinman import load_karlan_zinman
 from bankmkt.datasets.uci_bank import load_uci_bank
@@ -28,6 +29,7 @@ __all__ = [
     "load_berka",
     "load_bpic2012",
     "load_cdnow",
+    "load_cdnow_bank",
     "load_hillstrom",
     "load_karlan_zinman",
     "load_uci_bank",

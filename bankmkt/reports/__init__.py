@@ -22,6 +22,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+PUBLIC = ("berka", "cdnow")
+"""Names of banks made of public data."""
+
+
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
@@ -34,12 +38,15 @@ def open_bank_parameter(bank: str = "demo", engine: str = "duckdb") -> "Bank":
     Parameters
     ----------
     bank : str
-        ``"demo"`` for the demo bank, made at first use; otherwise the path of a bank.
+        ``"demo"`` for the demo bank, made at first use; ``"berka"`` or ``"cdnow"`` for public data
+        (:mod:`bankmkt.datasets`), in DuckDB whatever the engine; otherwise the path of a bank.
     engine : str
         As in :func:`bankmkt.open_bank`.
     """
     import bankmkt as bm
 
+    if bank in PUBLIC:
+        return bm.datasets.load_berka() if bank == "berka" else bm.datasets.load_cdnow_bank()
     if bank != "demo":
         return bm.open_bank(bank, engine)
     demo = bm.demo_bank()

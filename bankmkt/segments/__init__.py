@@ -1,10 +1,13 @@
-"""Who the customers are: the month's check-up of a bank, as a whole and by group, unit, product and channel; RFM."""
+"""Who the customers are: check-up, RFM, life cycle, 112 segments, groups of the long tail, value and potential."""
 
 from bankmkt.segments.attrition import Attrition, attrition, transitions
+from bankmkt.segments.base import CustomerBase, agreement, customer_base
+from bankmkt.segments.clusters import Clusters, clusters
 from bankmkt.segments.health import HealthCheck, health_check
 from bankmkt.segments.lifecycle import STATES, lifecycle
 from bankmkt.segments.matrix import matrix, matrix_summary
 from bankmkt.segments.migration import flows, migration
+from bankmkt.segments.outlook import Outlook, purchase_outlook
 from bankmkt.segments.potential import potential_value
 from bankmkt.segments.retention import retention
 from bankmkt.segments.rfm import RFM, rfm
@@ -16,9 +19,15 @@ __all__ = [
     "RFM",
     "STATES",
     "Attrition",
+    "Clusters",
+    "CustomerBase",
     "HealthCheck",
+    "Outlook",
+    "agreement",
     "attrition",
     "calibrate_value",
+    "clusters",
+    "customer_base",
     "customer_value",
     "flows",
     "health_check",
@@ -27,6 +36,7 @@ __all__ = [
     "matrix_summary",
     "migration",
     "potential_value",
+    "purchase_outlook",
     "retention",
     "rfm",
     "rfm_cells",

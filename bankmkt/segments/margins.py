@@ -18,11 +18,11 @@ MARGINS: Mapping[str, float] = {
 }
 """Margin a year as a part of the balance, after funding and expected losses, before staff and systems.
 
-**These are assumptions**, of a plausible size and order, not any bank's figures: replace them by the rates of the bank's
-own transfer pricing (``margins=`` of every function of value). Deposits: what the treasury pays for the money less what
-the customer gets. Wealth, fund, metal: management and trailing fees that stay with the bank that sells. Insurance:
-commission spread over the policy's life. Loans and cards: rate less funding and losses; cards, where a part of the
-balance bears interest.
+**These are assumptions**, of a plausible size and order, not any bank's figures: replace them by the rates of the
+bank's own transfer pricing (``margins=`` of every function of value). Deposits: what the treasury pays for the money
+less what the customer gets. Wealth, fund, metal: management and trailing fees that stay with the bank that sells.
+Insurance: commission spread over the policy's life. Loans and cards: rate less funding and losses; cards, where a part
+of the balance bears interest.
 """
 
 
