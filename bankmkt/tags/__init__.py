@@ -2,18 +2,39 @@
 
 :class:`Feature` and :class:`Tag` declare; :func:`compute` and :func:`features` compute; :func:`catalogue` lists what
 the house has, :func:`lineage` says what one rests on, :func:`stale` which are too old, :func:`quality` how far to trust
-them. :func:`read` takes those of a file of your own; :func:`write` writes them out.
+them. :func:`read` takes those of a file of your own; :func:`write` writes them out. :func:`portrait` shows one
+customer, :func:`eligibility` which running campaigns each may join.
+
+What will probably happen: :data:`PREDICTIVE` declares (:class:`Prediction`), :func:`train` learns, :func:`predict`
+scores, :func:`save_models` and :func:`load_models` keep; :func:`evaluate_models` judges, with :func:`later_rows`,
+:func:`lift_curve`, :func:`reliability`, :func:`fairness` and, where the truth is known, :func:`true_probabilities` and
+:func:`best_left`; :func:`leaks` looks for inputs that know the future; :func:`model_card` writes it all down.
 """
 
+from bankmkt.tags.best import best_left, true_probabilities
+from bankmkt.tags.cards import model_card
 from bankmkt.tags.catalogue import catalogue, lineage, stale
 from bankmkt.tags.compute import compute, features
+from bankmkt.tags.curves import fairness, lift_curve, reliability
 from bankmkt.tags.declare import FAMILIES, Feature, Tag
 from bankmkt.tags.eligibility import eligibility, eligibility_summary
 from bankmkt.tags.export import write
+from bankmkt.tags.judging import evaluate_models, later_rows
+from bankmkt.tags.leakage import leaks
+from bankmkt.tags.learning import train
+from bankmkt.tags.models import Model
+from bankmkt.tags.portrait import Portrait, portrait, showable
+from bankmkt.tags.predictive import PREDICTIVE, Prediction
 from bankmkt.tags.project import pick, read
 from bankmkt.tags.quality import by_family, quality
+from bankmkt.tags.scoring import predict
+from bankmkt.tags.snapshots import house_inputs
+from bankmkt.tags.storing import load_models, save_models
 
 __all__ = [
-    "FAMILIES", "Feature", "Tag", "by_family", "catalogue", "compute", "eligibility", "eligibility_summary", "features",
-    "lineage", "pick", "quality", "read", "stale", "write",
+    "FAMILIES", "PREDICTIVE", "Feature", "Model", "Portrait", "Prediction", "Tag", "best_left", "by_family",
+    "catalogue", "compute", "eligibility", "eligibility_summary", "evaluate_models", "fairness", "features",
+    "house_inputs", "later_rows", "leaks", "lift_curve", "lineage", "load_models", "model_card", "pick", "portrait",
+    "predict", "quality", "read", "reliability", "save_models", "showable", "stale", "train", "true_probabilities",
+    "write",
 ]  # fmt: skip

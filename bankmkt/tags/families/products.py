@@ -11,16 +11,23 @@ SHORT = {"demand": "demand", "time_deposit": "deposit", "wealth": "wealth", "fun
           "metal": "metal", "loan": "loan", "card_balance": "card"}  # fmt: skip
 """What features call each product: ``"deposit_now"``."""
 
+
+def _named(column: str) -> str:
+    """Return a balance in words: ``"time deposits"``."""
+    words = {"demand": "current account", "time_deposit": "time deposits", "wealth": "wealth products", "fund": "funds"}
+    return words.get(column, column.replace("_", " "))
+
+
 _BOUGHT = (_.kind == "purchase") & (_.product != "demand")
 
 FEATURES = (
-    *(Feature(f"{short}_now", "balances", _[column].sum(), 1, f"{column} at the last month end", "yuan")
+    *(Feature(f"{short}_now", "balances", _[column].sum(), 1, f"{_named(column)} at the last month end", "yuan")
       for column, short in SHORT.items()),
     *(Feature(f"{SHORT[column]}_quarter_ago", "balances", _[column].sum(), 1,
-              f"{column} three month ends earlier", "yuan", before=3)
+              f"{_named(column)} three month ends earlier", "yuan", before=3)
       for column in ("time_deposit", "wealth", "fund", "insurance", "metal", "loan", "card_balance")),
     *(Feature(f"{SHORT[column]}_peak", "balances", _[column].max(), 12,
-              f"highest {column} of the last twelve month ends", "yuan")
+              f"highest {_named(column)} of the last twelve month ends", "yuan")
       for column in ("wealth", "fund", "insurance", "loan", "card_balance")),
     Feature("wealth_low", "balances", _.wealth.min(), 12, "lowest wealth of the last twelve month ends", "yuan"),
     Feature("products_now", "balances", _.products.sum(), 1, "products held at the last month end"),
@@ -70,7 +77,7 @@ TAGS = (
         largest({"current account": _.demand_now, "time deposit": _.deposit_now, "wealth product": _.wealth_now,
                  "fund": _.fund_now, "insurance": _.insurance_now, "metal": _.metal_now}),
         "the asset with the largest balance at the last month end; null if all are 0"),
-    Tag("first_investment", "First investment", "首次投资", FAMILY,
+    Tag("first_investment", "Began to invest", "新开始投资", FAMILY,
         (_INVESTED > 0) & (_INVESTED_QUARTER_AGO == 0) & (days_since(_.opened_on) > 90),
         "wealth product, fund, insurance or metal above 0 now, 0 three month ends ago; customer for more than 90 days"),
     Tag("never_invested", "Has money, never invested", "有资产未投资", FAMILY,

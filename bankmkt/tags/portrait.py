@@ -1,0 +1,289 @@
+"""A portrait of one customer as of a day: who, what they hold, what they do, which tags they have and why."""
+
+import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bankmkt.bank import Bank, check_bank
+from bankmkt.errors import DataError, ParameterError
+from bankmkt.lookback import parse_date
+from bankmkt.schema import PRODUCTS
+from bankmkt.tags.compute import compute, features, features_of
+from bankmkt.tags.declare import ATTRIBUTES, RELATED, Tag
+from bankmkt.tags.evidence import evidence
+from bankmkt.tags.families import choose, house
+from bankmkt.tags.lineage import ruled
+from bankmkt.tags.page import page
+from bankmkt.tags.predictive import PREDICTIVE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WHO = ("age", "tenure_years", "wealth_tier", "risk_appetite")
+"""Tags behind the first lines."""
+
+CHANNELS = ("app", "mini_programme", "web", "counter", "atm", "pos", "third_party")
+"""Through which customers make movements of their own."""
+
+
+@dataclass(frozen=True, repr=False)
+class Portrait:
+    """What is known of one customer; :func:`portrait` makes it. Jupyter shows it as a page.
+
+    Nothing in it is an identity: no id, name, birth date or manager, and ``label`` is what the caller chose.
+
+    Parameters
+    ----------
+    label, as_of
+        A name for this portrait, and the day.
+    who
+        Facts by name: age band, gender, occupation, city tier, city of the branch, customer for, wealth tier, risk.
+    state
+        Where in the life with the bank, if the caller said so.
+    months
+        ``month``, ``aum`` and the eight balances at each of the last month ends.
+    channels
+        ``channel`` and ``movements`` of six months, the most used first.
+    tags
+        ``code``, ``name``, ``name_zh``, ``family``, ``meaning``, ``share`` (of all customers who have it) and
+        ``evidence``, the rarest first.
+    next_steps
+        ``code``, ``name``, ``probability`` and ``meaning`` of what will probably happen; empty without models.
+    contacts
+        The last five: ``day``, ``department``, ``channel``, ``status``, ``campaign``.
+    notes
+        What could not be said, and why.
+    """
+
+    label: str
+    as_of: datetime.date
+    who: Mapping[str, str]
+    state: str | None
+    months: "pd.DataFrame"
+    channels: "pd.DataFrame"
+    tags: "pd.DataFrame"
+    next_steps: "pd.DataFrame"
+    contacts: "pd.DataFrame"
+    notes: Sequence[str] = field(default=())
+
+    def __repr__(self) -> str:
+        aum = self.months.aum.iloc[-1] if len(self.months) else 0.0
+        return f"Portrait({self.label!r}, as of {self.as_of}: {len(self.tags)} tags, AUM {aum:,.0f} yuan)"
+
+    def _repr_html_(self) -> str:
+        return page(self)
+
+
+def portrait(
+    bank: Bank,
+    customer_id: int | str,
+    as_of: datetime.date | str,
+    models: Mapping[str, Any] | None = None,
+    *,
+    state: str | None = None,
+    label: str = "Customer",
+    quality: "pd.DataFrame | None" = None,
+    tags: Iterable[Tag | str] | None = None,
+    top: int = 10,
+) -> Portrait:
+    """Show one customer as of a day, for whoever serves them; never for a report of a real bank.
+
+    Tags are ranked by rarity: the fewer of the bank's customers have one, the more it says.
+
+    Parameters
+    ----------
+    bank
+        Of :func:`bankmkt.open_bank`; tables it lacks are left out.
+    customer_id
+        Of the type that the bank has.
+    as_of
+        The day; nothing later is seen.
+    models
+        Of :func:`bankmkt.tags.train`, for what will probably happen next.
+    state
+        The customer's state in the life cycle, as :func:`bankmkt.lifecycle` tells it.
+    label
+        A name for the portrait; not the customer's.
+    quality
+        Of :func:`bankmkt.tags.quality` on that day, for the shares; without it they are computed, which reads the bank.
+    tags
+        Declarations, or codes, to choose from; the whole catalogue by default.
+    top
+        How many tags.
+
+    Returns
+    -------
+    Portrait
+
+    Raises
+    ------
+    ParameterError
+        If the id is not of the bank's type, or the day is none.
+    DataError
+        If there is no such customer, the account was closed by the day, or not yet opened.
+
+    Examples
+    --------
+    >>> import bankmkt as bm
+    >>> bm.tags.portrait(bm.demo_bank(), 20_001, "2026-06-30")
+    Traceback (most recent call last):
+        ...
+    bankmkt.errors.DataError: customer_id: there is no such customer in this bank; check the id
+    """
+    day = parse_date("as_of", as_of)
+    _check_customer(check_bank(bank), customer_id, day)
+    known = bank.as_of(day)
+    chosen = choose(tags)
+    row = _row(bank, customer_id, day, {tag.code: tag for tag in [*choose(WHO), *chosen]}.values())
+    notes = [] if models else ["What is likely next is not shown: pass models of bm.tags.train."]
+    if state is None:
+        notes.append("The life cycle is not shown: pass the state that bm.lifecycle tells.")
+    return Portrait(
+        label,
+        day,
+        _who(row),
+        state,
+        _months(known, customer_id),
+        _channels(row),
+        _ranked(bank, day, [tag for tag in chosen if row["tag", tag.code] is True], row, quality, top),
+        _next_steps(bank, customer_id, day, models or {}),
+        _contacts(known, customer_id),
+        tuple(notes),
+    )
+
+
+def showable(bank: Bank) -> bool:
+    """Say whether portraits may reach a report: only those of a synthetic bank, in which nobody exists.
+
+    A bank is synthetic if its manifest says with which seed it was made.
+
+    Examples
+    --------
+    >>> import bankmkt as bm
+    >>> showable(bm.demo_bank())
+    True
+    """
+    return (bank.manifest or {}).get("parameters", {}).get("seed") is not None
+
+
+def _check_customer(bank: Bank, customer_id: int | str, day: datetime.date) -> None:
+    """Raise unless there is such a customer on the day."""
+    people = bank.customers
+    text = people.customer_id.type().is_string()
+    if isinstance(customer_id, bool) or not isinstance(customer_id, str if text else int):
+        kind = "text" if text else "a whole number"
+        raise ParameterError("customer_id", type(customer_id).__name__, kind, "pass the id as the bank has it")
+    dates = people.filter(people.customer_id == customer_id).select("opened_on", "closed_on")
+    found = bank.fetch(dates).to_pylist()
+    if not found:
+        raise DataError("customer_id: there is no such customer in this bank", todo="check the id")
+    opened, closed = found[0]["opened_on"], found[0]["closed_on"]
+    if opened is not None and opened > day:
+        raise DataError(f"customer_id: the customer came on {opened}, after {day}", todo=f"ask as of {opened} or later")
+    if closed is not None and closed <= day:
+        raise DataError(f"customer_id: the account was closed on {closed}", todo=f"ask as of a day before {closed}")
+
+
+def _row(bank: Bank, customer_id: int | str, day: datetime.date, chosen: Collection[Tag]) -> dict[tuple[str, str], Any]:
+    """Return a customer's values by kind (``"attribute"``, ``"feature"``, ``"tag"``) and name."""
+    known = [house()[0][f"own_{channel}"] for channel in CHANNELS]
+    wanted = {feature.name: feature for feature in [*features_of(chosen), *known]}
+    wide = features(bank, day, wanted.values())
+    columns = {("attribute", name): wide[name] for name in (*ATTRIBUTES, *RELATED, "as_of")}
+    columns |= {("feature", name): wide[name] for name in wanted}
+    columns |= {("tag", tag.code): ruled(tag, wide) for tag in chosen}
+    numbered = {f"c{i}": value for i, value in enumerate(columns.values())}
+    (row,) = bank.fetch(wide.filter(wide.customer_id == customer_id).select(**numbered)).to_pylist()
+    return dict(zip(columns, row.values(), strict=True))
+
+
+def _who(row: Mapping[tuple[str, str], Any]) -> dict[str, str]:
+    """Return the first lines: facts that single nobody out."""
+    age, tenure = row["tag", "age"], row["tag", "tenure_years"]
+    facts = {
+        "Age": None if age is None else f"{age // 5 * 5} to {age // 5 * 5 + 4}",
+        "Gender": row["attribute", "gender"],
+        "Occupation": row["attribute", "occupation"],
+        "Lives in": row["attribute", "city_tier"],
+        "Branch in": row["attribute", "unit_city"],
+        "Customer for": None if tenure is None else "under a year" if tenure < 1 else f"{tenure} years",
+        "Wealth tier": row["tag", "wealth_tier"],
+        "Risk tolerance": row["tag", "risk_appetite"],
+    }
+    return {name: str(fact).replace("_", " ") for name, fact in facts.items() if fact is not None}
+
+
+def _months(known: Bank, customer_id: int | str) -> "pd.DataFrame":
+    t = known.balances
+    rows = t.filter(t.customer_id == customer_id).select("month", "aum", *PRODUCTS).order_by("month")
+    return known.fetch(rows).to_pandas().tail(24).reset_index(drop=True)
+
+
+def _channels(row: Mapping[tuple[str, str], Any]) -> "pd.DataFrame":
+    import pandas as pd
+
+    counts = {channel: row["feature", f"own_{channel}"] for channel in CHANNELS}
+    frame = pd.DataFrame([(name, n) for name, n in counts.items() if n], columns=["channel", "movements"])
+    return frame.sort_values("movements", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _ranked(
+    bank: Bank,
+    day: datetime.date,
+    held: Sequence[Tag],
+    row: Mapping[tuple[str, str], Any],
+    quality: "pd.DataFrame | None",
+    top: int,
+) -> "pd.DataFrame":
+    """Return the tags that hold, the rarest first, with what made them true."""
+    import pandas as pd
+
+    shares = {} if quality is None else quality.set_index("code")["mean"].dropna().to_dict()
+    missing = [tag for tag in held if tag.code not in shares] if quality is None else []
+    if missing:
+        t = compute(bank, day, missing)
+        counts = {f"c{i}": t[tag.code].ifelse(1, 0).sum() for i, tag in enumerate(missing)}
+        (found,) = bank.fetch(t.aggregate(n=t.count(), **counts)).to_pylist()
+        shares |= {tag.code: found[f"c{i}"] / found["n"] for i, tag in enumerate(missing)}
+    ranked = sorted(held, key=lambda tag: shares.get(tag.code, 0.0))[:top]
+    names = ["code", "name", "name_zh", "family", "meaning", "share", "evidence"]
+    return pd.DataFrame(
+        [
+            (t.code, t.name, t.name_zh, t.family, t.meaning, shares.get(t.code), "; ".join(evidence(t, row)))
+            for t in ranked
+        ],
+        columns=names,
+    )
+
+
+def _next_steps(bank: Bank, customer_id: int | str, day: datetime.date, models: Mapping[str, Any]) -> "pd.DataFrame":
+    import pandas as pd
+
+    from bankmkt.tags.scoring import predict
+
+    names = ["code", "name", "probability", "meaning"]
+    if not models:
+        return pd.DataFrame(columns=names)
+    (found,) = bank.fetch(predict(bank, day, models, customers=[customer_id])).to_pylist()
+    listed = [(p.code, p.name, found[p.code], p.meaning) for p in PREDICTIVE if found.get(p.code) is not None]
+    frame = pd.DataFrame(listed, columns=names)
+    return frame.sort_values("probability", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _contacts(known: Bank, customer_id: int | str) -> "pd.DataFrame":
+    import ibis
+    import pandas as pd
+
+    names = ["day", "department", "channel", "status", "campaign"]
+    if not known.has("contacts"):
+        return pd.DataFrame(columns=names)
+    t = known.contacts
+    t = t.filter(t.customer_id == customer_id)
+    if known.has("campaigns"):
+        named = known.campaigns.select(served="campaign_id", campaign="name")
+        t = t.left_join(named, t.campaign_id == named.served)
+    else:
+        t = t.mutate(campaign=ibis.null("string"))
+    last = t.order_by(t.ts.desc(), t.contact_id.desc()).limit(5)
+    return known.fetch(last.select(last.ts.date().name("day"), *names[1:])).to_pandas()

@@ -1,0 +1,176 @@
+"""A portrait is right, says why, names nobody, escapes what comes from data, and refuses who is not there."""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+from ibis import _
+
+from bankmkt import tags
+from bankmkt.bank import open_bank
+from bankmkt.errors import DataError, ParameterError
+from bankmkt.tags import Feature, Tag
+from bankmkt.tags.evidence import evidence
+from bankmkt.tags.page import chart
+
+DAY = "2025-06-30"
+WHO = 24
+FEW = [
+    "payroll", "wealth_tier", "age", "fund_holder", "fund_saver", "card_user", "app_monthly", "car_owner", "active",
+    "manager_silent", "managed", "pay_moves_out", "home_cook", "opens_push", "card_first", "counter_to_app",
+]  # fmt: skip
+"""Tags to choose from; fewer than the catalogue's, which takes Ibis seconds to put into words."""
+
+
+@pytest.fixture(scope="module")
+def one(tiny_bank):
+    return tags.portrait(tiny_bank, WHO, DAY, state="mature", label="Visitor A", tags=FEW)
+
+
+def test_it_shows_what_the_tables_say(one, tiny_frames, tiny_bank):
+    rows = tiny_frames["balances"].query("customer_id == @WHO")
+    assert one.months.aum.tolist() == rows.aum.tolist()
+    assert one.months.columns.tolist() == ["month", "aum", *tiny.PRODUCTS]
+    own = tiny_frames["transactions"].query("customer_id == @WHO and channel != 'auto'")
+    own = own[(own.ts > "2024-12-31") & ((own["product"] == "demand") | (own.kind == "spend"))]
+    assert one.channels.set_index("channel").movements.to_dict() == own.channel.value_counts().to_dict()
+    contact = tiny_frames["contacts"].query("customer_id == @WHO").iloc[0]
+    assert one.contacts[["channel", "status"]].values.tolist() == [[contact.channel, contact.status]]
+    assert str(one.contacts.day[0])[:10] == f"{contact.ts:%Y-%m-%d}"
+    assert one.contacts.campaign.tolist() == ["spring_pilot"]
+    assert one.who["Gender"] == "female"
+    assert one.who["Occupation"] == "retired"
+
+
+def test_tags_are_those_that_hold_the_rarest_first(one, tiny_bank):
+    every = tiny_bank.fetch(tags.compute(tiny_bank, DAY, FEW)).to_pandas().set_index("customer_id")
+    flags = [c for c in every if every[c].notna().any() and every[c].dropna().map(type).eq(bool).all()]
+    mine = [c for c in flags if every.loc[WHO, c] is True or every.loc[WHO, c] is np.True_]
+    shares = every[mine].astype("boolean").fillna(False).mean().astype(float)
+    assert set(one.tags.code) <= set(mine)
+    assert len(one.tags) == min(10, len(mine))
+    assert one.tags.share.tolist() == pytest.approx(sorted(shares)[: len(one.tags)])
+    assert one.tags.share.is_monotonic_increasing
+
+
+def test_evidence_is_the_values_the_rule_read(tiny_bank, tiny_frames):
+    nights = Feature("dear", "transactions", _.amount.min(where=_.kind == "spend"), 3, "dearest purchase", "yuan")
+    mine = Tag("mine", "Mine", "我的", "my own", (_.dear < 0) & _.has_car & (_.birth_date.year() < 2000), "m", [nights])
+    one = tags.portrait(tiny_bank, WHO, DAY, tags=[mine]).tags.set_index("code")
+    spent = tiny_frames["transactions"].query("customer_id == @WHO and kind == 'spend' and ts > '2025-03-31'")
+    low = f"{spent.amount.min():,.0f}".replace("-", "−")
+    assert one.evidence["mine"] == f"dearest purchase: {low} yuan; age: 48 years; car on record: yes"
+
+
+def test_no_identity_is_shown(one, tiny_frames):
+    person = tiny_frames["customers"].set_index("customer_id").loc[WHO]
+    text = re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", one._repr_html_(), flags=re.S) + repr(one)
+    for secret in (person.birth_date, person.opened_on, person.app_registered_on):
+        assert f"{secret:%Y-%m-%d}" not in text
+    one_with_ids = tags.portrait(open_bank(tiny.with_text_ids(tiny.frames())), "C0024", DAY, tags=FEW)
+    text = one_with_ids._repr_html_()
+    for secret in ("C0024", "S0", "B-0"):
+        assert secret not in text, secret
+
+
+def test_text_ids_and_spark_give_the_same(one, spark_bank):
+    text = tags.portrait(
+        open_bank(tiny.with_text_ids(tiny.frames())), "C0024", DAY, state="mature", label="Visitor A", tags=FEW
+    )
+    spark = tags.portrait(spark_bank, WHO, DAY, state="mature", label="Visitor A", tags=FEW)
+    for other in (text, spark):
+        assert other.who == one.who
+        for name in ("months", "channels", "tags", "contacts"):
+            pd.testing.assert_frame_equal(getattr(other, name), getattr(one, name), check_dtype=False)
+        assert other._repr_html_() == one._repr_html_()
+
+
+def test_what_a_bank_lacks_is_left_out(tiny_frames):
+    few = {name: tiny_frames[name] for name in ("organisations", "customers", "balances", "transactions")}
+    few["customers"] = few["customers"].drop(columns=["manager_id", "has_car", "risk_level"])
+    one = tags.portrait(open_bank(few), WHO, DAY, tags=FEW)
+    assert one.contacts.empty
+    assert "none is known" in one._repr_html_()
+    assert "Risk tolerance" not in one.who
+    assert any("bm.lifecycle" in note for note in one.notes)
+
+
+def test_all_that_comes_from_data_is_escaped(tiny_frames):
+    evil = "<script>alert('x')</script>"
+    tiny_frames["organisations"]["city"] = evil
+    tiny_frames["campaigns"]["name"] = evil
+    bad = Tag("bad", evil, evil, "mine", _.aum >= 0, evil)
+    text = tags.portrait(open_bank(tiny_frames), WHO, DAY, tags=[bad], state=evil, label=evil)._repr_html_()
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") >= 6
+
+
+def test_the_chart_is_whole_and_says_what_it_shows(one):
+    svg = ElementTree.fromstring(chart(one.months).split("</svg>")[0] + "</svg>")
+    assert svg.attrib["role"] == "img"
+    assert svg.attrib["aria-label"].startswith("AUM ")
+    bars = [{k: float(v) for k, v in e.attrib.items() if k != "fill"} for e in svg.iter("rect")]
+    assert bars
+    width, height = float(svg.attrib["width"]), float(svg.attrib["height"])
+    for bar in bars:
+        assert bar["x"] >= 0
+        assert bar["y"] >= 0
+        assert bar["x"] + bar["width"] <= width + 0.1
+        assert bar["y"] + bar["height"] <= height - 20
+    tall = [bar["height"] for bar in bars]
+    held = one.months[tiny.PRODUCTS].to_numpy()
+    assert sum(tall) / held.sum() == pytest.approx(max(tall) / held.max(), rel=0.05), "areas are to scale"
+
+
+def test_the_chart_takes_an_empty_account_and_a_single_month(one):
+    for months in (one.months.head(1), one.months.assign(**dict.fromkeys(["aum", *tiny.PRODUCTS], 0.0))):
+        ElementTree.fromstring(chart(months).split("</svg>")[0] + "</svg>")
+
+
+@pytest.mark.parametrize(
+    ("customer", "day", "error", "message"),
+    [
+        (999, DAY, DataError, "no such customer"),
+        (5, DAY, DataError, "closed on 2025-04-15; ask as of a day before"),
+        (50, "2025-06-14", DataError, "came on 2025-06-15, after 2025-06-14"),
+        ("24", DAY, ParameterError, "expected a whole number"),
+        (True, DAY, ParameterError, "expected a whole number"),
+        (24, "June", ParameterError, "as_of = 'June'"),
+    ],
+)
+def test_who_is_not_there_is_refused(tiny_bank, customer, day, error, message):
+    with pytest.raises(error, match=message):
+        tags.portrait(tiny_bank, customer, day)
+
+
+def test_on_the_day_before_closing_there_is_a_portrait(tiny_bank):
+    assert len(tags.portrait(tiny_bank, 5, "2025-04-14", tags=FEW).months) == 3
+
+
+def test_a_hidden_share_stays_hidden(tiny_bank):
+    quality = tags.quality(tiny_bank, DAY, tags=FEW, k=10)
+    one = tags.portrait(tiny_bank, WHO, DAY, quality=quality, tags=FEW)
+    hidden = set(quality.code[quality["mean"].isna()])
+    assert one.tags.share[one.tags.code.isin(hidden)].isna().all()
+    assert "hidden" in one._repr_html_()
+
+
+def test_only_a_synthetic_bank_may_show_portraits_in_reports(tiny_bank, tmp_path):
+    from bankmkt.synth import demo_bank
+
+    assert tags.showable(demo_bank())
+    assert not tags.showable(tiny_bank)
+    assert not tags.showable(open_bank(tiny.frames()).save(tmp_path / "bank"))
+
+
+def test_a_day_reads_as_years():
+    tag = Tag("t", "T", "是", "mine", (_.opened_on < _.as_of) & _.manager_id.notnull(), "m")
+    day = pd.Timestamp("2025-06-30").date()
+    values = {("attribute", "opened_on"): pd.Timestamp("2024-07-01").date(), ("attribute", "as_of"): day}
+    assert evidence(tag, values | {("attribute", "manager_id"): 7}) == [
+        "customer for: under a year",
+        "manager: on record",
+    ]
