@@ -8,7 +8,8 @@ customer, :func:`eligibility` which running campaigns each may join.
 What will probably happen: :data:`PREDICTIVE` declares (:class:`Prediction`), :func:`train` learns, :func:`predict`
 scores, :func:`save_models` and :func:`load_models` keep; :func:`evaluate_models` judges, with :func:`later_rows`,
 :func:`lift_curve`, :func:`reliability`, :func:`fairness` and, where the truth is known, :func:`true_probabilities` and
-:func:`best_left`; :func:`leaks` looks for inputs that know the future; :func:`model_card` writes it all down.
+:func:`best_left`; :func:`leaks` looks for inputs that know the future; :func:`marks` counts whom the tags mark;
+:func:`model_card` writes it all down.
 """
 
 from bankmkt.tags.best import best_left, true_probabilities
@@ -22,11 +23,13 @@ from bankmkt.tags.export import write
 from bankmkt.tags.judging import evaluate_models, later_rows
 from bankmkt.tags.leakage import leaks
 from bankmkt.tags.learning import train
+from bankmkt.tags.marks import marks
 from bankmkt.tags.models import Model
 from bankmkt.tags.portrait import Portrait, portrait, showable
 from bankmkt.tags.predictive import PREDICTIVE, Prediction
 from bankmkt.tags.project import pick, read
 from bankmkt.tags.quality import by_family, quality
+from bankmkt.tags.reception import recognition, telling, visitors
 from bankmkt.tags.scoring import predict
 from bankmkt.tags.snapshots import house_inputs
 from bankmkt.tags.storing import load_models, save_models
@@ -34,7 +37,7 @@ from bankmkt.tags.storing import load_models, save_models
 __all__ = [
     "FAMILIES", "PREDICTIVE", "Feature", "Model", "Portrait", "Prediction", "Tag", "best_left", "by_family",
     "catalogue", "compute", "eligibility", "eligibility_summary", "evaluate_models", "fairness", "features",
-    "house_inputs", "later_rows", "leaks", "lift_curve", "lineage", "load_models", "model_card", "pick", "portrait",
-    "predict", "quality", "read", "reliability", "save_models", "showable", "stale", "train", "true_probabilities",
-    "write",
+    "house_inputs", "later_rows", "leaks", "lift_curve", "lineage", "load_models", "marks", "model_card", "pick",
+    "portrait", "predict", "quality", "read", "recognition", "reliability", "save_models", "showable", "stale",
+    "telling", "train", "true_probabilities", "visitors", "write",
 ]  # fmt: skip

@@ -5,12 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bankmkt.bank import Bank, check_bank
+from bankmkt.errors import DataError
 from bankmkt.lookback import parse_date
-from bankmkt.months import month_end, month_number
+from bankmkt.months import last_month_end, month_end, month_number, month_start
 from bankmkt.schema import TABLES
-from bankmkt.tags.declare import Feature, Tag, by_name
+from bankmkt.tags.declare import ATTRIBUTES, Feature, Tag, by_name
 from bankmkt.tags.families import choose, house
-from bankmkt.tags.lineage import needed, resolved, ruled, types, unbound
+from bankmkt.tags.lineage import columns, judged, needed, resolved, types, unbound
+
+_DENSE = ("balances", "transactions", "events")
+"""Tables that have rows in every month from the first that is kept."""
 
 
 def features(bank: Bank, as_of: datetime.date | str, wanted: Iterable[Feature]) -> Any:
@@ -31,25 +35,92 @@ def features(bank: Bank, as_of: datetime.date | str, wanted: Iterable[Feature]) 
     -------
     ibis table
         A row per customer of that day (closed accounts are left out): ``customer_id``, the attributes of ``customers``,
-        ``as_of`` and a column per feature, null where the bank lacks the feature's table.
+        ``as_of`` and a column per feature. Counts and sums are null where nobody can know them: the bank lacks the
+        table or a column, or the window begins before the records do and so did the customer.
+
+    Raises
+    ------
+    ParameterError
+        If two different features share a name, or one cannot be computed from its table.
+    DataError
+        If the bank knows nothing of the day: it was opened as of an earlier one, or its balances end before the last
+        month end.
+
+    Notes
+    -----
+    Windows over balances end with the last month end, others with the day. Balances, transactions and events are taken
+    to be kept from the month of their first row on, other tables from the bank's first month on.
+
+    Examples
+    --------
+    >>> import bankmkt as bm
+    >>> from ibis import _
+    >>> pay = bm.tags.Feature("pay", "transactions", _.amount.sum(where=_.kind == "salary"), 3, "salary received")
+    >>> wide = bm.tags.features(bm.demo_bank(), "2026-06-30", [pay])
+    >>> "pay" in wide.columns, "opened_on" in wide.columns
+    (True, True)
     """
+    return _wide(bank, as_of, by_name(wanted))[0]
+
+
+def _wide(bank: Bank, as_of: datetime.date | str, chosen: Mapping[str, Feature]) -> tuple[Any, set[str]]:
+    """Return the table of features, and the names of those, and of attributes, that may be null for want of records."""
     import ibis
 
     day = parse_date("as_of", as_of)
     known = check_bank(bank).as_of(day)
+    _check_day(known, day, chosen.values())
     wide = _people(known).mutate(as_of=ibis.literal(day))
-    chosen = by_name(wanted)
+    unsure = {name for name in ATTRIBUTES if name not in known.raw["customers"].expr.columns}
+    begun = _beginnings(known, day, chosen.values())
     for table in dict.fromkeys(feature.table for feature in chosen.values()):
         group = [feature for feature in chosen.values() if feature.table == table]
-        if known.has(table):
-            found = _scan(known.table(table), table, group, day)
+        absent = [f for f in group if not known.has(table) or not _readable(known, f)]
+        present = [f for f in group if f not in absent]
+        unsure |= {f.name for f in absent}
+        if present:
+            found = _scan(known.table(table), table, present, day)
             wide = wide.left_join(found, "customer_id").drop("customer_id_right")
-            filled = {f.name: wide[f.name].fill_null(f.empty) for f in group if f.empty is not None}
+            filled = {f.name: wide[f.name].fill_null(f.empty) for f in present if f.empty is not None}
+            for f in present:
+                if f.empty is not None and f.months is not None and _window(table, f, day)[0] < begun[table]:
+                    unsure.add(f.name)
+                    filled[f.name] = ibis.ifelse(wide.opened_on > begun[table], filled[f.name], ibis.null())
             wide = wide.mutate(**filled) if filled else wide
-        else:
-            absent = {f.name: ibis.null(resolved(f, unbound(table)).type()) for f in group}
-            wide = wide.mutate(**absent)
-    return wide
+        if absent:
+            wide = wide.mutate(**{f.name: ibis.null(resolved(f, unbound(table)).type()) for f in absent})
+    return wide, unsure
+
+
+def _check_day(known: Bank, day: datetime.date, features: Iterable[Feature]) -> None:
+    """Raise DataError if a bank cannot tell what was so on a day."""
+    if known.date is not None and known.date < day:
+        raise DataError("as_of", str(day), f"a day up to {known.date}", "the bank was opened as of that day")
+    if any(TABLES[f.table].month_end for f in features):
+        end = last_month_end(day)
+        if not known.months or known.months[-1] < end:
+            last = f"the last they hold is {known.months[-1]}" if known.months else "they hold none"
+            raise DataError("as_of", str(day), f"a day whose last month end, {end}, is in balances; {last}")
+
+
+def _readable(known: Bank, feature: Feature) -> bool:
+    """Return whether a bank has all columns that a feature reads."""
+    there = known.raw[feature.table].expr.columns
+    return all(column.split(".")[1] in there for column in columns(feature))
+
+
+def _beginnings(known: Bank, day: datetime.date, features: Iterable[Feature]) -> dict[str, datetime.date]:
+    """Return the eve of the first day that each table keeps."""
+    tables = {f.table for f in features if f.months is not None and f.empty is not None and known.has(f.table)}
+    if not tables:
+        return {}
+    dense = [name for name in _DENSE if known.has(name) and (name in tables or name != "events")]
+    found = {}
+    for name in dense:
+        first = known.fetch(known.table(name)[TABLES[name].time].min().cast("date")).as_py() or day
+        found[name] = month_start(month_number(first)) - datetime.timedelta(days=1)
+    bank_begins = min((found[name] for name in ("balances", "transactions") if name in found), default=day)
+    return {name: found.get(name, bank_begins) for name in tables}
 
 
 def _people(known: Bank) -> Any:
@@ -61,12 +132,18 @@ def _people(known: Bank) -> Any:
 
 def _scan(t: Any, table: str, group: Sequence[Feature], day: datetime.date) -> Any:
     """Aggregate a table once for all of its features, reading no further back than the longest window."""
-    starts = [None if f.months is None else months_before(day, f.before + f.months) for f in group]
-    if None not in starts:
-        t = t.filter(_after(t, table, min(start for start in starts if start is not None)))
+    windows = {f.name: _window(table, f, day) for f in group if f.months is not None}
+    if len(windows) == len(group):
+        t = t.filter(_after(t, table, min(start for start, _end in windows.values())))
     return t.group_by("customer_id").aggregate(
-        **{f.name: narrowed(resolved(f, t), _inside(t, table, f, day)) for f in group}
+        **{f.name: narrowed(resolved(f, t), _inside(t, table, windows.get(f.name), day)) for f in group}
     )
+
+
+def _window(table: str, feature: Feature, day: datetime.date) -> tuple[datetime.date, datetime.date]:
+    """Return the days after and up to which a feature's rows lie; month ends count from the last one."""
+    day = last_month_end(day) if TABLES[table].month_end else day
+    return months_before(day, feature.before + (feature.months or 0)), months_before(day, feature.before)
 
 
 def narrowed(expr: Any, inside: Any) -> Any:
@@ -98,14 +175,12 @@ def narrowed(expr: Any, inside: Any) -> Any:
     return expr.op().replace(narrow, filter=ops.Value).to_expr()
 
 
-def _inside(t: Any, table: str, feature: Feature, day: datetime.date) -> Any:
-    """Return whether a row lies in a feature's window, None if all do."""
-    if feature.months is None:
+def _inside(t: Any, table: str, window: tuple[datetime.date, datetime.date] | None, day: datetime.date) -> Any:
+    """Return whether a row lies in a window, None if all do."""
+    if window is None:
         return None
-    inside = _after(t, table, months_before(day, feature.before + feature.months))
-    if feature.before:
-        inside = inside & ~_after(t, table, months_before(day, feature.before))
-    return inside
+    start, end = window
+    return _after(t, table, start) if end == day else _after(t, table, start) & ~_after(t, table, end)
 
 
 def _after(t: Any, table: str, day: datetime.date) -> Any:
@@ -147,12 +222,15 @@ def compute(bank: Bank, as_of: datetime.date | str, tags: Iterable[Tag | str] | 
     -------
     ibis table
         A row per customer of that day: ``customer_id`` and a column per tag, named by its code. Null means that the
-        tag cannot be judged: an attribute is missing, or the bank lacks a table.
+        tag cannot be judged, as the bank lacks a table or a column or its records do not reach back far enough, or
+        what the tag's definition says.
 
     Raises
     ------
     ParameterError
         If a code is unknown, a definition uses something that is no feature and no attribute, or two share a name.
+    DataError
+        If the bank knows nothing of the day; see :func:`features`.
 
     Examples
     --------
@@ -169,11 +247,22 @@ def compute(bank: Bank, as_of: datetime.date | str, tags: Iterable[Tag | str] | 
     ('customer_id', 'night_owl', 'payroll')
     """
     chosen = choose(tags)
+    wide, unsure = _wide(bank, as_of, by_name(features_of(chosen)))
+    return wide.select("customer_id", **{tag.code: judged(tag, wide, unsure) for tag in chosen})
+
+
+def features_of(tags: Iterable[Tag]) -> list[Feature]:
+    """Return the features that tags use, their own and the catalogue's, each once.
+
+    Raises
+    ------
+    ParameterError
+        If a rule uses something that is no feature and no attribute, or two features share a name.
+    """
     known, kinds = house()
     wanted: dict[str, Feature] = {}
-    for tag in chosen:
+    for tag in tags:
         own = by_name(tag.features)
         names = needed(tag, kinds | types(own.values()))
         wanted |= by_name([*wanted.values(), *(own.get(name) or known[name] for name in names)])
-    wide = features(bank, as_of, wanted.values())
-    return wide.select("customer_id", **{tag.code: ruled(tag, wide) for tag in chosen})
+    return list(wanted.values())

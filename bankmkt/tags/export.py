@@ -88,7 +88,7 @@ def _write(bank: Bank, table: Any, file: Path, suffix: str, about: dict[str, Any
         else:
             writer = pyarrow.csv.CSVWriter(sink, schema)
         with writer:
-            for batch in _batches(bank.con, table, file):
+            for batch in batches(bank.con, table, file):
                 writer.write_batch(batch.cast(schema))
                 rows += batch.num_rows
         sink.flush()
@@ -96,7 +96,7 @@ def _write(bank: Bank, table: Any, file: Path, suffix: str, about: dict[str, Any
     return rows
 
 
-def _batches(con: Any, table: Any, file: Path) -> Iterator[Any]:
+def batches(con: Any, table: Any, file: Path, size: int = BATCH) -> Iterator[Any]:
     """Yield a table's rows as Arrow batches; Spark's pass through files beside the one to be written.
 
     Ibis cannot do so: 12.0 calls a name that DuckDB 2 no longer has, and takes all rows of Spark's at once.
@@ -105,7 +105,7 @@ def _batches(con: Any, table: Any, file: Path) -> Iterator[Any]:
 
     query = con.compile(table)
     if con.name != "pyspark":
-        yield from con.con.sql(query).to_arrow_reader(BATCH)
+        yield from con.con.sql(query).to_arrow_reader(size)
         return
     parts = file.with_suffix(".parts")
     try:
@@ -113,6 +113,6 @@ def _batches(con: Any, table: Any, file: Path) -> Iterator[Any]:
         if not (parts / "_SUCCESS").exists():
             raise DataError(f"Spark wrote {parts} on another machine", todo="choose a place that this machine shares")
         for part in sorted(parts.glob("*.parquet")):
-            yield from pyarrow.parquet.ParquetFile(part).iter_batches(BATCH)
+            yield from pyarrow.parquet.ParquetFile(part).iter_batches(size)
     finally:
         shutil.rmtree(parts, ignore_errors=True)

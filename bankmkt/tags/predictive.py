@@ -130,7 +130,7 @@ PREDICTIVE = (
         "no credit-card balance and no purchase by credit card for three months; will buy by credit card in the next "
         "three",
         population=(_.card_now == 0) & (_.card_buys == 0), outcome=_.card_buys > 0, closed=False,
-        simple_rule=_.buys, simple_meaning="the most purchases of the last three months first",
+        simple_rule=_.products_now, simple_meaning="those who hold the most products first",
     ),
     Prediction(
         "loan_need", "Consumer-loan need", "消费贷款需求", "products",

@@ -1,0 +1,150 @@
+"""Many futures from one present: what would have happened to each customer with other luck.
+
+No real bank can do this. From the true state at the end of a month, hidden traits and running campaigns included, the
+months after are run again with other random streams and the same laws. How often something happens to a customer over
+these futures is its true probability: the most that anybody could have known on the day.
+"""
+
+import dataclasses
+import datetime
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bankmkt.errors import DataError, ParameterError
+from bankmkt.months import month_number
+from bankmkt.schema import PRODUCTS
+from bankmkt.synth.calendar import month_at
+from bankmkt.synth.simulate import Block, Plan, Step, advance, new_block
+from bankmkt.synth.state import State
+from bankmkt.synth.streams import BLOCK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bankmkt.bank import Bank
+
+_WINDOW = 3
+_HIGHEST = {"wealth_high": "wealth", "fund_high": "fund", "loan_high": "loan"}
+FUTURE_FEATURES = ("aum", "aum_quarter_ago", *_HIGHEST, "card_buys", "login_quarter", "salaries_two_months")
+"""Features of :mod:`bankmkt.tags` that are read off the simulation, without writing its rows."""
+
+
+def made_with(bank: "Bank") -> dict[str, Any]:
+    """Return what a generated bank was made with.
+
+    Raises
+    ------
+    DataError
+        If the bank was not made by this package.
+    """
+    made: dict[str, Any] = (bank.manifest or {}).get("parameters", {})
+    if not {"customers", "months", "seed", "start", "arrivals"} <= made.keys():
+        raise DataError("bank", repr(bank), "a generated bank", "the truth of another bank is not known")
+    return made
+
+
+def present(bank: "Bank", days: list[datetime.date]) -> Iterator[tuple[datetime.date, Block]]:
+    """Yield the true state of each block of customers at the end of months, simulated again from the bank's seed.
+
+    Parameters
+    ----------
+    bank : Bank
+        Made by :func:`bankmkt.generate`.
+    days : list of date
+        Month ends, ascending, within the bank's months.
+    """
+    made = made_with(bank)
+    plan = Plan(made["seed"], made["start"], made["arrivals"])
+    first = month_number(month_at(made["start"], 0).first)
+    for day in days:
+        if not first <= month_number(day) < first + made["months"]:
+            raise ParameterError("day", str(day), f"within the bank's {made['months']} months", "choose another")
+    for number in range(-(-made["customers"] // BLOCK)):
+        block = new_block(plan, number)
+        for day in days:
+            while block.month < month_number(day) - first:
+                advance(block)
+            yield day, block
+
+
+def futures(block: Block, months: int, draws: int, seed: int) -> Iterator["pd.DataFrame"]:
+    """Yield one future of a block of customers after another.
+
+    Parameters
+    ----------
+    block : Block
+        Of :func:`present`; it stays as it is.
+    months : int
+        To go on, 3 or more.
+    draws : int
+        Futures.
+    seed : int
+        Of the futures; never the bank's own, which would repeat what happened.
+
+    Yields
+    ------
+    pandas.DataFrame
+        A row per customer: customer_id, closed (whether the account is closed at the end) and
+        :data:`FUTURE_FEATURES` as of the end.
+    """
+    if isinstance(months, bool) or not isinstance(months, int) or months < _WINDOW:
+        raise ParameterError("months", months, f"an integer from {_WINDOW}", "features look back a quarter")
+    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
+        raise ParameterError("draws", draws, "an integer from 1", "pass draws=100")
+    for number in range(draws):
+        own = int(np.random.SeedSequence([seed, block.plan.seed, number]).generate_state(1, np.uint64)[0])
+        ahead = dataclasses.replace(
+            block,
+            plan=dataclasses.replace(block.plan, seed=own),
+            enrolments=[dataclasses.replace(e, joined=e.joined.copy()) for e in block.enrolments],
+            windows=[],
+        )
+        steps = []
+        for _ in range(months):
+            steps.append(advance(ahead))
+            ahead.windows = []
+        yield future_features(block, steps)
+
+
+def future_features(block: Block, steps: list[Step]) -> "pd.DataFrame":
+    """Read features off simulated months, as :mod:`bankmkt.tags` would compute them from the rows."""
+    import pandas as pd
+
+    ends = [steps[0].before, *(step.after for step in steps)]
+    quarter = steps[-_WINDOW:]
+
+    def column(state: State, product: str) -> np.ndarray:
+        return state.balance[:, PRODUCTS.index(product)] / 100
+
+    values = {
+        "aum": ends[-1].aum / 100,
+        "aum_quarter_ago": ends[-1 - _WINDOW].aum / 100,
+        **{
+            name: np.max([column(end, product) for end in ends[-_WINDOW:]], axis=0)
+            for name, product in _HIGHEST.items()
+        },
+        "card_buys": np.sum([step.activity.spends_card for step in quarter], axis=0),
+        "login_quarter": np.sum([step.activity.logins for step in quarter], axis=0),
+        "salaries_two_months": np.sum([step.activity.salary > 0 for step in steps[-2:]], axis=0),
+    }
+    return pd.DataFrame({"customer_id": block.traits.customer_id, "closed": ends[-1].closed >= 0, **values})
+
+
+def hidden(block: Block) -> "pd.DataFrame":
+    """Return all that the model of the bank knows of each customer, as numbers: traits, state and campaigns."""
+    import pandas as pd
+
+    columns: dict[str, np.ndarray] = {}
+    for record in (block.traits, block.state):
+        for f in dataclasses.fields(record):
+            value = np.asarray(getattr(record, f.name), dtype=float)
+            for i, part in enumerate(np.atleast_2d(value.T)):
+                columns[f"{f.name}_{i}"] = part
+    for e in block.enrolments:
+        if e.campaign.last > block.month:
+            part = np.zeros(block.traits.customer_id.size)
+            part[e.rows] = np.where(e.takes(e.treated, max(block.month + 1, e.campaign.index + 1)), e.gain, 0)
+            columns[f"campaign_{e.campaign.campaign_id}"] = part
+    return pd.DataFrame(columns).drop(columns="customer_id_0").assign(customer_id=block.traits.customer_id)

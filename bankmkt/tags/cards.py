@@ -1,0 +1,160 @@
+"""Model cards: what a model is for, what it was made from, how good it is, and where it must not be trusted."""
+
+from typing import TYPE_CHECKING
+
+from bankmkt.privacy import K, discloses
+from bankmkt.tags.judging import BEST, MODEL, SIMPLE
+from bankmkt.tags.models import Model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DRIVERS = 8
+_WORDS = {
+    "auc": "ranking (AUC: 0.5 is chance, 1 is perfect)",
+    "lift_10": "lift in the highest-scored tenth (times the average)",
+    "ece": "calibration error (mean gap between probability and frequency)",
+}
+
+
+def model_card(
+    model: Model, figures: "pd.DataFrame | None" = None, groups: "pd.DataFrame | None" = None, k: int = K
+) -> str:
+    """Write a model's card in Markdown.
+
+    Parameters
+    ----------
+    model
+        Of :func:`bankmkt.tags.train`.
+    figures : pandas.DataFrame, optional
+        Of :func:`bankmkt.tags.evaluate_models`; without it the card says that the model has not been judged.
+    groups : pandas.DataFrame, optional
+        Of :func:`bankmkt.tags.fairness`.
+    k
+        Counts of outcomes under ``k`` are not shown.
+
+    Returns
+    -------
+    str
+
+    References
+    ----------
+    Mitchell, M. et al. (2019), Model cards for model reporting, FAT*.
+    """
+    p = model.prediction
+    months = ", ".join(str(day) for day in model.trained_on)
+    lines = [
+        f"## {p.name} ({p.name_zh})", "",
+        f"**Purpose.** To rank customers for contact or care. {_sentence(p.meaning)} Not for granting, pricing or "
+        "refusing credit, nor for deciding anything about a person without one looking at it.", "",
+        f"**Outcome.** Within {p.months} months. Customers who have closed their account by then count as "
+        f"{'having' if p.closed else 'not having'} the outcome.", "",
+        f"**Data.** Learned from the month ends {months} ({_counted(model.customers, model.events, k)}); probabilities "
+        f"calibrated on {model.calibrated_on} ({_counted(model.calibration_customers, model.calibration_events, k)}). "
+        f"Nothing after {model.as_of} was seen. Owner: {p.owner}; version {p.version}; made with "
+        f"{', '.join(f'{name} {version}' for name, version in model.made_with.items())}; a score is stale after "
+        f"{p.fresh_days} days.", "",
+        "**Method.** Gradient-boosted trees (LightGBM: many small yes/no trees, each correcting those before), then "
+        "one logistic curve that turns scores into probabilities (Platt).", "",
+        *_drivers(model), *_figures(model, figures), *_groups(model, groups), *_limits(model),
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+def _counted(customers: int, events: int, k: int) -> str:
+    shown = f"under {k}" if discloses(events, customers, k) else f"{events:,}"
+    return f"{customers:,} judged customers and months, {shown} with the outcome"
+
+
+def _drivers(model: Model) -> list[str]:
+    """Return the inputs that move the score most, in words."""
+    lines = [
+        "**What drives the score.** The share of each input in all that moves the score up or down (TreeSHAP: how much "
+        "each input adds to each customer's log odds, averaged). It describes the model, not causes.", "",
+        "| input | meaning | share | the score is higher when |", "|---|---|---|---|",
+    ]  # fmt: skip
+    for row in model.drivers.head(_DRIVERS).to_dict("records"):
+        lines.append(f"| `{row['input']}` | {row['meaning']} | {row['share']:.0%} | {towards(row['direction'])} |")
+    return [*lines, ""]
+
+
+def towards(direction: float) -> str:
+    """Say in words how an input's value moves the score, from the rank correlation of the two.
+
+    Examples
+    --------
+    >>> towards(0.8), towards(-0.5), towards(0.1)
+    ('it is higher', 'it is lower', 'it depends on the value')
+    """
+    return "it is higher" if direction >= 0.3 else "it is lower" if direction <= -0.3 else "it depends on the value"
+
+
+def _figures(model: Model, figures: "pd.DataFrame | None") -> list[str]:
+    """Return how good the model is on later months."""
+    if figures is None:
+        return ["**How good.** Not judged yet: see `bm.tags.evaluate_models`.", ""]
+    own = figures[figures["code"] == model.prediction.code]
+    if own["suppressed"].any() or own.empty:
+        return ["**How good.** Too few outcomes in the later months to say.", ""]
+    scores = [name for name in (MODEL, SIMPLE, BEST) if name in set(own["score"])]
+    lines = [
+        f"**How good, on later months** ({int(own['customers'].iloc[0]):,} judged customers and months, "
+        f"{int(own['events'].iloc[0]):,} with the outcome; 95% intervals). Simple rule: "
+        f"{model.prediction.simple_meaning}.", "",
+        "| | " + " | ".join(scores) + " |", "|---" * (len(scores) + 1) + "|",
+    ]  # fmt: skip
+    for measure, words in _WORDS.items():
+        cells = []
+        for score in scores:
+            row = own[(own["score"] == score) & (own["measure"] == measure)]
+            cells.append("–" if row.empty else _range(row.iloc[0], measure))
+        lines.append(f"| {words} | " + " | ".join(cells) + " |")
+    said, came = (own[(own["score"] == MODEL) & (own["measure"] == name)].iloc[0] for name in ("predicted", "actual"))
+    lines += ["", f"On average the model said {said['value']:.2%}; {came['value']:.2%} came true "
+              f"({came['ci_lower']:.2%} to {came['ci_upper']:.2%}).", ""]  # fmt: skip
+    return lines
+
+
+def _range(row: "pd.Series", measure: str) -> str:
+    if measure == "ece":
+        return f"{row['value']:.2%} ({row['ci_lower']:.2%} – {row['ci_upper']:.2%})"
+    return f"{row['value']:.2f} ({row['ci_lower']:.2f} – {row['ci_upper']:.2f})"
+
+
+def _groups(model: Model, groups: "pd.DataFrame | None") -> list[str]:
+    """Return how groups of customers fare."""
+    if groups is None:
+        return []
+    own = groups[groups["code"] == model.prediction.code]
+    lines = [
+        "**Groups.** What the model said of each group and what came true, with a 95% interval: outside it, the model "
+        "is too high or too low for them. Gender is not an input; age and city tier are.", "",
+        "| | group | judged | said | came true | ranking (AUC) |", "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for row in own.to_dict("records"):
+        name = f"| {row['by'].replace('_', ' ')} | {row['group']} |"
+        if row["suppressed"]:
+            lines.append(f"{name} too few to show | | | |")
+            continue
+        mark = "" if row["ci_lower"] <= row["predicted"] <= row["ci_upper"] else " ⚠"
+        lines.append(
+            f"{name} {row['customers']:,.0f} | {row['predicted']:.1%}{mark} | {row['actual']:.1%} "
+            f"({row['ci_lower']:.1%} – {row['ci_upper']:.1%}) | {row['auc']:.2f} |"
+        )
+    return [*lines, ""]
+
+
+def _limits(model: Model) -> list[str]:
+    """Return where the model must not be trusted."""
+    return [
+        "**Limits.**", "",
+        "- It says who will, not who will *because of a contact*: for that, test with a hold-out group.",
+        f"- Calibrated on one month: the season and the campaigns of the {model.prediction.months} months after "
+        f"{model.calibrated_on} are in the probabilities. In another season the order holds better than the level.",
+        "- Judged on the bank it was made from. For another bank, train again.",
+        "- Campaigns that contact the highest-scored change what happens: the next training learns from it.", "",
+    ]  # fmt: skip
