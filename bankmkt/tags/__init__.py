@@ -3,16 +3,17 @@
 :class:`Feature` and :class:`Tag` declare; :func:`compute` and :func:`features` compute; :func:`catalogue` lists what
 the house has, :func:`lineage` says what one rests on, :func:`stale` which are too old, :func:`quality` how far to trust
 them. :func:`read` takes those of a file of your own; :func:`write` writes them out. :func:`portrait` shows one
-customer, :func:`eligibility` which running campaigns each may join.
+customer, :func:`eligibility` which running campaigns each may join; :func:`telling`, :func:`visitors` and
+:func:`recognition` sum up groups and those who come to a branch.
 
 What will probably happen: :data:`PREDICTIVE` declares (:class:`Prediction`), :func:`train` learns, :func:`predict`
-scores, :func:`save_models` and :func:`load_models` keep; :func:`evaluate_models` judges, with :func:`later_rows`,
-:func:`lift_curve`, :func:`reliability`, :func:`fairness` and, where the truth is known, :func:`true_probabilities` and
-:func:`best_left`; :func:`leaks` looks for inputs that know the future; :func:`marks` counts whom the tags mark;
-:func:`model_card` writes it all down.
+scores, :func:`save_models` and :func:`load_models` keep, :func:`marks` counts whom the tags mark.
+:func:`evaluate_models` judges, with :func:`later_rows`, :func:`lift_curve`, :func:`reliability` and :func:`fairness`;
+:func:`true_probabilities` is the best achievable where the truth is known (:func:`truth_known`, :func:`best_left`).
+:func:`leaks` looks for inputs that know the future; :func:`model_card` writes it all down.
 """
 
-from bankmkt.tags.best import best_left, true_probabilities
+from bankmkt.tags.best import best_left, true_probabilities, truth_known
 from bankmkt.tags.cards import model_card
 from bankmkt.tags.catalogue import catalogue, lineage, stale
 from bankmkt.tags.compute import compute, features
@@ -39,5 +40,5 @@ __all__ = [
     "catalogue", "compute", "eligibility", "eligibility_summary", "evaluate_models", "fairness", "features",
     "house_inputs", "later_rows", "leaks", "lift_curve", "lineage", "load_models", "marks", "model_card", "pick",
     "portrait", "predict", "quality", "read", "recognition", "reliability", "save_models", "showable", "stale",
-    "telling", "train", "true_probabilities", "visitors", "write",
+    "telling", "train", "true_probabilities", "truth_known", "visitors", "write",
 ]  # fmt: skip

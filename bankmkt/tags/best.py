@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bankmkt.bank import Bank, check_bank
-from bankmkt.errors import ParameterError
+from bankmkt.errors import DataError, ParameterError
 from bankmkt.lookback import parse_date
-from bankmkt.synth.futures import FUTURE_FEATURES, Block, futures, hidden, present
+from bankmkt.synth.futures import FUTURE_FEATURES, Block, futures, hidden, made_with, present
 from bankmkt.tags.compute import features_of
 from bankmkt.tags.lineage import ruled
 from bankmkt.tags.predictive import Prediction, choose_predictions
@@ -20,6 +20,22 @@ if TYPE_CHECKING:
 
 DRAWS = 50
 _AT_ONCE = 10
+
+
+def truth_known(bank: Bank) -> bool:
+    """Say whether a bank was generated, so that its futures can be run again.
+
+    Examples
+    --------
+    >>> import bankmkt as bm
+    >>> truth_known(bm.demo_bank())
+    True
+    """
+    try:
+        made_with(bank)
+    except DataError:
+        return False
+    return True
 
 
 def true_probabilities(

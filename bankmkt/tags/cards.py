@@ -1,5 +1,6 @@
 """Model cards: what a model is for, what it was made from, how good it is, and where it must not be trusted."""
 
+import html
 from typing import TYPE_CHECKING
 
 from bankmkt.privacy import K, discloses
@@ -136,7 +137,9 @@ def _groups(model: Model, groups: "pd.DataFrame | None") -> list[str]:
         "| | group | judged | said | came true | ranking (AUC) |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for row in own.to_dict("records"):
-        name = f"| {row['by'].replace('_', ' ')} | {row['group']} |"
+        name = (
+            f"| {row['by'].replace('_', ' ')} | {html.escape(str(row['group']).replace('|', '/').replace('_', ' '))} |"
+        )
         if row["suppressed"]:
             lines.append(f"{name} too few to show | | | |")
             continue

@@ -39,6 +39,7 @@ def train(
     customers: int = 50_000,
     seed: int = 7,
     threads: int = 1,
+    strict: bool = True,
 ) -> dict[str, Model]:
     """Learn predictions from what was known by a day.
 
@@ -63,6 +64,8 @@ def train(
         Customers to learn from, at most, so that memory is bounded: a random sample of a larger bank.
     seed, threads
         Of LightGBM and the sample; the same seed gives the same models.
+    strict
+        Whether a prediction that cannot be learned is an error; otherwise it is left out.
 
     Returns
     -------
@@ -105,8 +108,12 @@ def train(
         recent = examples(known, last, usable, group, sample)
         for one in group:
             about = {"as_of": day, "trained_on": tuple(months), "calibrated_on": last}
-            models[one.code] = _learn(one, usable, past, recent, about, seed, threads)
-    return {one.code: models[one.code] for one in chosen}
+            try:
+                models[one.code] = _learn(one, usable, past, recent, about, seed, threads)
+            except Refused:
+                if strict:
+                    raise
+    return {one.code: models[one.code] for one in chosen if one.code in models}
 
 
 def _calendar(known: Bank, horizon: int, snapshots: int) -> tuple[list[datetime.date], datetime.date]:

@@ -1,0 +1,169 @@
+"""Tables and sentences about predictions, from the frames of :mod:`bankmkt.tags`, as text for readers."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bankmkt.plots.wording import MISSING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCORES = ("model", "simple rule", "best achievable")
+
+
+def ranking_table(figures: "pd.DataFrame", names: Mapping[str, str], measure: str = "lift_10") -> "pd.DataFrame":
+    """Write a measure of each score side by side, with 95% intervals.
+
+    Parameters
+    ----------
+    figures : pandas.DataFrame
+        Of :func:`bankmkt.tags.evaluate_models`.
+    names : mapping
+        Name to read by code.
+    measure : str
+        ``"lift_10"`` or ``"auc"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        prediction, outcomes (share of the judged), and a column per score: all text.
+    """
+    import pandas as pd
+
+    rows = []
+    for code in _codes(figures, names):
+        own = _told(figures, code)
+        cells = {score: _interval(own[score, measure]) for score in SCORES if (score, measure) in own}
+        share = _percent(own["model", "actual"]["value"])
+        rows.append({"prediction": names[code], "outcomes": share, **cells})
+    return pd.DataFrame(rows)
+
+
+def calibration_table(figures: "pd.DataFrame", names: Mapping[str, str]) -> "pd.DataFrame":
+    """Write what models said on average, what came true, and how far probabilities are off.
+
+    Returns
+    -------
+    pandas.DataFrame
+        prediction, said, came_true (with interval), off_by (calibration error with interval), by_chance (what a
+        perfectly calibrated model would show): all text.
+    """
+    import pandas as pd
+
+    rows = []
+    for code in _codes(figures, names):
+        own = _told(figures, code)
+        chance = own.get(("model", "ece_by_chance"))
+        rows.append({
+            "prediction": names[code], "said": _percent(own["model", "predicted"]["value"]),
+            "came_true": _interval(own["model", "actual"], percent=True),
+            "off_by": _interval(own["model", "ece"], percent=True),
+            "by_chance": _percent(chance["value"]) if chance else MISSING,
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def marks_table(marks: "pd.DataFrame", names: Mapping[str, str]) -> "pd.DataFrame":
+    """Write whom the tags mark.
+
+    Parameters
+    ----------
+    marks : pandas.DataFrame
+        Of :func:`bankmkt.tags.marks`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        prediction, judged, marked, probability_from, mean_of_marked, mean_of_all, expected: all text.
+    """
+    import pandas as pd
+
+    def count(value: float) -> str:
+        return MISSING if pd.isna(value) else f"{value:,.0f}"
+
+    return pd.DataFrame([
+        {
+            "prediction": names[row["code"]], "judged": count(row["judged"]), "marked": count(row["marked"]),
+            "probability_from": _percent(row["limit"]), "mean_of_marked": _percent(row["marked_mean"]),
+            "mean_of_all": _percent(row["judged_mean"]), "expected": count(row["expected"]),
+        }
+        for row in marks.to_dict("records")
+    ])  # fmt: skip
+
+
+def reasons_table(drivers: "Mapping[str, pd.DataFrame]", names: Mapping[str, str], number: int = 3) -> "pd.DataFrame":
+    """Write what moves each score most.
+
+    Parameters
+    ----------
+    drivers : mapping of code to pandas.DataFrame
+        ``Model.drivers``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        prediction, why: with an arrow for the direction (↑ a higher value means a higher score).
+    """
+    import pandas as pd
+
+    def told(row: dict[Any, Any]) -> str:
+        arrow = "↑" if row["direction"] >= 0.3 else "↓" if row["direction"] <= -0.3 else "·"
+        return f"{arrow} {row['meaning']}"
+
+    rows = [
+        (names[code], "; ".join(map(told, frame.head(number).to_dict("records")))) for code, frame in drivers.items()
+    ]
+    return pd.DataFrame(rows, columns=["prediction", "why"])
+
+
+def strongest(figures: "pd.DataFrame", names: Mapping[str, str], number: int = 3) -> str:
+    """Name the predictions whose highest-scored tenth holds most outcomes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {"code": "a", "score": "model", "measure": "lift_10", "value": 4.4, "suppressed": False}
+    >>> strongest(pd.DataFrame([row]), {"a": "App dormancy"})
+    'App dormancy (4.4 times)'
+    """
+    rows = figures[(figures["score"] == "model") & (figures["measure"] == "lift_10") & ~figures["suppressed"]]
+    rows = rows.sort_values("value", ascending=False).head(number)
+    return ", ".join(f"{names[row['code']]} ({row['value']:.1f} times)" for row in rows.to_dict("records")) or "none"
+
+
+def off(figures: "pd.DataFrame", names: Mapping[str, str]) -> str:
+    """Say for which predictions too little or too much was said on average, beyond chance.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {"code": "a", "score": "model", "measure": "gap", "ci_lower": -0.02, "ci_upper": -0.01}
+    >>> off(pd.DataFrame([row | {"suppressed": False}]), {"a": "Fund propensity"})
+    'too low for Fund propensity'
+    """
+    rows = figures[(figures["score"] == "model") & (figures["measure"] == "gap") & ~figures["suppressed"]]
+    low = [names[code] for code in rows.loc[rows["ci_upper"] < 0, "code"]]
+    high = [names[code] for code in rows.loc[rows["ci_lower"] > 0, "code"]]
+    parts = [f"too {word} for {', '.join(codes)}" for word, codes in (("low", low), ("high", high)) if codes]
+    return "; ".join(parts) or "neither too high nor too low on average, for any prediction"
+
+
+def _codes(figures: "pd.DataFrame", names: Mapping[str, str]) -> list[str]:
+    return [code for code in names if code in set(figures["code"])]
+
+
+def _told(figures: "pd.DataFrame", code: str) -> dict[tuple[str, str], dict[str, float]]:
+    """Return value and interval of a prediction by score and measure."""
+    own = figures[figures["code"] == code].to_dict("records")
+    return {(row["score"], row["measure"]): {n: row[n] for n in ("value", "ci_lower", "ci_upper")} for row in own}
+
+
+def _percent(value: float) -> str:
+    return MISSING if value != value else f"{value:.1%}"
+
+
+def _interval(row: Mapping[str, float], percent: bool = False) -> str:
+    if row["value"] != row["value"]:
+        return MISSING
+    spec = ".1%" if percent else ".2f"
+    return f"{row['value']:{spec}} ({row['ci_lower']:{spec}} – {row['ci_upper']:{spec}})"
