@@ -174,6 +174,109 @@ def transitions(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
+def states(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
+    """Draw the share of customers in each state, month by month.
+
+    Hidden cells are a gap at the top.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``CustomerBase.states``: month, state, share.
+    """
+    import pandas as pd
+
+    from bankmkt.plots.parts import month_axis
+
+    wide = frame.pivot(index="month", columns="state", values="share").fillna(0.0)
+    names = _ordered(wide.columns)
+    ax = theme.axes(ax, 4.6)
+    at = pd.to_datetime(wide.index)
+    ax.stackplot(
+        at, [wide[name] for name in names], labels=[wording.capital(name) for name in names],
+        colors=[_colour(name) for name in names], alpha=0.85, linewidth=0.5, edgecolor="white",
+    )  # fmt: skip
+    theme.percent_axis(ax.yaxis)
+    ax.set_ylim(0, 1)
+    ax.margins(x=0)
+    month_axis(ax, len(at))
+    ax.set_ylabel("customers")
+    ax.set_xlabel("month end")
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5))
+    last = wide.iloc[-1]
+    most = str(last.idxmax())
+    theme.claim(ax, f"{wording.quantity(last[most], 'share')} of customers are {most} at the end of {at[-1]:%B %Y}")
+    return ax
+
+
+def attrition(frame: "pd.DataFrame", auc: float, ends: tuple[float, float], ax: "Axes | None" = None) -> "Axes":
+    """Draw which share of each state closed the account: in the months learned from, and in those tested on.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``Attrition.rates``.
+    auc : float
+        ``Attrition.auc``.
+    ends : tuple of float
+        Of its 95% interval.
+    """
+    shown = frame.dropna(subset=["rate"])
+    if not len(shown):
+        raise Refused("no rate of attrition can be shown", todo="choose a larger bank")
+    later = shown[shown["period"] == "later"].set_index("state")["rate"]
+    names = sorted(shown["state"].unique(), key=lambda state: -later.get(state, -1.0))
+    ax = theme.axes(ax, 1.6 + 0.45 * len(names))
+    for period, offset, colour, label in (
+        ("earlier", -0.13, theme.GREY, "earlier months: learned from"),
+        ("later", 0.13, theme.VERMILION, "later months: tested on"),
+    ):
+        rows = shown[shown["period"] == period]
+        at = [names.index(state) + offset for state in rows["state"]]
+        ax.hlines(at, rows["ci_lower"], rows["ci_upper"], color=colour, linewidth=2.5)
+        ax.plot(rows["rate"], at, "o", color=colour, markersize=7, label=label)
+    ax.set_yticks(range(len(names)), [wording.capital(name) for name in names])
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_xlim(left=0)
+    theme.percent_axis(ax.xaxis)
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel("customers who closed their account within six months (95% interval)")
+    ax.legend(loc="lower right")
+    theme.claim(
+        ax, f"The state alone ranks who leaves before who stays in {auc:.0%} of pairs ({ends[0]:.0%} to "
+        f"{ends[1]:.0%}); a coin would in 50%",
+    )  # fmt: skip
+    return ax
+
+
+def agreement(frame: "pd.DataFrame", kappa: float, ax: "Axes | None" = None) -> "Axes":
+    """Draw which true stages the customers of each state are in.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of :func:`bankmkt.segments.agreement`.
+    kappa : float
+        Cohen's.
+    """
+    rows, columns = (_ordered(set(frame[name])) for name in ("state", "stage"))
+    wide = frame.pivot(index="state", columns="stage", values="share").reindex(index=rows, columns=columns)
+    ax = theme.axes(ax, 1.6 + 0.4 * len(rows))
+    ax.imshow(np.nan_to_num(wide.to_numpy(dtype=float)), aspect="auto", vmin=0, vmax=1, cmap="Blues")
+    for (i, j), share in np.ndenumerate(wide.to_numpy(dtype=float)):
+        text = "hidden" if share != share else wording.quantity(share, "share")
+        ax.text(j, i, text, ha="center", va="center", fontsize=9, color="white" if share > 0.6 else theme.INK)
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), [wording.capital(name) for name in rows])
+    ax.set_xlabel("true stage")
+    ax.set_ylabel("state told from the data")
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    theme.claim(ax, f"Agreement of states with the truth beyond chance (Cohen’s kappa): {kappa:.2f} of 1")
+    return ax
+
+
 def _ordered(states: "set[str] | pd.Index | pd.Series") -> list[str]:
     known = list(COLOURS)
     return sorted(states, key=lambda s: (known.index(s) if s in known else len(known), str(s)))

@@ -104,6 +104,35 @@ def segments(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
+def sensitivity(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
+    """Draw how many customers would be in another segment had one choice been made otherwise.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of :func:`bankmkt.segments.rfm_sensitivity`.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = theme.axes(ax, 1.4 + 0.45 * len(frame))
+    bars(ax, frame["share"], "share", theme.PURPLE)
+    say = {"ties": "equal values to the {} score", "bins": "{} scores", "window_days": "{} days looked back"}
+    name_bars(ax, [say[c].format(v) for c, v in zip(frame["choice"], frame["value"], strict=True)], frame["suppressed"])
+    share_axis(ax.xaxis, ax.get_xlim())
+    ax.set_xlabel("customers who would be in another segment")
+    shown = frame.dropna(subset=["share"])
+    text = "What other choices would move is hidden: too few customers"
+    if len(shown):
+        most = shown.iloc[int(shown["share"].argmax())]
+        name = say[most["choice"]].format(most["value"])
+        text = f"With {name}, {wording.quantity(most['share'], 'share')} of customers would change their segment"
+    theme.claim(ax, text)
+    return ax
+
+
 def _claim(frame: "pd.DataFrame") -> str:
     """Say which segment's share of the money is furthest above its share of customers."""
     hidden = set(frame.loc[frame["suppressed"], "segment"])

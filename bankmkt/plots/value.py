@@ -3,7 +3,7 @@
 Each takes one frame and an optional ``ax``, and returns the ``Axes``; the title is the claim that the frame supports.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bankmkt.errors import DataError, ParameterError, one_of
@@ -181,6 +181,49 @@ def attrition(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     ax.set_xlabel("year of the relation")
     most = int(share.argmax())
     theme.claim(ax, f"Most leave in {tenures[most]}: {100 * share.iloc[most]:.1f}% in a year")
+    return ax
+
+
+def purchases(frame: "pd.DataFrame", total: Mapping[str, float], weeks: float, ax: "Axes | None" = None) -> "Axes":
+    """Draw the purchases expected and made per customer, by how often customers had bought again before.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``Outlook.held``.
+    total : mapping of str to float
+        ``Outlook.total``.
+    weeks : float
+        ``Outlook.weeks``.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        When all rows are suppressed.
+    """
+    rows = frame[~frame["suppressed"]]
+    if rows.empty:
+        raise DataError("frame", "all rows suppressed", "rows with enough customers", "take a larger source")
+    ax = theme.axes(ax, 4.2)
+    at = range(len(rows))
+    ax.vlines(at, rows["ci_low"], rows["ci_high"], color=theme.BLUE, linewidth=2.5)
+    ax.plot(at, rows["expected"], "o-", color=theme.BLUE, label="expected, with 95% interval of the mean")
+    ax.plot(at, rows["realised"], "D--", color=theme.INK, markerfacecolor="none", label="made")
+    ax.set_xticks(list(at), list(rows["purchases_before"]))
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("purchases before, after the first one")
+    ax.set_ylabel(f"purchases per customer in the {weeks:.0f} weeks after")
+    ax.legend(loc="upper left")
+    off = change(100 * (total["realised"] / total["purchases"] - 1))
+    theme.claim(
+        ax, f"{total['purchases']:,.0f} purchases were expected ({total['ci_low']:,.0f} to {total['ci_high']:,.0f}), "
+        f"{total['realised']:,.0f} were made: {off}",
+    )  # fmt: skip
     return ax
 
 
