@@ -13,7 +13,8 @@ from bankmkt.segments.retention import retention
 from bankmkt.segments.rfm import RFM, rfm
 from bankmkt.segments.rfm_names import rfm_cells
 from bankmkt.segments.rfm_sensitivity import rfm_sensitivity
-from bankmkt.segments.value import calibrate_value, customer_value, value_by, value_rates
+from bankmkt.segments.value import customer_value, value_by, value_rates
+from bankmkt.segments.value_calibration import calibrate_value
 
 __all__ = [
     "RFM",

@@ -22,7 +22,8 @@ from bankmkt.segments.outlook import Outlook, purchase_outlook
 from bankmkt.segments.retention import retention
 from bankmkt.segments.rfm import RFM, rfm
 from bankmkt.segments.rfm_sensitivity import rfm_sensitivity
-from bankmkt.segments.value import calibrate_value, value_by
+from bankmkt.segments.value import value_by
+from bankmkt.segments.value_calibration import calibrate_value
 from bankmkt.units import units_below
 
 if TYPE_CHECKING:

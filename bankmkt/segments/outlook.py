@@ -89,7 +89,10 @@ def purchase_outlook(bank: "Bank", as_of: dt.date | str, *, k: int = K) -> Outlo
     import numpy as np
     import pandas as pd
 
-    from bankmkt.segments.purchases import BGNBD, GammaGamma, purchase_summary, purchase_value
+    from bankmkt.segments.bgnbd import BGNBD
+    from bankmkt.segments.gamma_gamma import GammaGamma
+    from bankmkt.segments.purchase_history import purchase_summary
+    from bankmkt.segments.purchases import purchase_value
 
     check_bank(bank)
     check_k(k)

@@ -4,15 +4,10 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from bankmkt.bank import check_bank
-from bankmkt.errors import DataError, ParameterError, one_of
-from bankmkt.lookback import parse_date
-from bankmkt.months import month_end, month_number, month_of
+from bankmkt.errors import ParameterError, one_of
 from bankmkt.privacy import K, check_k, suppress
-from bankmkt.segments.margins import check_margins, margin_of
-from bankmkt.segments.value_rates import TOP, YEAR, Rates, learn_rates, valued
+from bankmkt.segments.value_forecast import carried, forecast, group_sums, multiples_table, prepare, sum_cells
+from bankmkt.segments.value_rates import YEAR, Rates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +18,6 @@ GROUPS = ("org_id", "manager_id", "gender", "occupation", "city_tier", "acquired
 """Attributes of customers that :func:`value_by` groups by."""
 
 UNKNOWN = "unknown"
-_Z = 1.959963984540054
 
 
 def value_rates(
@@ -44,7 +38,7 @@ def value_rates(
     Rates
         ``.attrition`` and ``.growth`` are frames.
     """
-    return _prepare(bank, as_of, margins, growth, discount, years)[1]
+    return prepare(bank, as_of, margins, growth, discount, years)[1]
 
 
 def customer_value(
@@ -114,10 +108,10 @@ def customer_value(
     >>> value.margin_month.round(2).unique().tolist()
     [100.0]
     """
-    _, rates, now = _prepare(bank, as_of, margins, growth, discount, years)
-    table = _multiples(rates, {"k_year": YEAR, "k_life": YEAR * rates.years})
+    _, rates, now = prepare(bank, as_of, margins, growth, discount, years)
+    table = multiples_table(rates, {"k_year": YEAR, "k_life": YEAR * rates.years})
     t = now.inner_join(table, ["tenure", "band"])
-    base = _base(t, rates)
+    base = carried(t, rates)
     return t.select(
         "customer_id", margin_month=t.margin, p_alive_12=t.p_alive_12, value_12m=base * t.k_year,
         value_lifetime=base * t.k_life,
@@ -174,174 +168,16 @@ def value_by(
     for name in names:
         if name not in GROUPS:
             raise ParameterError("by", name, one_of(GROUPS), "group by an attribute of customers")
-    known, rates, now = _prepare(bank, as_of, margins, growth, discount, years)
+    known, rates, now = prepare(bank, as_of, margins, growth, discount, years)
     if names:
         c = known.customers
         c = c.select("customer_id", **{n: c[n].cast("string").fill_null(UNKNOWN) for n in names})
         now = now.inner_join(c, "customer_id")
-    cells = _cells(known, now, rates, names)
-    out = _sums(cells, names, ["customers", "margin_month"])
+    cells = sum_cells(known, now, rates, names)
+    out = group_sums(cells, names, ["customers", "margin_month"])
     for name, months in (("value_12m", YEAR), ("value_lifetime", YEAR * rates.years)):
-        out[[name, f"{name}_low", f"{name}_high"]] = _forecast(cells, names, rates, months)
+        out[[name, f"{name}_low", f"{name}_high"]] = forecast(cells, names, rates, months)
     stay = rates.paths(YEAR)[0][..., -1]
     cells["alive"] = cells["customers"] * stay[cells["tenure"], cells["band"]]
-    out["p_alive_12"] = _sums(cells, names, ["alive"])["alive"] / out["customers"]
+    out["p_alive_12"] = group_sums(cells, names, ["alive"])["alive"] / out["customers"]
     return suppress(out, "customers", [str(c) for c in out if c not in (*names, "customers")], k=k)
-
-
-def calibrate_value(
-    bank: "Bank",
-    as_of: dt.date | str | None = None,
-    *,
-    k: int = K,
-    margins: Mapping[str, float] | None = None,
-    growth: float | None = None,
-) -> "pd.DataFrame":
-    """Hold the value expected of a past year against what the customers then earned the bank.
-
-    A large bank's total may well lie outside its interval, which does not hold what hits all customers at once; how
-    far outside says how far next year may be off.
-
-    Parameters
-    ----------
-    bank : Bank
-        With twelve month ends after ``as_of``.
-    as_of : date or str, optional
-        The day to look ahead from; default twelve months before the last month end. Only what is realised is later.
-    k, margins, growth
-        As of :func:`value_by`; nothing is discounted.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per tenth of the customers by expected value (``decile`` "1" lowest to "10"; equal values are in one, so
-        there may be fewer) and "all": customers, expected, ci_low, ci_high (95%, as of :func:`value_by`), realised
-        (money), suppressed.
-
-    Raises
-    ------
-    ParameterError, DataError
-        As :func:`customer_value`; DataError when the year after ``as_of`` is not all there.
-    """
-    import ibis
-    import pandas as pd
-
-    check_bank(bank)
-    check_k(k)
-    if as_of is None:
-        if len(bank.months) <= YEAR:
-            raise DataError("balances", f"{len(bank.months)} months", "over twelve", "open a longer history")
-        as_of = month_end(month_number(bank.months[-1]) - YEAR)
-    known, rates, now = _prepare(bank, as_of, margins, growth, 0.0, 1)
-    start = month_number(known.date)  # type: ignore[arg-type]
-    ahead = {month_number(month) for month in bank.months} & set(range(start + 1, start + YEAR + 1))
-    if len(ahead) < YEAR:
-        raise DataError("balances", f"{len(ahead)} months after {known.date}", "twelve", "pass an earlier as_of")
-    t = now.inner_join(_multiples(rates, {"k_year": YEAR}), ["tenure", "band"])
-    t = t.mutate(value=_base(t, rates) * t.k_year).drop("k_year", "p_alive_12")
-    cuts = bank.fetch(t.aggregate(**{f"q{i}": t.value.quantile(i / 10) for i in range(1, 10)})).to_pylist()[0]
-    edges = sorted(set(cuts.values()))
-    decile = ibis.cases(*((t.value < edge, i) for i, edge in enumerate(edges, 1)), else_=len(edges) + 1)
-    b = bank.balances
-    number = month_of(b.month)
-    later = b.filter((number > start) & (number <= start + YEAR))
-    later = later.group_by("customer_id").aggregate(realised=margin_of(later, check_margins(margins)).sum())
-    t = t.mutate(decile=decile.cast("int64")).left_join(later, "customer_id")
-    t = t.mutate(realised=t.realised.fill_null(0.0)).drop("customer_id_right")
-    cells = _cells(known, t, rates, ["decile"], realised=t.realised.sum())
-    parts = []
-    for names in (["decile"], []):
-        out = _sums(cells, names, ["customers", "realised"])
-        out[["expected", "ci_low", "ci_high"]] = _forecast(cells, names, rates, YEAR)
-        out["decile"] = out["decile"].astype("str") if names else "all"
-        money = ["expected", "ci_low", "ci_high", "realised"]
-        parts.append(suppress(out, "customers", money, k=k)[["decile", "customers", *money, "suppressed"]])
-    return pd.concat(parts, ignore_index=True)
-
-
-def _prepare(
-    bank: "Bank",
-    as_of: dt.date | str,
-    margins: Mapping[str, float] | None,
-    growth: float | None,
-    discount: float,
-    years: int,
-) -> "tuple[Bank, Rates, Any]":
-    """Check the arguments; return the bank as of the month end, its rates, and its customers' last month."""
-    import ibis
-
-    check_bank(bank)
-    day = parse_date("as_of", as_of)
-    rates = check_margins(margins)
-    _check_number("growth", growth, -0.9, 1, "growth=0.03 for 3 % a year, or None")
-    _check_number("discount", discount, 0, 1, "discount=0.05 for 5 % a year")
-    if isinstance(years, bool) or not isinstance(years, int) or not 1 <= years <= 50:
-        raise ParameterError("years", years, "an integer from 1 to 50", "pass years=10")
-    months = [month for month in bank.months if month <= day]
-    if len(months) < 2:
-        raise DataError("balances", f"{len(months)} months by {day}", "two or more to learn from", "pass a later as_of")
-    last = months[-1]
-    known = bank.as_of(last)
-    learned = learn_rates(known, last, months[0], rates, growth, discount, years)
-    return known, learned, valued(known, lambda month: month == ibis.literal(last), rates)
-
-
-def _check_number(name: str, value: float | None, low: float, high: float, todo: str) -> None:
-    if value is None and name == "growth":
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise ParameterError(name, value, f"a number from {low} to {high}", f"pass {todo}")
-
-
-def _multiples(rates: Rates, columns: Mapping[str, int]) -> Any:
-    """Return a small Ibis table: tenure, band, p_alive_12, and multiples of the margin over numbers of months."""
-    import ibis
-    import pandas as pd
-
-    tenure, band = np.indices((TOP + 1, len(rates.growth)))
-    stay = rates.paths(YEAR)[0][..., -1]
-    multiples = {name: rates.multiples(months).ravel() for name, months in columns.items()}
-    frame = {"tenure": tenure.ravel(), "band": band.ravel(), "p_alive_12": stay.ravel(), **multiples}
-    return ibis.memtable(pd.DataFrame(frame))
-
-
-def _base(t: Any, rates: Rates) -> Any:
-    """Return the margin that is carried forward: the customer's own, in the lowest band the band's mean."""
-    return (t.band == 0).ifelse(float(rates.growth["base"].iloc[0]), t.margin)
-
-
-def _cells(bank: "Bank", t: Any, rates: Rates, names: Sequence[str], **sums: Any) -> "pd.DataFrame":
-    """Return sums by group, tenure and band: all that forecasts of groups need."""
-    base = _base(t, rates)
-    keys = [*names, "tenure", "band"]
-    cells = t.group_by(keys).aggregate(
-        customers=t.count(), margin_month=t.margin.sum(), base=base.sum(), base2=(base * base).sum(), **sums
-    )
-    return bank.fetch(cells.order_by(keys)).to_pandas()
-
-
-def _sums(cells: "pd.DataFrame", names: Sequence[str], columns: Sequence[str]) -> "pd.DataFrame":
-    """Return sums by group, in the order of the groups."""
-    if not names:
-        return cells[list(columns)].sum().to_frame().T.astype(cells[list(columns)].dtypes)
-    return cells.groupby(list(names))[list(columns)].sum().reset_index()
-
-
-def _forecast(cells: "pd.DataFrame", names: Sequence[str], rates: Rates, months: int) -> np.ndarray:
-    """Return the expected margin of each group's months to come with its interval, of shape (groups, 3)."""
-    group = cells.groupby(list(names)).ngroup().to_numpy() if names else np.zeros(len(cells), dtype=np.int64)
-    where = cells["tenure"].to_numpy(), cells["band"].to_numpy()
-    groups = int(group.max()) + 1
-
-    def total(per_margin: np.ndarray, column: str = "base") -> np.ndarray:
-        return np.bincount(group, cells[column].to_numpy() * per_margin[where], groups)
-
-    value = total(rates.multiples(months))
-    variance = total(rates.scatter(months), "base2")
-    for place, error in enumerate(rates.errors):
-        step = np.zeros_like(rates.errors)
-        step[place] = error / 2
-        high, low = (rates.multiples(months, rates.parameters + sign * step) for sign in (1, -1))
-        variance += total(high - low) ** 2
-    width = _Z * np.sqrt(variance)
-    return np.column_stack([value, np.maximum(value - width, 0.0), value + width])

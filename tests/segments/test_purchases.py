@@ -8,7 +8,10 @@ from sklearn.base import clone
 from bankmkt import datasets
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.segments import btyd
-from bankmkt.segments.purchases import BGNBD, GammaGamma, purchase_summary, purchase_value, sample_purchases
+from bankmkt.segments.bgnbd import BGNBD
+from bankmkt.segments.gamma_gamma import GammaGamma
+from bankmkt.segments.purchase_history import purchase_summary, sample_purchases
+from bankmkt.segments.purchases import purchase_value
 
 TRUTH = {"r": 0.6, "alpha": 4.0, "a": 0.8, "b": 2.5}
 ONE = pd.DataFrame({"frequency": [2], "recency": [30.43], "T": [38.86]})

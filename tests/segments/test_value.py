@@ -10,7 +10,8 @@ from bankmkt.errors import DataError, ParameterError
 from bankmkt.schema import PRODUCTS
 from bankmkt.segments.margins import MARGINS
 from bankmkt.segments.potential import potential_value
-from bankmkt.segments.value import calibrate_value, customer_value, value_by, value_rates
+from bankmkt.segments.value import customer_value, value_by, value_rates
+from bankmkt.segments.value_calibration import calibrate_value
 from bankmkt.segments.value_rates import BANDS, TOP, Rates
 
 MAY, JUNE = "2025-05-31", "2025-06-30"
