@@ -1,0 +1,74 @@
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from bankmkt import plots
+from bankmkt.plots import tags as draw
+
+mpl.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def _theme():
+    with plots.themed():
+        yield
+    plt.close("all")
+
+
+FAMILIES = pd.DataFrame({"family": ["risk", "life scenarios"], "tags": [18, 38], "without_data": [2, 0]})
+TELLING = pd.DataFrame({
+    "group": ["under 50,000", "under 50,000", "$a <b>"],
+    "name": ["App asleep", "Young professional", "Has a relationship manager"],
+    "share": [0.3, 0.2, 0.95],
+    "share_all": [0.25, 0.15, 0.05],
+    "points": [5.0, 5.0, 90.0],
+})  # fmt: skip
+SUMMARY = pd.DataFrame({
+    "campaign": ["growth_journey"] * 3 + ["wealth_newcomer"] * 2,
+    "status": ["joined", "may join", "may not join", "may join after a task", "may not join"],
+    "share": [0.04, 0.21, 0.75, np.nan, 0.9],
+})  # fmt: skip
+DRAWN = {
+    "families": (draw.families, FAMILIES, "54 of 56 tags have data in this bank"),
+    "telling": (
+        draw.telling,
+        TELLING,
+        r"Has a relationship manager: 95.0% of the group \$a <b>, 5.0% of all customers",
+    ),
+    "eligibility": (draw.eligibility, SUMMARY, "growth journey: 21.0% of customers may join or could after a task"),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_figures_are_whole_and_say_what_they_show(name):
+    make, frame, claim = DRAWN[name]
+    before = frame.copy()
+    ax = make(frame)
+    pd.testing.assert_frame_equal(frame, before)
+    assert ax.get_title("left").replace("\n", " ") == claim
+    assert ax.get_xlabel()
+    ax.figure.canvas.draw()
+    width, height = ax.figure.canvas.get_width_height()
+    for text in [*ax.texts, *ax.get_yticklabels(), ax.title, ax.xaxis.label]:
+        box = text.get_window_extent()
+        assert box.x0 >= -1, text.get_text()
+        assert box.x1 <= width + 1, text.get_text()
+        assert box.y1 <= height + 1, text.get_text()
+
+
+def test_bars_add_up_and_hidden_parts_are_left_open():
+    ax = draw.eligibility(SUMMARY)
+    ends = {}
+    for bar in ax.patches:
+        row = round(bar.get_y() + bar.get_height() / 2)
+        ends[row] = max(ends.get(row, 0), bar.get_x() + bar.get_width())
+    assert ends == {0: pytest.approx(1.0), 1: pytest.approx(0.9)}
+    bars = draw.families(FAMILIES).patches
+    assert [bar.get_width() for bar in bars] == [16, 38, 2, 0]
+
+
+def test_nothing_to_show_is_an_empty_figure():
+    draw.telling(TELLING.head(0)).figure.canvas.draw()
+    draw.eligibility(SUMMARY.head(0)).figure.canvas.draw()
