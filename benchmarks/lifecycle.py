@@ -56,14 +56,19 @@ history as (
     ) b using (customer_id, number)
     left join acts a using (customer_id, number)
 ),
-measured as (
+seen as (
     select *,
-        number - coalesce(max(number) filter (acts >= 3) over w, greatest(opened, first) - 1) as idle,
-        number - coalesce(max(number) filter (held) over w, greatest(opened, first) - 1) as bare,
+        max(number) filter (acts >= 3) over w as acted, max(number) filter (held) over w as filled,
         min(number) filter (acts > 0 or held) over w as used,
         lag(aum, 3) over (partition by customer_id order by number) as before
     from history
     window w as (partition by customer_id order by number rows unbounded preceding)
+),
+measured as (
+    select *,
+        number - coalesce(acted, case when opened >= first then coalesce(used, opened) else first end - 1) as idle,
+        number - coalesce(filled, case when opened >= first then coalesce(used, opened) else first end - 1) as bare
+    from seen
 ),
 early as (
     select *, case

@@ -12,7 +12,7 @@ from bankmkt.errors import DataError, Refused, SchemaError
 from bankmkt.lookback import parse_date
 from bankmkt.months import last_month_end, month_end, month_of
 from bankmkt.privacy import K, check_k, small_cells
-from bankmkt.segments.attrition import Attrition, attrition, transitions
+from bankmkt.segments.attrition import Attrition, attrition, least_months, transitions
 from bankmkt.segments.clusters import Clusters, clusters
 from bankmkt.segments.lifecycle import STATES, lifecycle, span_of
 from bankmkt.segments.margins import check_margins
@@ -162,8 +162,9 @@ def customer_base(
     left_out["outlook"] = "customers of a bank close their account, so what they are worth is told from balances"
     first, last = span_of(bank, day)
     before = max(first, last - 12)
-    if last - first < 12:
-        left_out["attrition"] = f"the records hold {last - first + 1} months, and thirteen are needed"
+    needed = least_months(acts=acts)
+    if last - first + 1 < needed:
+        left_out["attrition"] = f"the records hold {last - first + 1} months, and {needed} are needed"
     if last == first:
         left_out["cells"] = "the records hold one month, so that nobody can have moved"
     with reading(bank.con, bank.path):
@@ -179,7 +180,7 @@ def customer_base(
         flows=part("flows", lambda: flows(then, now, k=k)),
         chances=part("chances", lambda: transitions(states, k)),
         retention=part("retention", lambda: retention(bank, day, k=k)),
-        attrition=part("attrition", lambda: attrition(bank, day, k=k, acts=acts)) if last - first >= 12 else None,
+        attrition=None if "attrition" in left_out else part("attrition", lambda: attrition(bank, day, k=k, acts=acts)),
         cells=matrix_summary(bank, day, margins=margins, k=k, acts=acts) if last > first else None,
         clusters=part("clusters", lambda: clusters(bank, day, margins=margins, seed=seed, k=k)),
         value=part("value", lambda: value_by(bank, day, by, k=k, margins=margins)),

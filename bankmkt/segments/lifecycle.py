@@ -1,10 +1,12 @@
 """Where each customer stands in the life with the bank, month by month: from prospect to lost, and back."""
 
 import datetime as dt
+import inspect
+import numbers
 from typing import TYPE_CHECKING, Any
 
 from bankmkt.bank import check_bank
-from bankmkt.errors import DataError, ParameterError
+from bankmkt.errors import DataError, ParameterError, one_of
 from bankmkt.lookback import parse_date
 from bankmkt.months import month_end, month_number, month_of, month_start
 from bankmkt.segments.measures import own
@@ -52,7 +54,8 @@ def lifecycle(
     ==========  =====================================================================================================
 
     The records begin with the first month of balances. For customers who opened before, the first use is taken to be
-    the opening, one without any use is dormant, and months before the records are not counted as inactive ones.
+    the opening, one without any use is dormant, and months before the records are not counted as inactive ones. For
+    the others, months before the first use are not counted either: nobody is lost straight after being new.
 
     Parameters
     ----------
@@ -101,24 +104,41 @@ def lifecycle(
         ("trend_months", trend_months), ("dormant_after", dormant_after), ("lost_after", lost_after),
         ("returned_for", returned_for),
     ):  # fmt: skip
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
             raise ParameterError(name, value, "an integer from 1", "count whole months, or acts")
     if lost_after < dormant_after:
         raise ParameterError("lost_after", lost_after, f"at least dormant_after = {dormant_after}", "lost comes later")
     for name, amount in (("growth", growth), ("decline", decline), ("least", least), ("empty_below", empty_below)):
-        if not 0 <= amount < float("inf") or (name == "decline" and amount > 1):
+        number = isinstance(amount, numbers.Real) and not isinstance(amount, bool)
+        if not number or not 0 <= amount < float("inf") or (name == "decline" and amount > 1):
             raise ParameterError(
                 name, amount, "a number from 0" + (" to 1" if name == "decline" else ""), "see bm.lifecycle's table"
             )
 
     first, last = span_of(bank, parse_date("as_of", as_of))
-    t = _history(bank.as_of(month_end(last)), first, last, empty_below)
-    t = _measured(t, first, acts, trend_months)
-    t = _asleep(t, first, new_for, dormant_after, lost_after)
-    t = _named(t, growth, decline, least, returned_for)
+    t = _history(bank.as_of(month_end(last)), first, last, float(empty_below))
+    t = _measured(t, first, int(acts), int(trend_months))
+    t = _asleep(t, int(new_for), int(dormant_after), int(lost_after))
+    t = _named(t, float(growth), float(decline), float(least), int(returned_for))
     if months is not None:
-        t = t.filter(t.number > last - months)
+        t = t.filter(t.number > last - int(months))
     return t.select("customer_id", month=_day(t.number), state=t.state, since=_day(t.since), aum=t.aum)
+
+
+def check_thresholds(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the thresholds of :func:`lifecycle`: those given, defaults for the others.
+
+    Raises
+    ------
+    ParameterError
+        If there is no threshold of such a name.
+    """
+    parameters = inspect.signature(lifecycle).parameters.values()
+    thresholds = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    for name, value in given.items():
+        if name not in thresholds:
+            raise ParameterError(name, value, f"as a threshold {one_of(thresholds)}", "see bm.lifecycle")
+    return thresholds | given
 
 
 def span_of(bank: "Bank", day: dt.date) -> tuple[int, int]:
@@ -175,36 +195,40 @@ def _acts(known: "Bank", first: int) -> Any:
 
 
 def _measured(t: Any, first: int, acts: int, trend_months: int) -> Any:
-    """Add what history says: idle and bare (months since the last act, the last balance), used (first use), before."""
+    """Add what history says.
+
+    used (first use), in_records (opened in them), begun (first use, or the opening: for customers from before the
+    records, and while there is none), idle and bare (months since the last act and the last balance, or since begun),
+    and before (AUM ``trend_months`` ago).
+    """
     import ibis
 
     so_far, ordered = _windows(t)
-    none = ibis.greatest(t.opened, first) - 1
-    number = t.number
-    return t.mutate(
-        idle=number - _when(t.acts >= acts, number).max().over(so_far).fill_null(none),
-        bare=number - _when(t.full, number).max().over(so_far).fill_null(none),
-        used=_when((t.acts > 0) | t.full, number).min().over(so_far),
+    t = t.mutate(
+        acted=_when(t.acts >= acts, t.number).max().over(so_far),
+        held=_when(t.full, t.number).max().over(so_far),
+        used=_when((t.acts > 0) | t.full, t.number).min().over(so_far),
         before=t.aum.lag(trend_months).over(ordered),
+        in_records=t.opened >= first,
     )
+    t = t.mutate(begun=t.in_records.ifelse(t.used, None).fill_null(t.opened))
+    none = ibis.greatest(t.begun, first) - 1
+    return t.mutate(idle=t.number - t.acted.fill_null(none), bare=t.number - t.held.fill_null(none))
 
 
-def _asleep(t: Any, first: int, new_for: int, dormant_after: int, lost_after: int) -> Any:
+def _asleep(t: Any, new_for: int, dormant_after: int, lost_after: int) -> Any:
     """Add early (the states that come before dormancy, or null) and asleep (dormant or lost with an open account)."""
     import ibis
 
-    in_records = t.opened >= first
-    since_start = t.number - in_records.ifelse(t.used, t.opened)
+    closed = (t.closed <= t.number).fill_null(False)
     early = ibis.cases(
-        ((t.closed <= t.number).fill_null(False), "lost"),
-        (t.used.isnull() & in_records, "prospect"),
-        ((since_start < new_for).fill_null(False), "new"),
+        (closed, "lost"),
+        (t.used.isnull() & t.in_records, "prospect"),
+        (t.number - t.begun < new_for, "new"),
         ((t.idle >= lost_after) & (t.bare >= lost_after), "lost"),
         ((t.idle >= dormant_after) | t.used.isnull(), "dormant"),
     )
-    t = t.mutate(early=early)
-    open_ = ~(t.closed <= t.number).fill_null(False)
-    return t.mutate(asleep=t.early.isin(["dormant", "lost"]).fill_null(False) & open_)
+    return t.mutate(early=early, asleep=early.isin(["dormant", "lost"]).fill_null(False) & ~closed)
 
 
 def _named(t: Any, growth: float, decline: float, least: float, returned_for: int) -> Any:

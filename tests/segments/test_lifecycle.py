@@ -88,7 +88,9 @@ def reference(frames, end=END, **thresholds):
             bare = bare + 1 if empty else 0
             if count or not empty:
                 really_used = True
-                used = month.to_period("M") if used is None else used
+                if used is None:  # months before the first use do not count
+                    used = month.to_period("M")
+                    idle, bare = (0 if count >= p["acts"] else 1), int(empty)
             before = past[-p["trend_months"]] if len(past) >= p["trend_months"] else None
             since_sleep = None if since_sleep is None else since_sleep + 1
             last, closed = state, c.closed_on <= month
@@ -235,6 +237,12 @@ def test_an_empty_and_silent_account_is_lost_but_may_return():
     assert found.state.tolist() == ["new"] * 3 + ["dormant"] * 3 + ["lost"] + ["returned"]
 
 
+def test_nobody_is_lost_straight_after_being_new():
+    """Five months of waiting do not count: one act in the sixth, then three months of newness, dormant, lost."""
+    found = life([0] * 12, [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+    assert found.state.tolist() == ["prospect"] * 5 + ["new"] * 3 + ["dormant"] * 2 + ["lost"] * 2
+
+
 def test_trends_need_a_share_and_an_amount():
     found = life([5e3, 5e3, 5e3, 6e3, 5_999, 4e3], [3] * 6)
     assert found.state.tolist()[3:] == ["growing", "mature", "declining"]
@@ -251,11 +259,19 @@ def test_an_old_account_without_any_use_sleeps():
 @pytest.mark.parametrize(
     ("name", "value"),
     [("months", 0), ("acts", 0), ("new_for", 1.5), ("lost_after", 2), ("decline", 1.5), ("growth", -1),
-     ("least", float("nan")), ("trend_months", True)],
+     ("least", float("nan")), ("trend_months", True), ("growth", "x"), ("least", None), ("growth", True),
+     ("empty_below", float("inf")), ("months", "1")],
 )  # fmt: skip
 def test_bad_thresholds_are_named(tiny_bank, name, value):
-    with pytest.raises(ParameterError, match=rf"^{name} = "):
+    with pytest.raises(ParameterError, match=rf"^{name}\b"):
         lifecycle(tiny_bank, "2025-06-30", **{name: value})
+
+
+def test_numbers_of_numpy_are_numbers(tiny_bank):
+    own = {"months": 2, "acts": 1, "growth": 0.5}
+    numpys = {"months": np.int64(2), "acts": np.int32(1), "growth": np.float32(0.5)}
+    expected = states(tiny_bank, "2025-06-30", **own)
+    pd.testing.assert_frame_equal(states(tiny_bank, "2025-06-30", **numpys), expected)
 
 
 def test_no_bank_and_no_balances_are_said(tiny_bank):
