@@ -1,7 +1,7 @@
 """A portrait of one customer as of a day: who, what they hold, what they do, which tags they have and why."""
 
 import datetime
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from bankmkt.tags.compute import compute, features, features_of
 from bankmkt.tags.declare import ATTRIBUTES, RELATED, Tag
 from bankmkt.tags.evidence import evidence
 from bankmkt.tags.families import choose, house
-from bankmkt.tags.lineage import ruled
 from bankmkt.tags.page import page
 from bankmkt.tags.predictive import PREDICTIVE
 
@@ -134,19 +133,22 @@ def portrait(
     day = parse_date("as_of", as_of)
     _check_customer(check_bank(bank), customer_id, day)
     known = bank.as_of(day)
-    chosen = choose(tags)
-    row = _row(bank, customer_id, day, {tag.code: tag for tag in [*choose(WHO), *chosen]}.values())
+    chosen = {tag.code: tag for tag in choose(tags)}
+    t = compute(bank, day, {**{tag.code: tag for tag in choose(WHO)}, **chosen}.values())
+    values = bank.fetch(t.filter(t.customer_id == customer_id)).to_pylist()[0]
+    held = _ranked(bank, day, [tag for tag in chosen.values() if values[tag.code] is True], quality)[:top]
+    row = _read(bank, customer_id, day, [tag for tag, _share in held])
     notes = [] if models else ["What is likely next is not shown: pass models of bm.tags.train."]
     if state is None:
         notes.append("The life cycle is not shown: pass the state that bm.lifecycle tells.")
     return Portrait(
         label,
         day,
-        _who(row),
+        _who(values, row),
         state,
         _months(known, customer_id),
         _channels(row),
-        _ranked(bank, day, [tag for tag in chosen if row["tag", tag.code] is True], row, quality, top),
+        _told(held, row),
         _next_steps(bank, customer_id, day, models or {}),
         _contacts(known, customer_id),
         tuple(notes),
@@ -185,22 +187,36 @@ def _check_customer(bank: Bank, customer_id: int | str, day: datetime.date) -> N
         raise DataError(f"customer_id: the account was closed on {closed}", todo=f"ask as of a day before {closed}")
 
 
-def _row(bank: Bank, customer_id: int | str, day: datetime.date, chosen: Collection[Tag]) -> dict[tuple[str, str], Any]:
-    """Return a customer's values by kind (``"attribute"``, ``"feature"``, ``"tag"``) and name."""
-    known = [house()[0][f"own_{channel}"] for channel in CHANNELS]
-    wanted = {feature.name: feature for feature in [*features_of(chosen), *known]}
+def _ranked(
+    bank: Bank, day: datetime.date, held: Sequence[Tag], quality: "pd.DataFrame | None"
+) -> list[tuple[Tag, float | None]]:
+    """Return tags with the share of customers who have them, the rarest first; None, first of all, if it is hidden."""
+    shares: dict[Any, float] = {}
+    if quality is not None:
+        shares = quality.set_index("code")["mean"].dropna().to_dict()
+    elif held:
+        t = compute(bank, day, held)
+        counts = {f"c{i}": t[tag.code].ifelse(1, 0).sum() for i, tag in enumerate(held)}
+        (found,) = bank.fetch(t.aggregate(n=t.count(), **counts)).to_pylist()
+        shares = {tag.code: found[f"c{i}"] / found["n"] for i, tag in enumerate(held)}
+    return sorted(((tag, shares.get(tag.code)) for tag in held), key=lambda pair: pair[1] or 0.0)
+
+
+def _read(bank: Bank, customer_id: int | str, day: datetime.date, tags: Sequence[Tag]) -> dict[tuple[str, str], Any]:
+    """Return a customer's attributes, and the features of tags, by kind (``"attribute"``, ``"feature"``) and name."""
+    channels = [house()[0][f"own_{channel}"] for channel in CHANNELS]
+    wanted = {feature.name: feature for feature in [*features_of(tags), *channels]}
     wide = features(bank, day, wanted.values())
     columns = {("attribute", name): wide[name] for name in (*ATTRIBUTES, *RELATED, "as_of")}
     columns |= {("feature", name): wide[name] for name in wanted}
-    columns |= {("tag", tag.code): ruled(tag, wide) for tag in chosen}
     numbered = {f"c{i}": value for i, value in enumerate(columns.values())}
     (row,) = bank.fetch(wide.filter(wide.customer_id == customer_id).select(**numbered)).to_pylist()
     return dict(zip(columns, row.values(), strict=True))
 
 
-def _who(row: Mapping[tuple[str, str], Any]) -> dict[str, str]:
+def _who(values: Mapping[str, Any], row: Mapping[tuple[str, str], Any]) -> dict[str, str]:
     """Return the first lines: facts that single nobody out."""
-    age, tenure = row["tag", "age"], row["tag", "tenure_years"]
+    age, tenure = values["age"], values["tenure_years"]
     facts = {
         "Age": None if age is None else f"{age // 5 * 5} to {age // 5 * 5 + 4}",
         "Gender": row["attribute", "gender"],
@@ -208,8 +224,8 @@ def _who(row: Mapping[tuple[str, str], Any]) -> dict[str, str]:
         "Lives in": row["attribute", "city_tier"],
         "Branch in": row["attribute", "unit_city"],
         "Customer for": None if tenure is None else "under a year" if tenure < 1 else f"{tenure} years",
-        "Wealth tier": row["tag", "wealth_tier"],
-        "Risk tolerance": row["tag", "risk_appetite"],
+        "Wealth tier": values["wealth_tier"],
+        "Risk tolerance": values["risk_appetite"],
     }
     return {name: str(fact).replace("_", " ") for name, fact in facts.items() if fact is not None}
 
@@ -228,33 +244,13 @@ def _channels(row: Mapping[tuple[str, str], Any]) -> "pd.DataFrame":
     return frame.sort_values("movements", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _ranked(
-    bank: Bank,
-    day: datetime.date,
-    held: Sequence[Tag],
-    row: Mapping[tuple[str, str], Any],
-    quality: "pd.DataFrame | None",
-    top: int,
-) -> "pd.DataFrame":
-    """Return the tags that hold, the rarest first, with what made them true."""
+def _told(held: Sequence[tuple[Tag, float | None]], row: Mapping[tuple[str, str], Any]) -> "pd.DataFrame":
+    """Return tags with what made them true."""
     import pandas as pd
 
-    shares = {} if quality is None else quality.set_index("code")["mean"].dropna().to_dict()
-    missing = [tag for tag in held if tag.code not in shares] if quality is None else []
-    if missing:
-        t = compute(bank, day, missing)
-        counts = {f"c{i}": t[tag.code].ifelse(1, 0).sum() for i, tag in enumerate(missing)}
-        (found,) = bank.fetch(t.aggregate(n=t.count(), **counts)).to_pylist()
-        shares |= {tag.code: found[f"c{i}"] / found["n"] for i, tag in enumerate(missing)}
-    ranked = sorted(held, key=lambda tag: shares.get(tag.code, 0.0))[:top]
     names = ["code", "name", "name_zh", "family", "meaning", "share", "evidence"]
-    return pd.DataFrame(
-        [
-            (t.code, t.name, t.name_zh, t.family, t.meaning, shares.get(t.code), "; ".join(evidence(t, row)))
-            for t in ranked
-        ],
-        columns=names,
-    )
+    told = [(t.code, t.name, t.name_zh, t.family, t.meaning, share, "; ".join(evidence(t, row))) for t, share in held]
+    return pd.DataFrame(told, columns=names).astype({"share": "float64"})
 
 
 def _next_steps(bank: Bank, customer_id: int | str, day: datetime.date, models: Mapping[str, Any]) -> "pd.DataFrame":

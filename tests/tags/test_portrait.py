@@ -20,7 +20,7 @@ DAY = "2025-06-30"
 WHO = 24
 FEW = [
     "payroll", "wealth_tier", "age", "fund_holder", "fund_saver", "card_user", "app_monthly", "car_owner", "active",
-    "manager_silent", "managed", "pay_moves_out", "home_cook", "opens_push", "card_first", "counter_to_app",
+    "manager_silent", "managed", "pay_moves_out", "foodie", "opens_push", "card_first", "counter_to_app",
 ]  # fmt: skip
 """Tags to choose from; fewer than the catalogue's, which takes Ibis seconds to put into words."""
 
