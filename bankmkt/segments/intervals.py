@@ -22,7 +22,7 @@ def wilson(parts: "pd.Series", wholes: "pd.Series", name: str) -> "dict[str, pd.
     --------
     >>> import pandas as pd
     >>> shares = wilson(pd.Series([10]), pd.Series([100]), "rate")
-    >>> {name: round(values[0], 3) for name, values in shares.items()}
+    >>> {name: round(float(values[0]), 3) for name, values in shares.items()}
     {'rate': 0.1, 'ci_lower': 0.055, 'ci_upper': 0.174}
     """
     from statsmodels.stats.proportion import proportion_confint
@@ -53,7 +53,7 @@ def clustered(
     >>> y, n = np.array([0, 2, 1]), np.array([3, 3, 2])
     >>> bounds = clustered(*(np.array([v.sum()]) for v in (y, n, y * y, y * n, n * n)))
     >>> [round(float(bound[0]), 2) for bound in bounds]
-    [0.11, 0.75]
+    [0.12, 0.73]
     """
     share = parts / wholes
     variance = np.maximum(parts_squared - 2 * share * products + share**2 * wholes_squared, 0.0) / wholes**2

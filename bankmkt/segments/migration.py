@@ -19,7 +19,7 @@ def migration(before: Any, after: Any, by: str = "state", k: int = K) -> "pd.Dat
     ----------
     before, after : pandas.DataFrame or ibis table
         A row per customer, on two days: customer_id, aum and the column ``by``. Both of one kind; Ibis tables are
-        joined in their engine.
+        joined in their engine, and are of one bank.
     by : str
         The column that names the state.
     k : int
@@ -35,11 +35,11 @@ def migration(before: Any, after: Any, by: str = "state", k: int = K) -> "pd.Dat
     Raises
     ------
     SchemaError
-        If a column is missing.
+        If a column is missing, AUM is no number, or ids are not numbers in both tables or text in both.
     DataError
-        If a customer has two rows in a table, or a row lacks its state or AUM.
+        If a customer has two rows in a table, a row lacks its state or AUM, or a state is called ``"outside"``.
     ParameterError
-        If the tables are of two kinds or none, or ``k`` is no integer from 1.
+        If the tables are of two kinds or none, or of two banks, ``by`` is no name, or ``k`` no integer from 1.
 
     Examples
     --------
@@ -125,30 +125,60 @@ def _moves(before: Any, after: Any, by: str, k: int) -> "pd.DataFrame":
     import ibis
     import ibis.expr.types as ir
     import pandas as pd
+    from ibis.common.exceptions import IbisError
 
     check_k(k)
+    if not isinstance(by, str):
+        raise ParameterError("by", by, "the name of a column", "name the one that holds the state")
     kinds = {next((kind for kind in (pd.DataFrame, ir.Table) if isinstance(t, kind)), None) for t in (before, after)}
     if len(kinds) > 1 or None in kinds:
         found = f"{type(before).__name__} and {type(after).__name__}"
         raise ParameterError("before and after", found, "two pandas frames or two Ibis tables", "pass both of one kind")
+    ids = {name: _check(name, table, by) for name, table in (("before", before), ("after", after))}
+    if len(set(ids.values())) > 1:
+        raise SchemaError("customer_id", ids, "numbers in both tables, or text in both", "write the ids alike")
     sides = []
     for name, table in (("before", before), ("after", after)):
-        for column in ("customer_id", by, "aum"):
-            if column not in table.columns:
-                raise SchemaError(f"{name} has no column", column, "customer_id, aum and the state", f"pass by={by!r}")
         t = ibis.memtable(table[["customer_id", by, "aum"]]) if isinstance(table, pd.DataFrame) else table
         sides.append(
             t.select("customer_id", state=t[by].cast("string"), aum=t.aum.cast("float64"), side=ibis.literal(name))
         )
-    moves: pd.DataFrame = _paired(ibis.union(*sides)).to_pandas()
+    stacked = ibis.union(*sides)
+    try:
+        stacked.get_backend()
+    except IbisError as error:
+        found = "tables of two connections"
+        raise ParameterError("before and after", found, "two tables of one bank", "open the bank once") from error
+    moves: pd.DataFrame = _paired(stacked).to_pandas()
     for name in ("before", "after"):
         if (moves[f"rows_{name}"] > 1).any():
             raise DataError(name, "a customer with two rows", "a row per customer", "choose one month")
         if moves[f"faults_{name}"].any():
             raise DataError(name, "a row without a value", f"customer_id, {by} and aum in every row", "fill them in")
+        if moves[f"named_{name}"].any():
+            raise DataError(
+                name, f"a {by} called {OUTSIDE!r}", "another name", "that one is for who is in one table only"
+            )
     moves = moves[["from", "to", "customers", "aum_before", "aum_after"]].astype({"customers": "int64"})
     moves = moves.round({"aum_before": 2, "aum_after": 2})
     return moves.sort_values(["from", "to"], ignore_index=True)
+
+
+def _check(name: str, table: Any, by: str) -> str:
+    """Refuse a table without the columns; return of which kind its ids are."""
+    import ibis.expr.types as ir
+    from pandas.api import types
+
+    for column in ("customer_id", by, "aum"):
+        if column not in table.columns:
+            raise SchemaError(f"{name} has no column", column, "customer_id, aum and the state", f"pass by={by!r}")
+    if isinstance(table, ir.Table):
+        number, numbered = table.aum.type().is_numeric(), table.customer_id.type().is_numeric()
+    else:
+        number, numbered = types.is_numeric_dtype(table["aum"]), types.is_numeric_dtype(table["customer_id"])
+    if not number:
+        raise SchemaError(f"{name}.aum", "text", "numbers", "convert the column")
+    return "numbers" if numbered else "text"
 
 
 def _paired(stacked: Any) -> Any:
@@ -163,9 +193,10 @@ def _paired(stacked: Any) -> Any:
             f"aum_{name}": stacked.aum.sum(where=here).fill_null(0.0),
             f"rows_{name}": stacked.count(where=here),
             f"faults_{name}": (here & fault.fill_null(True)).sum(),
+            f"named_{name}": (here & (stacked.state == OUTSIDE)).sum(),
         }
     t = stacked.group_by("customer_id").agg(**values)
-    worst = {f"{what}_{name}": t[f"{what}_{name}"].max() for what in ("rows", "faults") for name in names}
+    worst = {f"{what}_{name}": t[f"{what}_{name}"].max() for what in ("rows", "faults", "named") for name in names}
     ends = {"from": t.state_before.fill_null(OUTSIDE), "to": t.state_after.fill_null(OUTSIDE)}
     return t.group_by(**ends).agg(
         customers=t.count(), aum_before=t.aum_before.sum(), aum_after=t.aum_after.sum(), **worst

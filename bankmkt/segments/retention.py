@@ -10,6 +10,7 @@ from bankmkt.errors import ParameterError, one_of
 from bankmkt.lookback import parse_date
 from bankmkt.months import month_end, month_of
 from bankmkt.privacy import K, check_k
+from bankmkt.segments.intervals import LEVEL, Z
 from bankmkt.segments.lifecycle import span_of
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ GROUPS = (
 )
 """Attributes of customers that retention may be told by."""
 
-LEVEL = 0.95
-
 
 def retention(bank: "Bank", as_of: dt.date | str, by: str = OPENED, k: int = K) -> "pd.DataFrame":
     """Estimate what share of customers is still there, month by month since they opened.
@@ -41,7 +40,12 @@ def retention(bank: "Bank", as_of: dt.date | str, by: str = OPENED, k: int = K) 
     binomial bounds where nobody, or everybody, has left). Customers still there on the last day are censored then.
     The records begin with the first month of balances. Who opened before is known only for having stayed until then:
     such customers enter the risk set late, in the month of their life in which the records begin, and those who left
-    earlier are left out. Cohorts by quarter of opening are only those that the records have seen from their beginning.
+    earlier are left out. So a curve by an attribute puts together customers who opened in different years, each seen in
+    another part of life: it is the life of somebody who would live all of it at the rates of the records' months (a
+    period estimate), not of those who opened in one year. If nobody of a cohort was seen from the opening, its curve
+    begins where the first was (``from_month``) and is the share of those there then.
+
+    Cohorts by quarter of opening are only those whose whole quarter is in the records; the last may be unfinished.
 
     Parameters
     ----------
@@ -58,8 +62,10 @@ def retention(bank: "Bank", as_of: dt.date | str, by: str = OPENED, k: int = K) 
     Returns
     -------
     pandas.DataFrame
-        A row per cohort and month of life: cohort, months (0: the month of opening), customers_at_risk (at its
-        beginning), retained (share still there at its end), ci_lower, ci_upper, suppressed.
+        A row per cohort and month of life: cohort, months (0: the month of opening), from_month (the month of life
+        from whose beginning the share is told; 0: since opening), customers_at_risk (at the month's beginning),
+        retained (share still there at its end), ci_lower, ci_upper, complete (false for a quarter of opening that is
+        not over), suppressed.
 
     Raises
     ------
@@ -75,20 +81,30 @@ def retention(bank: "Bank", as_of: dt.date | str, by: str = OPENED, k: int = K) 
     --------
     >>> import bankmkt as bm
     >>> curve = retention(bm.demo_bank(), "2026-06-30", by="is_payroll")
-    >>> curve.columns.tolist()
-    ['cohort', 'months', 'customers_at_risk', 'retained', 'ci_lower', 'ci_upper', 'suppressed']
+    >>> curve.columns[:5].tolist()
+    ['cohort', 'months', 'from_month', 'customers_at_risk', 'retained']
     """
     import pandas as pd
 
     check_bank(bank)
     check_k(k)
-    if by != OPENED and by not in GROUPS:
+    if by not in (OPENED, *GROUPS):
         raise ParameterError("by", by, one_of([OPENED, *GROUPS]), f"pass by={OPENED!r}")
     first, last = span_of(bank, parse_date("as_of", as_of))
     lives = _lives(bank.as_of(month_end(last)), first, last, by)
-    parts = [_curve(rows, k).assign(cohort=cohort) for cohort, rows in lives.groupby("cohort", sort=True)]
-    columns = ["cohort", "months", "customers_at_risk", "retained", "ci_lower", "ci_upper", "suppressed"]
+    unfinished = _quarter(last) if by == OPENED and last % 3 < 2 else None
+    parts = [
+        _curve(rows, k).assign(cohort=cohort, complete=cohort != unfinished)
+        for cohort, rows in lives.groupby("cohort", sort=True)
+    ]
+    names = ["customers_at_risk", "retained", "ci_lower", "ci_upper"]
+    columns = ["cohort", "months", "from_month", *names, "complete", "suppressed"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _quarter(number: int) -> str:
+    """Return the name of a month's quarter."""
+    return f"{number // 12}-Q{number % 12 // 3 + 1}"
 
 
 def _lives(known: "Bank", first: int, last: int, by: str) -> "pd.DataFrame":
@@ -99,7 +115,7 @@ def _lives(known: "Bank", first: int, last: int, by: str) -> "pd.DataFrame":
     c = c.mutate(opened=month_of(c.opened_on), closed=month_of(c.closed_on))
     c = c.filter(c.opened <= last, (c.closed >= first).fill_null(True))
     if by == OPENED:
-        c = c.filter(c.opened >= first)
+        c = c.filter(c.opened >= -(-first // 3) * 3)  # the first quarter that begins in the records
         cohort = (c.opened // 12).cast("string") + "-Q" + (c.opened % 12 // 3 + 1).cast("string")
     else:
         cohort = c[by].cast("string").fill_null("unknown")
@@ -117,7 +133,8 @@ def _curve(lives: "pd.DataFrame", k: int) -> "pd.DataFrame":
     import pandas as pd
 
     entry, end, left, weight = (lives[name].to_numpy(dtype=float) for name in ("entry", "end", "left", "customers"))
-    months = np.arange(int(entry.min()), int(end.max()))
+    begin = int(entry.min())
+    months = np.arange(begin, int(end.max()))
     at_risk = np.array([weight[(entry < m + 1) & (end >= m + 1)].sum() for m in months])
     short = np.flatnonzero(at_risk < k)
     months, at_risk = (values[: short[0] if short.size else None] for values in (months, at_risk))
@@ -126,7 +143,12 @@ def _curve(lives: "pd.DataFrame", k: int) -> "pd.DataFrame":
     hidden = _few_closures(events, k)
     values = {"customers_at_risk": at_risk, "retained": survival, "ci_lower": lower, "ci_upper": upper}
     return pd.DataFrame(
-        {"months": months, **{n: np.where(hidden, np.nan, v) for n, v in values.items()}, "suppressed": hidden}
+        {
+            "months": months,
+            "from_month": begin,
+            **{n: np.where(hidden, np.nan, v) for n, v in values.items()},
+            "suppressed": hidden,
+        }
     )
 
 
@@ -149,12 +171,10 @@ def _kaplan_meier(
 
 def _interval(survival: np.ndarray, variance: np.ndarray, at_risk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return bounds of survival."""
-    from scipy.stats import norm
-
-    z, tail = norm.ppf((1 + LEVEL) / 2), (1 - LEVEL) / 2
+    tail = (1 - LEVEL) / 2
     inside = (survival > 0) & (survival < 1)
     s = np.where(inside, survival, 0.5)
-    width = z * np.sqrt(np.where(inside, variance, 0.0)) / -np.log(s)
+    width = Z * np.sqrt(np.where(inside, variance, 0.0)) / -np.log(s)
     lower, upper = s ** np.exp(width), s ** np.exp(-width)
     bound = tail ** (1 / at_risk)  # exact where nobody of so many left; its mirror where all did
     lower = np.select([inside, survival == 1], [lower, bound], 0.0)

@@ -122,6 +122,25 @@ def test_bad_tables_are_named():
         migration(before, [])
     with pytest.raises(ParameterError, match="k = 0"):
         migration(before, after, k=0)
+    with pytest.raises(ParameterError, match=r"by = \['state'\]: expected the name of a column"):
+        migration(before, after, by=["state"])
+    with pytest.raises(SchemaError, match=r"customer_id = .*'before': 'numbers', 'after': 'text'"):
+        migration(before, after.assign(customer_id=after.customer_id.astype(str)))
+    with pytest.raises(SchemaError, match=r"after\.aum = 'text': expected numbers"):
+        migration(before, after.assign(aum="x"))
+    for count in (migration, flows):
+        with pytest.raises(DataError, match="after = \"a state called 'outside'\": expected another name"):
+            count(before, after.assign(state=after.state.mask(after.customer_id == 50, OUTSIDE)))
+
+
+def test_tables_of_two_banks_are_refused(tiny_bank, tiny_frames):
+    then, now = lifecycle(tiny_bank, "2025-03-31", 1), lifecycle(bm.open_bank(tiny_frames), "2025-06-30", 1)
+    with pytest.raises(ParameterError, match="expected two tables of one bank; open the bank once"):
+        migration(then, now)
+    with pytest.raises(SchemaError, match="customer_id"):
+        migration(then, then.mutate(customer_id=then.customer_id.cast("string")))
+    with pytest.raises(SchemaError, match=r"before\.aum"):
+        migration(then.mutate(aum=then.aum.cast("string")), then)
 
 
 def test_nobody_at_all_moves_nobody():

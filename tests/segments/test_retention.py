@@ -118,6 +118,40 @@ def test_who_left_before_the_records_changes_nothing():
     pd.testing.assert_frame_equal(retention(bm.open_bank(frames), "2026-06-30", by="org_id"), kept)
 
 
+def test_a_curve_of_old_customers_begins_where_they_were_first_seen():
+    """Nobody was seen young: the share is of those there at the youngest age, which the first row says."""
+    frames = simulated(9)
+    people = frames["customers"]
+    frames["customers"] = people[people.opened_on < "2023-01-01"]
+    found = retention(bm.open_bank(frames), "2026-06-30", by="org_id", k=1)
+    youngest = month_number(MONTHS[0]) - (frames["customers"].opened_on.dt.year * 12
+                                          + frames["customers"].opened_on.dt.month - 1).max()  # fmt: skip
+    assert youngest >= 13
+    assert (found.from_month == youngest).all()
+    assert found.months.iloc[0] == youngest
+    assert found.retained.iloc[0] == pytest.approx((1 - HAZARD), abs=3 * np.sqrt(HAZARD / found.customers_at_risk[0]))
+    whole = retention(bm.open_bank(simulated(9)), "2026-06-30", by="org_id", k=1)
+    assert (whole.from_month == 0).all()
+
+
+@pytest.mark.parametrize(("begin", "expected"), [("2024-01-31", "2024-Q1"), ("2024-02-29", "2024-Q2"),
+                                                 ("2024-03-31", "2024-Q2"), ("2024-04-30", "2024-Q2")])  # fmt: skip
+def test_quarters_of_opening_are_whole(begin, expected):
+    """Records that begin in the middle of a quarter do not tell of it; a last quarter that is not over is marked."""
+    frames = simulated(10, old=0.0)
+    frames["balances"] = frames["balances"][frames["balances"].month >= begin]
+    people = frames["customers"]
+    size = people.groupby(people.opened_on.dt.to_period("Q").astype(str).str.replace("Q", "-Q")).size()
+    for day, unfinished in (("2025-09-30", set()), ("2025-10-31", {"2025-Q4"}), ("2025-11-30", {"2025-Q4"})):
+        found = retention(bm.open_bank(frames), day, k=1)
+        first = found[found.months == 0].set_index("cohort").customers_at_risk
+        assert first.index[0] == expected
+        whole = found[found.complete].cohort.unique()
+        assert first[whole].to_dict() == size[whole].to_dict()
+        assert set(found[~found.complete].cohort) == unfinished
+    assert retention(bm.open_bank(frames), "2025-10-31", by="org_id").complete.all()
+
+
 def test_nothing_later_matters():
     frames = simulated(5)
     early = retention(bm.open_bank(frames), "2025-06-30")
