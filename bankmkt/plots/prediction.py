@@ -238,7 +238,7 @@ def drivers(frame: "pd.DataFrame", name: str, ax: "Axes | None" = None, number: 
     ax.set_xlabel("share in all that moves the score")
     ax.legend(loc="lower right")
     first = rows.iloc[0]
-    theme.claim(ax, f"{name}: {first['meaning']} moves the score most")
+    theme.claim(ax, f"{name} rests most on: {first['meaning']}")
     return ax
 
 
@@ -251,4 +251,5 @@ def _own(frame: "pd.DataFrame", code: str) -> "pd.DataFrame":
 
 def _title(ax: "Axes", name: str, claim: str) -> None:
     """Set a small panel's title: the prediction, and under it what the panel shows."""
-    ax.set_title(f"{textwrap.shorten(name, 32, placeholder=' …')}\n{claim}", fontsize=9.5, pad=6)
+    short = textwrap.shorten(name, 32, placeholder=" …").replace("$", r"\$")
+    ax.set_title(f"{short}\n{claim}", fontsize=9.5, pad=6)

@@ -10,6 +10,7 @@ from bankmkt.bank import Bank, check_bank
 from bankmkt.errors import ParameterError, Refused
 from bankmkt.lookback import parse_date
 from bankmkt.months import month_end, month_number
+from bankmkt.tags.declare import Feature
 from bankmkt.tags.models import Model, encoded, texts_of
 from bankmkt.tags.predictive import Prediction, choose_predictions
 from bankmkt.tags.snapshots import Input, by_horizon, examples, house_inputs, name_of, within
@@ -159,7 +160,7 @@ def _learn(
     code = prediction.code
     rows = pd.concat([frame[frame[f"judged_{code}"]] for frame in past], ignore_index=True)
     rows = rows.sort_values("customer_id", kind="stable")
-    held = recent[recent[f"judged_{code}"]].sort_values("customer_id")
+    held = recent[recent[f"judged_{code}"]]
     happened, happened_then = (frame[f"happened_{code}"].to_numpy(dtype=float) for frame in (rows, held))
     for when, y in (("the months to learn from", happened), ("the calibration month", happened_then)):
         fewest = int(min(y.sum(), (1 - y).sum())) if y.size else 0
@@ -207,7 +208,8 @@ def _drivers(
         name, both = name_of(one), pd.DataFrame({"value": some[:, column], "part": parts[:, column]}).dropna()
         ranked = both.rank()
         varies = name not in categories and ranked["value"].std() > 0 and ranked["part"].std() > 0
-        rows.append((name, one.meaning, ranked["value"].corr(ranked["part"]) if varies else np.nan))
+        meaning = one.meaning if isinstance(one, Feature) else one.name[:1].lower() + one.name[1:]
+        rows.append((name, meaning, ranked["value"].corr(ranked["part"]) if varies else np.nan))
     frame = pd.DataFrame(rows, columns=["input", "meaning", "direction"])
     frame.insert(2, "share", weight / max(weight.sum(), 1e-300))
     return frame.sort_values("share", ascending=False, kind="stable", ignore_index=True)

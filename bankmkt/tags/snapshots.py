@@ -134,7 +134,7 @@ def examples(
     Returns
     -------
     pandas.DataFrame
-        As :func:`snapshot` with simple rules, and ``happened_`` + code (boolean).
+        As :func:`snapshot` with simple rules, and ``happened_`` + code (boolean), by customer_id.
     """
     later = month_end(month_number(day) + predictions[0].months)
     wide = snapshot(bank, day, inputs, predictions, simple=True)
@@ -148,7 +148,8 @@ def examples(
     joined = wide.filter(anybody).left_join(after, [("customer_id", "customer")])
     happened = {f"happened_{p.code}": joined[p.code].fill_null(p.closed) for p in predictions}
     told = bank.fetch(joined.mutate(**happened).drop("customer", *(p.code for p in predictions)))
-    return told.to_pandas()
+    frame: pd.DataFrame = told.to_pandas()
+    return frame.sort_values("customer_id", ignore_index=True)
 
 
 def by_horizon(predictions: Iterable[Prediction]) -> dict[int, list[Prediction]]:

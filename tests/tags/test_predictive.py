@@ -1,0 +1,345 @@
+"""Predictive tags: learned from the past alone, scored alike everywhere, judged fairly, and never past the best."""
+
+import datetime as dt
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+from ibis import _
+from sklearn.metrics import roc_auc_score
+
+import bankmkt as bm
+from bankmkt import tags
+from bankmkt.bank import open_bank
+from bankmkt.errors import DataError, ParameterError, Refused
+from bankmkt.schema import TABLES
+from bankmkt.tags.snapshots import by_horizon, examples
+
+CODES = ("wealth_propensity", "card_activation", "app_dormancy")
+DAY, AFTER = dt.date(2025, 5, 31), dt.date(2025, 8, 31)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    return bm.generate(tmp_path_factory.mktemp("predict") / "bank", 6_000, 14, seed=3, workers=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def models(bank):
+    return tags.train(bank, DAY, CODES, snapshots=2)
+
+
+@pytest.fixture(scope="module")
+def truth(bank):
+    return tags.true_probabilities(bank, [DAY], CODES, draws=20)
+
+
+@pytest.fixture(scope="module")
+def rows(bank, models, truth):
+    return tags.later_rows(bank, models, [DAY], truth)
+
+
+@pytest.fixture(scope="module")
+def figures(bank, models, rows):
+    return tags.evaluate_models(bank, models, rows=rows, resamples=60)
+
+
+def spoilt(bank, day):
+    """Change every number after a day, double the rows, and move what was set later; written apart from the package."""
+    made = {}
+    for name, table in bank.tables.items():
+        time = TABLES[name].time
+        changed = {
+            c.name: (table[c.name] > ibis.literal(day)).ifelse(ibis.null("date"), table[c.name])
+            for c in TABLES[name].columns
+            if c.set_later
+        }
+        if time and name != "customers":
+            late = table[time].date() > ibis.literal(day) if table[time].type().is_timestamp() else table[time] > day
+            changed |= {
+                c.name: late.ifelse(table[c.name] * 99 + 5, table[c.name])
+                for c in TABLES[name].columns
+                if c.type == "float64"
+            }
+        made[name] = table.mutate(**changed) if changed else table
+    return open_bank(made)
+
+
+def test_the_eight():
+    assert [p.code for p in tags.PREDICTIVE] == [
+        "potential_vip", "vip_attrition", "wealth_propensity", "fund_propensity", "card_activation", "loan_need",
+        "app_dormancy", "payroll_loss",
+    ]  # fmt: skip
+
+
+def test_who_is_judged_and_what_happened_by_hand(bank):
+    found = examples(bank, DAY, [], tags.PREDICTIVE).set_index("customer_id")
+    balances = bank.fetch(bank.balances.mutate(month=_.month.cast("date"))).to_pandas()
+    people = bank.fetch(bank.customers).to_pandas().set_index("customer_id")
+    at = {m: b.set_index("customer_id") for m, b in balances.groupby("month")}
+    ends = [dt.date(2025, 6, 30), dt.date(2025, 7, 31), AFTER]
+    now, end = at[DAY], at[AFTER]
+    gone = people.closed_on.notna() & (pd.to_datetime(people.closed_on).dt.date <= AFTER)
+
+    def check(code, who, happened, closed):
+        mine = found[found[f"judged_{code}"]]
+        assert sorted(mine.index) == sorted(who)
+        expected = pd.Series(happened, mine.index).fillna(False).astype(bool)
+        expected[gone.reindex(mine.index)] = closed
+        assert (mine[f"happened_{code}"] == expected).all()
+        assert expected.any()
+
+    vip = now.index[now.aum >= 200_000]
+    check("vip_attrition", vip, end.aum.reindex(vip) < 0.7 * now.aum.reindex(vip), True)
+    near = now.index[(now.aum >= 50_000) & (now.aum < 200_000)]
+    check("potential_vip", near, end.aum.reindex(near) >= 200_000, False)
+    for code, product in (("wealth_propensity", "wealth"), ("fund_propensity", "fund"), ("loan_need", "loan")):
+        without = now.index[now[product] == 0]
+        high = pd.concat([at[m][product].reindex(without) for m in ends], axis=1).max(axis=1)
+        check(code, without, high > 0, False)
+    moves = bank.transactions.filter(_.kind == "salary").select("customer_id", ts=_.ts.date())
+    paid = bank.fetch(moves).to_pandas()
+    lately = paid[(paid.ts > dt.date(2025, 3, 31)) & (paid.ts <= DAY)].customer_id.unique()
+    later = paid[(paid.ts > dt.date(2025, 6, 30)) & (paid.ts <= AFTER)].customer_id.unique()
+    here = [c for c in lately if c in now.index]
+    check("payroll_loss", here, pd.Series(~pd.Index(here).isin(later), here), True)
+
+
+def test_months_are_kept_apart_in_time(models):
+    for model in models.values():
+        assert model.trained_on == (dt.date(2024, 10, 31), dt.date(2024, 11, 30))
+        assert model.calibrated_on == dt.date(2025, 2, 28)  # its outcome ends on the day of training
+
+
+def test_inputs_fit_into_the_history(models):
+    names = {one.name for model in models.values() for one in model.inputs if isinstance(one, tags.Feature)}
+    assert "aum" in names
+    assert "aum_peak" not in names  # twelve months; four were known on 31 October
+    assert all(one.months + one.before <= 4 for m in models.values() for one in m.inputs if hasattr(one, "months"))
+
+
+def test_what_comes_later_changes_nothing(bank, models):
+    code = "app_dormancy"
+    poisoned = spoilt(bank, DAY)
+    changed = poisoned.fetch(poisoned.balances.aum.sum()).as_py() / bank.fetch(bank.balances.aum.sum()).as_py()
+    assert changed > 2
+    again = tags.train(poisoned, DAY, [code], snapshots=2)[code]
+    assert again.trees == models[code].trees
+    assert (again.slope, again.intercept) == (models[code].slope, models[code].intercept)
+    scores = [tags.predict(b, DAY, {code: again}).to_pandas().set_index("customer_id") for b in (bank, poisoned)]
+    pd.testing.assert_frame_equal(*(s.sort_index() for s in scores))
+
+
+def test_scores(bank, models):
+    scores = tags.predict(bank, AFTER, models).to_pandas().set_index("customer_id").sort_index()
+    people = bank.as_of(AFTER).customers
+    assert list(scores.index) == sorted(bank.fetch(people.filter(people.closed_on.isnull()).customer_id).to_pylist())
+    judged = bank.fetch(
+        tags.compute(bank, AFTER, [m.prediction.tag("population") for m in models.values()])
+    ).to_pandas().set_index("customer_id").sort_index()  # fmt: skip
+    for code in CODES:
+        assert (scores[code].notna() == judged[code].astype(bool)).all()
+        assert scores[code].dropna().between(0, 1).all()
+    small = tags.predict(bank, AFTER, models, batch=700).to_pandas().set_index("customer_id").sort_index()
+    pd.testing.assert_frame_equal(small, scores)
+    few = tags.predict(bank, AFTER, models, customers=[5, 1, 2]).to_pandas().set_index("customer_id").sort_index()
+    pd.testing.assert_frame_equal(few, scores[scores.index.isin([1, 2, 5])])
+
+
+def test_both_engines_score_alike(models, tiny_bank, spark_bank):
+    one, other = (
+        tags.predict(b, "2025-06-30", models).to_pandas().set_index("customer_id").sort_index()
+        for b in (tiny_bank, spark_bank)
+    )
+    assert one.notna().any().any()
+    pd.testing.assert_frame_equal(one, other, rtol=1e-6)
+    text = open_bank(tiny.with_text_ids(tiny.frames()))
+    third = tags.predict(text, "2025-06-30", models).to_pandas().set_index("customer_id").sort_index()
+    assert third.to_numpy() == pytest.approx(one.to_numpy(), nan_ok=True)
+
+
+def test_figures_are_scikit_learns(rows, figures):
+    values = figures.set_index(["code", "score", "measure"]).value
+    for code, part in rows.groupby("code"):
+        for score in ("model", "simple rule", "best achievable"):
+            told = part[score].fillna(part[score].min() - 1)
+            assert values[code, score, "auc"] == pytest.approx(roc_auc_score(part.happened, told))
+        assert values[code, "model", "actual"] == pytest.approx(part.happened.mean())
+        assert values[code, "model", "gap"] == pytest.approx(part.model.mean() - part.happened.mean())
+    inside = figures.ci_lower.le(figures.value) & figures.value.le(figures.ci_upper)
+    assert inside[figures.measure.isin(["auc", "lift_10", "actual", "gap"])].all()
+
+
+def test_models_tell_something_and_do_not_beat_the_best(figures):
+    table = figures.set_index(["code", "score", "measure"])
+    for code in CODES:
+        assert table.ci_lower[code, "model", "auc"] > 0.5
+        assert table.ci_upper[code, "best achievable − model", "auc"] > 0
+        assert table.value[code, "best achievable", "auc"] >= table.value[code, "model", "auc"]
+
+
+def test_true_probabilities_are_calibrated(rows):
+    """What came true is within 4 standard deviations of the sum of the probabilities, for all and for each half."""
+    for _code, part in rows.groupby("code"):
+        best = part["best achievable"]
+        for half in (best > -1, best >= best.median(), best < best.median()):
+            p, y = best[half], part.happened[half]
+            spread = np.sqrt((p * (1 - p)).sum() * (1 + 1 / 20))  # 20 futures have noise of their own
+            assert abs(y.sum() - p.sum()) < 4 * spread
+
+
+def test_what_the_futures_leave_unknown(truth):
+    left = tags.best_left(truth).set_index("code")
+    assert set(left.index) == set(CODES)
+    assert (left.unknown < 0.2).all()
+
+
+def test_curves(rows, figures):
+    values = figures.set_index(["code", "score", "measure"]).value
+    curve = tags.lift_curve(rows, resamples=10).set_index(["code", "score", "share"]).sort_index()
+    for code in CODES:
+        assert curve.lift[code, "model", 0.1] == pytest.approx(values[code, "model", "lift_10"])
+        assert curve.loc[code, "model"].captured.is_monotonic_increasing
+    found = tags.reliability(rows, resamples=10)
+    shown = found[~found.suppressed]
+    gap = ((shown.predicted - shown.happened).abs() * shown.customers)[shown.score == "model"].groupby(shown.code).sum()
+    whole = found[found.score == "model"].groupby("code").suppressed.any()
+    for code in gap.index[~whole[gap.index]]:
+        assert gap[code] / (rows.code == code).sum() == pytest.approx(values[code, "model", "ece"])
+
+
+def test_small_groups_are_hidden(rows):
+    found = tags.fairness(rows, k=40)
+    assert found.suppressed.any()
+    assert found.loc[found.suppressed, ["customers", "events", "actual", "auc"]].isna().all().all()
+    few = rows[rows.happened == 0].groupby("code").head(300)
+    told = tags.evaluate_models(None, None, rows=pd.concat([few, rows[rows.happened == 1].groupby("code").head(9)]))
+    assert told.suppressed.all()
+    assert told[["value", "ci_lower", "ci_upper", "customers", "events"]].isna().all().all()
+
+
+def test_marks(bank, models):
+    scores = tags.predict(bank, AFTER, models)
+    found = tags.marks(bank, scores, 0.2).set_index("code")
+    frame = scores.to_pandas()
+    for code in CODES:
+        told = frame[code].dropna()
+        assert found.judged[code] == len(told)
+        assert found.marked[code] == (told >= told.quantile(0.8)).sum()
+        assert found.expected[code] == pytest.approx(told[told >= told.quantile(0.8)].sum())
+    assert tags.marks(bank, scores, 0.2, units=[1]).suppressed.sum() == 0
+    assert (tags.marks(bank, scores, 0.2, units=[1]).marked == 0).all()
+
+
+def test_no_house_input_leaks(bank):
+    assert tags.leaks(bank, bank.months[-1]).empty
+
+
+def test_a_planted_leak_is_caught(bank):
+    known = bank.fetch(bank.balances.filter(_.month == AFTER).select("customer_id", later=_.wealth)).to_pandas()
+    bought = ibis.memtable(known[known.later > 0][["customer_id"]])
+    told = bank.customers.mutate(has_car=bank.customers.customer_id.isin(bought.customer_id))
+    frames = {name: bank.fetch(table) for name, table in bank.tables.items() if name != "customers"}
+    leaking = open_bank(frames | {"customers": bank.con.to_pyarrow(told)})
+    car = tags.Tag("knows", "Knows", "知道", "risk", _.has_car, "filled in afterwards")
+    plain = tags.Tag("plain", "Plain", "普通", "risk", _.aum, "known on the day")
+    found = tags.leaks(leaking, AFTER, ["wealth_propensity"], [car, plain], limit=0.85)
+    assert set(found.input) == {"knows"}
+    assert set(found.reason) == {"alone", "future"}
+
+
+def test_files(models, tmp_path):
+    folder = tags.save_models(models, tmp_path / "models")
+    assert {p.suffix for p in folder.iterdir()} == {".txt", ".json"}
+    again = tags.load_models(folder)
+    assert list(again) == list(models)
+    for code, model in models.items():
+        other = again[code]
+        assert (other.trees, other.slope, other.intercept) == (model.trees, model.slope, model.intercept)
+        assert (other.prediction, other.inputs, other.categories) == (model.prediction, model.inputs, model.categories)
+        assert (other.as_of, other.trained_on, other.calibrated_on) == (
+            model.as_of,
+            model.trained_on,
+            model.calibrated_on,
+        )
+        pd.testing.assert_frame_equal(other.drivers, model.drivers)
+        assert tags.model_card(other) == tags.model_card(model)
+    with pytest.raises(DataError, match="a folder that does not exist"):
+        tags.save_models(models, folder)
+
+
+def test_a_changed_file_is_refused(models, tmp_path):
+    folder = tags.save_models(models, tmp_path / "models")
+    trees = folder / "app_dormancy.txt"
+    trees.write_text(trees.read_text() + "\n")
+    with pytest.raises(DataError, match=r"app_dormancy\.txt.*missing or changed"):
+        tags.load_models(folder)
+    with pytest.raises(DataError, match="cannot be read"):
+        tags.load_models(tmp_path / "nothing")
+    (tmp_path / "models.json").write_text('{"format": 99}')
+    with pytest.raises(DataError, match="models of format 1"):
+        tags.load_models(tmp_path)
+
+
+def test_a_changed_definition_is_refused(models, tmp_path, monkeypatch):
+    from bankmkt.errors import SchemaError
+    from bankmkt.tags import storing
+
+    folder = tags.save_models(models, tmp_path / "models")
+    now = {f.name: f for f in storing.house_inputs() if isinstance(f, tags.Feature)}
+    other = tags.Feature("buys", "transactions", _.amount.count(), 3, "purchases, otherwise counted")
+    assert "buys" in now
+    with pytest.raises(SchemaError, match="input buys is no longer defined"):
+        tags.load_models(folder, inputs=[other])
+    own = tags.Prediction("mine", "Mine", "我的", "risk", "m", _.aum > 0, _.aum > 1, False, _.aum, "s")
+    monkeypatch.setattr(storing, "PREDICTIVE", (own,))
+    with pytest.raises(SchemaError, match="prediction = 'wealth_propensity'"):
+        tags.load_models(folder)
+
+
+def test_too_few_outcomes_are_refused(bank):
+    with pytest.raises(Refused, match=r"payroll_loss: .* customers tell the outcome apart"):
+        tags.train(bank, DAY, ["payroll_loss"], snapshots=1, customers=2_000)
+    assert tags.train(bank, DAY, ["payroll_loss"], snapshots=1, customers=2_000, strict=False) == {}
+
+
+def test_card(models, figures, rows):
+    card = tags.model_card(models["app_dormancy"], figures, tags.fairness(rows))
+    for words in ("App dormancy risk", "2025-02-28", "best achievable", "Nothing after 2025-05-31", "city tier"):
+        assert words in card
+    wild = rows.assign(city_tier="<b>|x")
+    assert "&lt;b&gt;/x" in tags.model_card(models["app_dormancy"], figures, tags.fairness(wild))
+    assert "Not judged yet" in tags.model_card(models["app_dormancy"])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda b, m: tags.train(b, DAY, ["nothing"]), "predictions = 'nothing'"),
+        (lambda b, m: tags.train(b, DAY, ["loan_need", "loan_need"]), "each code once"),
+        (lambda b, m: tags.train(b, DAY, snapshots=0), "snapshots = 0"),
+        (lambda b, m: tags.train(b, "2024-12-31"), "as_of = '2024-12-31'"),
+        (lambda b, m: tags.predict(b, DAY, {}), "models = {}"),
+        (lambda b, m: tags.predict(b, DAY, m, batch=0), "batch = 0"),
+        (lambda b, m: tags.later_rows(b, m, ["2025-04-30"]), "models know what came before"),
+        (lambda b, m: tags.later_rows(b, m, ["2025-06-15"]), "month ends"),
+        (lambda b, m: tags.later_rows(b, m, ["2025-06-30"]), "2025-05-31 or earlier"),
+        (lambda b, m: tags.evaluate_models(b, m, resamples=1), "resamples = 1"),
+        (lambda b, m: tags.true_probabilities(b, [DAY], draws=1), "draws = 1"),
+        (lambda b, m: tags.leaks(b, DAY, limit=0.5), "limit = 0.5"),
+        (lambda b, m: tags.marks(b, None, 1.0), "share = 1.0"),
+    ],
+)
+def test_what_cannot_be(bank, models, call, message):
+    with pytest.raises(ParameterError, match=message):
+        call(bank, models)
+
+
+def test_horizons_are_kept_together():
+    one, two = (
+        tags.Prediction(f"h{months}", "H", "月", "risk", "m", _.aum > 0, _.aum > 1, False, _.aum, "s", months=months)
+        for months in (3, 6)
+    )
+    assert by_horizon([one, two]) == {3: [one], 6: [two]}
