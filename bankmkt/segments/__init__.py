@@ -1,5 +1,6 @@
 """Who the customers are: check-up, RFM, life cycle, 112 segments, groups of the long tail, value and potential."""
 
+from bankmkt.segments.agreement import Agreement, state_agreement
 from bankmkt.segments.attrition import Attrition, attrition, transitions
 from bankmkt.segments.base import CustomerBase, agreement, customer_base
 from bankmkt.segments.clusters import Clusters, clusters
@@ -19,6 +20,7 @@ from bankmkt.segments.value_calibration import calibrate_value
 __all__ = [
     "RFM",
     "STATES",
+    "Agreement",
     "Attrition",
     "Clusters",
     "CustomerBase",
@@ -42,6 +44,7 @@ __all__ = [
     "rfm",
     "rfm_cells",
     "rfm_sensitivity",
+    "state_agreement",
     "transitions",
     "value_by",
     "value_rates",
