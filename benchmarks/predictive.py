@@ -1,0 +1,87 @@
+"""How fast predictions are learned and given, in how much memory, and how both grow with the bank.
+
+    python benchmarks/predictive.py [--bank PATH] [--memory 4GB] [--train-large]
+
+Models are learned on the demo bank, which scores its 20,000 customers; with ``--bank`` they score that bank too, and
+the growth between the two is printed. Each part runs in a process of its own, so that its peak memory is its own.
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from bankmkt import tags
+from bankmkt.bank import open_bank
+from bankmkt.synth import demo_bank
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bank", help="path of a larger bank to score")
+    parser.add_argument("--as-of", default="2026-06-30")
+    parser.add_argument("--memory", help="memory limit of the engine, such as 4GB")
+    parser.add_argument("--threads", type=int, help="threads of DuckDB")
+    parser.add_argument("--train-large", action="store_true", help="learn on the larger bank too (50,000 customers)")
+    options = parser.parse_args()
+
+    figures = {"benchmark": "predictive", "memory_limit": options.memory}
+    demo = str(demo_bank().path)
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = [("train demo", train, demo, "models"), ("score demo", score, demo, "models")]
+        if options.bank:
+            jobs.append(("score large", score, options.bank, "models"))
+        if options.train_large:
+            jobs.append(("train large", train, options.bank, "models-large"))
+        for name, work, place, models in jobs:
+            seconds, worked, peak, rows = alone(work, place, options, Path(folder) / models)
+            print(f"{name:12}{seconds:>8.2f} s, {worked:.2f} s of processors, {peak:.2f} GB, {rows:,}", flush=True)
+            figures[name] = {"seconds": seconds, "processor_seconds": worked, "peak_gb": peak, "rows": rows}
+    if options.bank:
+        small, large = figures["score demo"], figures["score large"]
+        growth = math.log(large["processor_seconds"] / small["processor_seconds"]) / math.log(
+            large["rows"] / small["rows"]
+        )
+        figures["exponent"] = round(growth, 2)
+    print(json.dumps(figures))
+
+
+def alone(work, place, options, models):
+    """Run work in a process of its own and return seconds, processor seconds, peak memory in GB and its count."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=measured, args=(work, place, options, models, queue))
+    process.start()
+    found = queue.get()
+    process.join()
+    return found
+
+
+def measured(work, place, options, models, queue):
+    start, before = time.perf_counter(), time.process_time()
+    rows = work(place, options, models)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    queue.put((round(time.perf_counter() - start, 2), round(time.process_time() - before, 2), round(peak, 2), rows))
+
+
+def opened(place, options):
+    return open_bank(place, memory_limit=options.memory, threads=options.threads)
+
+
+def train(place, options, models):
+    found = tags.train(opened(place, options), options.as_of)
+    tags.save_models(found, models)
+    return sum(model.customers for model in found.values())
+
+
+def score(place, options, models):
+    scores = tags.predict(opened(place, options), options.as_of, tags.load_models(models))
+    return scores.count().execute()
+
+
+if __name__ == "__main__":
+    main()
