@@ -2,7 +2,7 @@
 
 from bankmkt.segments.agreement import Agreement, state_agreement
 from bankmkt.segments.attrition import Attrition, attrition, transitions
-from bankmkt.segments.base import CustomerBase, agreement, customer_base
+from bankmkt.segments.base import CustomerBase, customer_base
 from bankmkt.segments.clusters import Clusters, clusters
 from bankmkt.segments.health import HealthCheck, health_check
 from bankmkt.segments.lifecycle import STATES, lifecycle
@@ -26,7 +26,6 @@ __all__ = [
     "CustomerBase",
     "HealthCheck",
     "Outlook",
-    "agreement",
     "attrition",
     "calibrate_value",
     "clusters",

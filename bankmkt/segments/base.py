@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bankmkt.bank import Bank, check_bank, open_bank
 from bankmkt.damage import reading
-from bankmkt.errors import DataError, Refused, SchemaError
+from bankmkt.errors import DataError, Refused
 from bankmkt.lookback import parse_date
 from bankmkt.months import last_month_end, month_end, month_of
 from bankmkt.privacy import K, check_k, small_cells
@@ -235,51 +235,6 @@ def unit_bank(bank: Bank, org_id: int | str) -> Bank:
         if bank.has(name):
             tables[name] = bank.table(name).semi_join(c, "customer_id")
     return open_bank(tables)
-
-
-def agreement(bank: Bank, now: Any, truth: "pd.DataFrame", k: int = K) -> "tuple[pd.DataFrame, float]":
-    """Hold the states of a day against the stages that drive a synthetic bank's customers.
-
-    Parameters
-    ----------
-    bank : Bank
-    now : ibis table
-        customer_id, state.
-    truth : pandas.DataFrame
-        customer_id, stage: of ``bankmkt.synth.stages.true_stages``.
-    k : int
-        Smaller cells are null, with as many others as the totals ask for.
-
-    Returns
-    -------
-    tuple
-        A frame with a row per state told and stage: state, stage, customers, share (of the state's), suppressed; and
-        Cohen's kappa over the states that are also stages: 0 is chance, 1 is perfect.
-
-    References
-    ----------
-    Cohen, J. (1960). A coefficient of agreement for nominal scales. Educational and Psychological Measurement 20.
-    """
-    import numpy as np
-    import pandas as pd
-
-    if "stage" not in truth:
-        raise SchemaError("truth has no column", "stage", "customer_id and stage", "pass true_stages(bank)")
-    both = bank.frame(now.select("customer_id", "state")).merge(truth, on="customer_id")
-    stages = sorted(truth["stage"].unique())
-    states = [state for state in STATES if state in set(both["state"])]
-    every = pd.MultiIndex.from_product([states, stages], names=["state", "stage"])
-    counts = both.groupby(["state", "stage"]).size().reindex(every, fill_value=0)
-    same = counts.unstack().reindex(index=stages, columns=stages, fill_value=0).to_numpy()
-    same = same / same.sum()
-    chance = float(same.sum(axis=1) @ same.sum(axis=0))
-    kappa = (float(np.trace(same)) - chance) / (1 - chance)
-    out = counts.rename("customers").reset_index()
-    share = out["customers"] / out.groupby("state")["customers"].transform("sum")
-    hidden = small_cells(out["customers"], by=[out["state"]], k=k)
-    hidden = small_cells(out["customers"], by=[out["stage"]], k=k, hidden=hidden)
-    shown = {name: v.astype("float64").mask(hidden) for name, v in (("customers", out["customers"]), ("share", share))}
-    return out[["state", "stage"]].assign(**shown, suppressed=hidden), kappa
 
 
 def _day(bank: Bank, month: str | None) -> dt.date:
