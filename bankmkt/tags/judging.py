@@ -159,7 +159,7 @@ def evaluate_models(
     --------
     >>> import bankmkt as bm
     >>> bank = bm.demo_bank()
-    >>> models = bm.tags.train(bank, "2026-03-31", ["potential_vip"], customers=5_000, snapshots=2)
+    >>> models = bm.tags.train(bank, "2026-03-31", ["app_dormancy"], bm.tags.house_inputs()[:6], snapshots=1)
     >>> found = bm.tags.evaluate_models(bank, models, ["2026-03-31"], resamples=20)
     >>> bool(found.loc[(found.score == "model") & (found.measure == "auc"), "value"].iloc[0] > 0.8)
     True

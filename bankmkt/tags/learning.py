@@ -88,8 +88,9 @@ def train(
     Examples
     --------
     >>> import bankmkt as bm
-    >>> models = bm.tags.train(bm.demo_bank(), "2026-06-30", ["vip_attrition"], customers=5_000, snapshots=2)
-    >>> models["vip_attrition"].calibrated_on
+    >>> few = bm.tags.house_inputs()[:6]
+    >>> models = bm.tags.train(bm.demo_bank(), "2026-06-30", ["app_dormancy"], few, snapshots=1)
+    >>> models["app_dormancy"].calibrated_on
     datetime.date(2026, 3, 31)
     """
     day = parse_date("as_of", as_of)

@@ -64,9 +64,9 @@ def predict(
     --------
     >>> import bankmkt as bm
     >>> bank = bm.demo_bank()
-    >>> models = bm.tags.train(bank, "2026-06-30", ["vip_attrition"], customers=5_000, snapshots=2)
+    >>> models = bm.tags.train(bank, "2026-06-30", ["app_dormancy"], bm.tags.house_inputs()[:6], snapshots=1)
     >>> bm.tags.predict(bank, "2026-06-30", models, customers=[1, 2, 3]).columns
-    ('customer_id', 'vip_attrition')
+    ('customer_id', 'app_dormancy')
     """
     import ibis
     import pyarrow as pa
