@@ -62,7 +62,7 @@ def retention(bank: "Bank", as_of: dt.date | str, by: str = OPENED, k: int = K) 
     Returns
     -------
     pandas.DataFrame
-        A row per cohort and month of life: cohort, months (0: the month of opening), from_month (the month of life
+        A row per cohort and month of life: by, cohort, months (0: the month of opening), from_month (the month of life
         from whose beginning the share is told; 0: since opening), customers_at_risk (at the month's beginning),
         retained (share still there at its end), ci_lower, ci_upper, complete (false for a quarter of opening that is
         not over), suppressed.
@@ -81,8 +81,8 @@ def retention(bank: "Bank", as_of: dt.date | str, by: str = OPENED, k: int = K) 
     --------
     >>> import bankmkt as bm
     >>> curve = retention(bm.demo_bank(), "2026-06-30", by="is_payroll")
-    >>> curve.columns[:5].tolist()
-    ['cohort', 'months', 'from_month', 'customers_at_risk', 'retained']
+    >>> curve.columns[:6].tolist()
+    ['by', 'cohort', 'months', 'from_month', 'customers_at_risk', 'retained']
     """
     import pandas as pd
 
@@ -94,11 +94,11 @@ def retention(bank: "Bank", as_of: dt.date | str, by: str = OPENED, k: int = K) 
     lives = _lives(bank.as_of(month_end(last)), first, last, by)
     unfinished = _quarter(last) if by == OPENED and last % 3 < 2 else None
     parts = [
-        _curve(rows, k).assign(cohort=cohort, complete=cohort != unfinished)
+        _curve(rows, k).assign(by=by, cohort=cohort, complete=cohort != unfinished)
         for cohort, rows in lives.groupby("cohort", sort=True)
     ]
     names = ["customers_at_risk", "retained", "ci_lower", "ci_upper"]
-    columns = ["cohort", "months", "from_month", *names, "complete", "suppressed"]
+    columns = ["by", "cohort", "months", "from_month", *names, "complete", "suppressed"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 

@@ -7,8 +7,8 @@ import pytest
 from matplotlib import pyplot as plt
 
 from bankmkt import plots
-from bankmkt.errors import ParameterError, Refused
-from bankmkt.plots import lifecycle
+from bankmkt.errors import ParameterError, Refused, SchemaError
+from bankmkt.plots import lifecycle, wording
 
 mpl.use("agg")
 
@@ -32,13 +32,20 @@ def moves(states=STATES):
     return frame.assign(suppressed=False)
 
 
-def curves(cohorts=9):
+def curves(cohorts=9, by="opened_quarter"):
     rows = pd.DataFrame(
         itertools.product([f"2024-Q{i}" for i in range(cohorts)], range(24)), columns=["cohort", "months"]
     )
     return rows.assign(
-        customers_at_risk=100, retained=0.98**rows.months, ci_lower=0.96**rows.months, ci_upper=1.0, suppressed=False
-    )
+        by=by, from_month=0, customers_at_risk=100, retained=0.98 ** (rows.months + 1),
+        ci_lower=0.97 ** (rows.months + 1), ci_upper=0.99 ** (rows.months + 1), complete=rows.cohort < "2024-Q8",
+        suppressed=False,
+    )  # fmt: skip
+
+
+def late():
+    frame = curves(2, "is_payroll").assign(from_month=55, months=lambda f: f.months + 55)
+    return frame.assign(cohort=frame.cohort.map({"2024-Q0": "false", "2024-Q1": "true"}))
 
 
 def chances():
@@ -54,14 +61,35 @@ def hide(frame, columns, rows=slice(3)):
     return frame
 
 
+def skewed():
+    """Fourteen groups, of which the last, at the bottom, has nearly everybody."""
+    frame = moves([f"segment {i}" for i in range(11)])
+    return frame.assign(customers=frame.customers.where(frame["from"] == frame["to"], 10.0).mask(
+        (frame["from"] == "segment 0") & (frame["to"] == "segment 0"), 1e5))  # fmt: skip
+
+
+SHARES = ["customers_at_risk", "retained", "ci_lower", "ci_upper"]
 MONEY = ["customers", "aum_before", "aum_after"]
 DRAWN = {
     "moves": (lifecycle.migration, moves, (), "most often from mature to declining (900)"),
     "money": (lifecycle.migration, moves, ("aum",), "customers moved; what they and the others shown hold changed by"),
     "hidden moves": (lifecycle.migration, lambda: hide(moves(), MONEY), (), "– 3 moves are hidden and left out"),
     "two segments": (lifecycle.migration, lambda: moves(["$a <b>", "b"]).iloc[[2, 5]], (), "Nobody moved"),
-    "curves": (lifecycle.retention, curves, (), "62.8% of 2024-Q0 are still there after 24 months"),
-    "hidden points": (lifecycle.retention, lambda: hide(curves(1), ["retained"], slice(5, 24)), (), "after 5 months"),
+    "many groups": (lifecycle.migration, lambda: moves([f"segment {i}" for i in range(14)]), (), "most often from"),
+    "one large group": (lifecycle.migration, lambda: skewed(), (), "most often from"),
+    "curves": (lifecycle.retention, curves, (), "61.6% of those who opened in 2024-Q0 are still there after 24 months"),
+    "hidden points": (
+        lifecycle.retention,
+        lambda: hide(curves(1), SHARES, slice(5, 24)),
+        (),
+        "after 5 months (19 points hidden)",
+    ),
+    "late entry": (
+        lifecycle.retention,
+        late,
+        (),
+        "61.6% of those of customers (is payroll: no) seen after 55 months are still there after 79",
+    ),
     "chances": (lifecycle.transitions, chances, (), "of mature customers are declining the month after"),
     "hidden chances": (lifecycle.transitions, lambda: hide(chances(), ["probability"]), (), "The likeliest move"),
 }
@@ -92,15 +120,123 @@ def test_figures_are_whole_and_legible(name):
             assert not box.padded(-1).overlaps(there.padded(-1)), (text, other)
 
 
-def test_bars_and_bands_are_as_wide_as_the_moves():
+@pytest.mark.parametrize("value", ["customers", "aum"])
+def test_bars_and_bands_are_as_wide_as_what_moved(value):
+    """On the left what the movers had, on the right what they have: of each bar, and of each band by its move."""
+    frame = moves(["a", "b", "c"])
+    frame["aum_after"] = frame.aum_before * [1.5, 0.5, 2, 3, 0.1, 1, 1, 0.3, 5, 1, 1, 2] + 7e4
+    ax = lifecycle.migration(frame, value)
+    columns = ("customers", "customers") if value == "customers" else ("aum_before", "aum_after")
+    for side, (end, column) in enumerate(zip(("from", "to"), columns, strict=True)):
+        bars = [bar for bar in ax.patches if bar.get_x() + bar.get_width() / 2 == pytest.approx(side)]
+        expected = frame.groupby(end)[column].sum()
+        expected = expected[expected > 0]
+        np.testing.assert_allclose(sorted(bar.get_height() for bar in bars), sorted(expected))
+        labels = [t for t in ax.texts if (t.get_position()[0] > 0.5) == bool(side)]
+        assert sorted(t.get_text().split("  ")[0].lower() for t in labels) == sorted(expected.index)
+        named = {t.get_text().split("  ")[0].lower(): t.get_text() for t in labels}
+        unit = "customers" if value == "customers" else "yuan"
+        for state, size in expected.items():
+            assert named[state].endswith(wording.quantity(size, unit))
+    bands = {band.get_label(): band.get_paths()[0].vertices for band in ax.collections}
+    assert len(bands) == len(frame)
+    for move in frame.to_dict("records"):
+        points = bands[f"_{move['from']} to {move['to']}"]
+        for x, column in enumerate(columns):
+            assert np.ptp([at for there, at in points if there == x]) == pytest.approx(move[column])
+
+
+def test_bands_meet_the_bars_of_their_states():
     frame = moves(["a", "b"])
     ax = lifecycle.migration(frame)
-    sizes = sorted(bar.get_height() for bar in ax.patches)
-    expected = [*frame.groupby("from").customers.sum(), *frame.groupby("to").customers.sum()]
-    np.testing.assert_allclose(sizes, sorted(expected))
-    assert len(ax.collections) == len(frame)
-    starts = [np.ptp([y for x, y in band.get_paths()[0].vertices if x == 0]) for band in ax.collections]
-    np.testing.assert_allclose(sorted(starts), sorted(frame.customers))
+    names = {"outside": 0, "a": 1, "b": 2}
+    for side, end in enumerate(("from", "to")):
+        bars = sorted((b for b in ax.patches if b.get_x() + b.get_width() / 2 == pytest.approx(side)),
+                      key=lambda b: -b.get_y())  # fmt: skip
+        states = sorted(set(frame[end]), key=names.get)
+        for state, bar in zip(states, bars, strict=True):
+            moved = [f"_{a} to {b}" for a, b in zip(frame["from"], frame["to"], strict=True)
+                     if (a, b)[side] == state]  # fmt: skip
+            inside = [y for band in ax.collections if band.get_label() in moved
+                      for x, y in band.get_paths()[0].vertices if x == side]  # fmt: skip
+            assert min(inside) == pytest.approx(bar.get_y())
+            assert max(inside) == pytest.approx(bar.get_y() + bar.get_height())
+
+
+def test_the_smallest_of_many_groups_are_drawn_together():
+    frame = moves([f"segment {i}" for i in range(14)])
+    ax = lifecycle.migration(frame)
+    right = [t.get_text().split("  ")[0] for t in ax.texts if t.get_position()[0] > 0.5]
+    assert len(right) == 11  # outside is on the left only
+    assert "All others" in right
+    assert sum(bar.get_height() for bar in ax.patches) == pytest.approx(2 * frame.customers.sum())
+    order = [int(name.split()[1]) for name in right if name != "All others"]
+    assert order == sorted(order, reverse=True)  # drawn from below: 2 is above 10
+
+
+def test_nobody_from_outside_has_no_label_of_no_money():
+    texts = [t.get_text() for t in lifecycle.migration(moves(), "aum").texts]
+    assert not any("Outside" in text or "0.00" in text for text in texts)
+
+
+def test_hidden_moves_are_in_no_figure_and_the_axis_says_so():
+    ax = lifecycle.migration(hide(moves(), MONEY))
+    assert ax.get_xlabel() == "without the hidden moves"
+
+
+def test_curves_step_from_all_to_the_share_after_each_month():
+    frame = hide(curves(2), SHARES, slice(5, 8))
+    ax = lifecycle.retention(frame)
+    for (cohort, rows), line, band in zip(frame.groupby("cohort"), ax.lines, ax.collections, strict=True):
+        assert line.get_label() == cohort
+        assert line.get_drawstyle() == "steps-post"
+        x, y = line.get_data()
+        np.testing.assert_array_equal(x, range(25))
+        np.testing.assert_array_equal(y, [1, *rows.retained])  # not a number where hidden: the line is broken
+        points = np.concatenate([path.vertices for path in band.get_paths()])
+        for row in rows.dropna().iloc[:-1].itertuples():  # the band is level from a month's end to the next
+            there = {round(at, 12) for month, at in points if month == row.months + 1}
+            assert {round(row.ci_lower, 12), round(row.ci_upper, 12)} <= there
+        assert len(band.get_paths()) == 1 + (cohort == "2024-Q0")
+    legend = ax.get_legend()
+    assert legend.get_title().get_text() == "quarter of opening"
+
+
+def test_curves_say_by_what_and_since_when():
+    ax = lifecycle.retention(late())
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["no", "yes"]
+    assert ax.get_legend().get_title().get_text() == "is payroll"
+    assert "a period estimate" in ax.get_xlabel()
+    assert all(line.get_xdata()[0] == 55 for line in ax.lines)
+    texts = [t.get_text() for t in lifecycle.retention(curves()).get_legend().get_texts()]
+    assert [text for text in texts if "not over" in text] == ["2024-Q8 (not over)"]
+
+
+def test_chances_stand_where_they_belong():
+    """A row per state left, a column per state reached."""
+    frame = hide(chances(), ["probability"], slice(10, 12))
+    ax = lifecycle.transitions(frame)
+    rows = [t.get_text() for t in ax.get_yticklabels()]
+    columns = [t.get_text() for t in ax.get_xticklabels()]
+    assert rows == columns == STATES
+    cells = {(rows[round(t.get_position()[1])], columns[round(t.get_position()[0])]): t.get_text() for t in ax.texts}
+    image = ax.images[0].get_array()
+    for row in frame.to_dict("records"):
+        key = (row["from"], row["to"])
+        assert cells[key] == ("hidden" if row["suppressed"] else f"{100 * row['probability']:.1f}%")
+        shade = 0.0 if row["suppressed"] else row["probability"]
+        assert image[rows.index(key[0]), columns.index(key[1])] == pytest.approx(shade)
+
+
+@pytest.mark.parametrize(("draw", "make", "column"), [
+    (lifecycle.migration, moves, "aum_after"), (lifecycle.retention, curves, "from_month"),
+    (lifecycle.transitions, chances, "to"),
+])  # fmt: skip
+def test_wrong_frames_are_named(draw, make, column):
+    with pytest.raises(SchemaError, match=f"the frame has no column = '{column}': expected the frame of bankmkt"):
+        draw(make().drop(columns=column))
+    with pytest.raises(SchemaError, match="the frame has no column"):
+        draw(None)
 
 
 def test_figures_go_into_the_axes_given():
