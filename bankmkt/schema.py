@@ -135,6 +135,8 @@ KINDS = (
     "salary", "transfer_in", "transfer_out", "spend", "bill", "cash_in", "cash_out", "purchase", "redemption",
     "interest", "return", "loan_drawdown", "loan_repayment", "card_repayment", "fee",
 )  # fmt: skip
+BANK_KINDS = ("interest", "return", "fee")
+"""Kinds of movement that a customer does not initiate."""
 CATEGORIES = (
     "groceries", "dining", "transport", "fuel", "utilities", "telecom", "healthcare", "education", "apparel",
     "electronics", "travel", "entertainment", "housing", "online_shopping", "other",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bankmkt.months import month_of
-from bankmkt.schema import ASSETS, PRODUCTS
+from bankmkt.schema import ASSETS, BANK_KINDS, PRODUCTS
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -38,8 +38,6 @@ DIMENSIONS = ("wealth tier", "age", "occupation", "city tier", "tenure")
 
 DIGITAL = ("app", "mini_programme", "web")
 EARNED = ("interest", "return")
-BANK_KINDS = (*EARNED, "fee")
-"""Kinds of transaction that a customer does not initiate."""
 
 
 def _band(column: Any, bands: Sequence[tuple[int, str]], last: str) -> Any:

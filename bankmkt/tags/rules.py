@@ -1,9 +1,9 @@
-"""Shorthands for rules of tags: ratios, the largest of several, days and years since; all deferred."""
+"""Shorthands for rules of tags: ratios, bands, the largest of several, days and years since; all deferred."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ibis import _, cases, greatest
+from ibis import _, cases, greatest, interval
 
 
 def ratio(part: Any, whole: Any) -> Any:
@@ -17,6 +17,19 @@ def ratio(part: Any, whole: Any) -> Any:
     [0.25, nan]
     """
     return part / whole.nullif(0)
+
+
+def bands(value: Any, limits: Sequence[tuple[float, Any]], last: Any) -> Any:
+    """Return the name of the first band whose limit lies above a value, else the last; null where it is unknown.
+
+    Examples
+    --------
+    >>> import ibis
+    >>> t = ibis.memtable({"aum": [49_999.99, 50_000.0, None]})
+    >>> t.select(tier=bands(_.aum, [(50_000, "long tail")], "core")).to_pyarrow()["tier"].to_pylist()
+    ['long tail', 'core', None]
+    """
+    return cases(*((value < limit, name) for limit, name in limits), (value.notnull(), last), else_=None)
 
 
 def largest(values: Mapping[str, Any], least: float = 0) -> Any:
@@ -70,7 +83,8 @@ def years_since(day: Any) -> Any:
     >>> t.select(age=years_since(_.birth_date)).execute()["age"].tolist()
     [25]
     """
-    before = _.as_of.month() * 100 + _.as_of.day() < day.month() * 100 + day.day()
+    month, of_birth = _.as_of.month(), day.month()
+    before = (month < of_birth) | ((month == of_birth) & (_.as_of.day() < day.day()))
     return (_.as_of.year() - day.year() - before.cast("int64")).cast("int64")
 
 
@@ -84,4 +98,4 @@ def next_month(day: Any) -> Any:
     >>> t.select(soon=next_month(_.birth_date)).execute()["soon"].tolist()
     [True]
     """
-    return day.month() == _.as_of.month() % 12 + 1
+    return day.month() == (_.as_of + interval(months=1)).month()
