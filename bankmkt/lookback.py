@@ -1,11 +1,15 @@
 """What was known at the end of a day."""
 
+import contextlib
 import datetime
 from typing import Any
 
 from bankmkt.errors import ParameterError
 from bankmkt.months import last_month_end
 from bankmkt.schema import Table
+
+YEARS = (1900, 2199)
+"""The first and the last year of a day to look back from: a century to either side of it still has dates."""
 
 
 def known(table: Table, rows: Any, date: datetime.date, campaigns: Any = None) -> Any:
@@ -65,7 +69,7 @@ def parse_date(what: str, date: datetime.date | str) -> datetime.date:
     Raises
     ------
     ParameterError
-        When the value is no day.
+        When the value is no day, or not of the years 1900 to 2199.
 
     Examples
     --------
@@ -76,14 +80,17 @@ def parse_date(what: str, date: datetime.date | str) -> datetime.date:
         ...
     bankmkt.errors.ParameterError: as_of = 'June': expected a date; write it as "2026-06-30"
     """
+    day: datetime.date | None = None
     if isinstance(date, datetime.datetime):
-        if date.time() == datetime.time():
-            return date.date()
+        # NaT of pandas is a datetime without a time, and unequal to itself
+        day = date.date() if date == date and date.time() == datetime.time() else None
     elif isinstance(date, datetime.date):
-        return date
+        day = date
     elif isinstance(date, str):
-        try:
-            return datetime.date.fromisoformat(date)
-        except ValueError:
-            pass
-    raise ParameterError(what, date, "a date", 'write it as "2026-06-30"')
+        with contextlib.suppress(ValueError):
+            day = datetime.date.fromisoformat(date)
+    if day is None:
+        raise ParameterError(what, date, "a date", 'write it as "2026-06-30"')
+    if not YEARS[0] <= day.year <= YEARS[1]:
+        raise ParameterError(what, date, "a date of the years {} to {}".format(*YEARS), 'write it as "2026-06-30"')
+    return day

@@ -4,6 +4,7 @@ Each takes one frame and an optional ``ax``, and returns the ``Axes``; the title
 """
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bankmkt.errors import ParameterError, one_of
@@ -21,6 +22,9 @@ VALUES = {
     "monetary_per_customer": ("", "money per customer"),
 }
 """What the cells of the grid can show, its unit (of money: given by the caller) and its name."""
+
+SHARES = ("segment", "share", "monetary_share", "suppressed")
+"""The columns that the claim rests on."""
 
 
 def grid(frame: "pd.DataFrame", value: str = "share", unit: str = "yuan", ax: "Axes | None" = None) -> "Axes":
@@ -44,13 +48,22 @@ def grid(frame: "pd.DataFrame", value: str = "share", unit: str = "yuan", ax: "A
     Raises
     ------
     ParameterError
-        If ``value`` is none of these.
+        If ``value`` is none of these, or the frame is another one.
+
+    Examples
+    --------
+    >>> import bankmkt as bm, pandas as pd
+    >>> log = pd.DataFrame({"customer_id": range(100), "ts": pd.Timestamp("2026-06-01"), "amount": range(100)})
+    >>> print(grid(bm.rfm(log, "2026-06-30").grid()).get_title())
+    Potential loyalists: 60.0% of
+    customers bring 84.2% of the money
     """
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.patches import Rectangle
 
     if value not in VALUES:
         raise ParameterError("value", value, one_of(VALUES), 'pass value="share"')
+    _check(frame, (*SHARES, "recency_level", "value_level", value), "RFM.grid()")
     ax = theme.axes(ax, 5.6)
     colours = LinearSegmentedColormap.from_list("share", ["#FFFFFF", theme.BLUE])
     top = float(frame[value].max()) if (frame[value] > 0).any() else 1.0
@@ -92,7 +105,20 @@ def segments(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    ParameterError
+        If the frame is another one.
+
+    Examples
+    --------
+    >>> import bankmkt as bm, pandas as pd
+    >>> log = pd.DataFrame({"customer_id": range(100), "ts": pd.Timestamp("2026-06-01"), "amount": range(100)})
+    >>> len(segments(bm.rfm(log, "2026-06-30").summary()).get_yticklabels())
+    10
     """
+    _check(frame, SHARES, "RFM.summary()")
     ax = theme.axes(ax, 1.6 + 0.5 * len(frame))
     bars(ax, frame["share"], "share", theme.BLUE, -0.19, 0.36, "share of customers")
     bars(ax, frame["monetary_share"], "share", theme.ORANGE, 0.19, 0.36, "share of the money")
@@ -131,6 +157,13 @@ def sensitivity(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
         text = f"With {name}, {wording.quantity(most['share'], 'share')} of customers would change their segment"
     theme.claim(ax, text)
     return ax
+
+
+def _check(frame: "pd.DataFrame", columns: Sequence[str], source: str) -> None:
+    """Raise ParameterError unless the frame has the columns."""
+    found = list(getattr(frame, "columns", [])) or type(frame).__name__
+    if not set(columns) <= set(found):
+        raise ParameterError("frame", found, f"a frame with columns {', '.join(columns)}", f"pass {source}")
 
 
 def _claim(frame: "pd.DataFrame") -> str:

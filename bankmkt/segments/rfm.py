@@ -41,8 +41,8 @@ class RFM:
         The scores as an Ibis table.
     """
 
-    scores: Any
-    cuts: pd.DataFrame
+    scores: Any = field(repr=False)
+    cuts: pd.DataFrame = field(repr=False)
     as_of: dt.date
     window_days: int
     bins: int
@@ -70,6 +70,16 @@ class RFM:
         ------
         Refused
             If all segments together have fewer than ``k`` customers.
+
+        Examples
+        --------
+        >>> import bankmkt as bm, pandas as pd
+        >>> log = pd.DataFrame({"customer_id": range(100), "ts": pd.Timestamp("2026-06-01"), "amount": range(100)})
+        >>> found = bm.rfm(log, "2026-06-30").summary()
+        >>> found.loc[found["customers"] > 0, ["segment", "customers", "monetary"]]
+                       segment  customers  monetary
+        2  potential loyalists       60.0    4170.0
+        3        new customers       40.0     780.0
         """
         names = [*SEGMENTS, *([INACTIVE] if (self._cells["segment"] == INACTIVE).any() else [])]
         rows = self._cells.groupby("segment")[["customers", *MEASURES]].sum().reindex(names, fill_value=0)
@@ -93,6 +103,17 @@ class RFM:
         ------
         Refused
             If all cells together have fewer than ``k`` customers.
+
+        Examples
+        --------
+        >>> import bankmkt as bm, pandas as pd
+        >>> log = pd.DataFrame({"customer_id": range(100), "ts": pd.Timestamp("2026-06-01"), "amount": range(100)})
+        >>> found = bm.rfm(log, "2026-06-30").grid()
+        >>> found.loc[found["customers"] > 0, ["segment", "recency_level", "value_level", "customers"]]
+                        segment  recency_level  value_level  customers
+        20        new customers              5            1       40.0
+        21  potential loyalists              5            2       40.0
+        22  potential loyalists              5            3       20.0
         """
         keys = ["segment", "recency_level", "value_level"]
         active = self._cells[self._cells["segment"] != INACTIVE]
@@ -148,14 +169,17 @@ def rfm(
     bins : int
         Scores run from 1 to ``bins``; 3 to 10.
     by, time, amount : str
-        Columns of the customer's id, of the time (timestamp or date), of the money.
+        Columns of the customer's id (none of the scores' other columns), of the time (timestamp or date), of the money.
     money : str, optional
         Which transactions count, and as how much:
 
-        - ``"spend"``: what the customer spent (kinds spend and bill, from an account or by credit card), positive;
+        - ``"spend"``: what the customer spent (kinds spend and bill): the amount by credit card, minus the amount from
+          an account. A refund lowers the money and is no purchase: it counts for neither recency nor frequency.
+          Without a column ``product`` refunds cannot be told, and the size of each amount counts;
         - ``"inflow"``: what came in from outside (kinds salary, transfer_in, cash_in);
-        - ``"aum"``: what the customer put into the products of AUM less what the customer took out, so perhaps below 0;
-          interest, returns and fees are left out, debts too;
+        - ``"aum"``: what the customer put into the products of AUM less what the customer took out, so perhaps below 0.
+          Left out are interest, returns and fees, and what moves an account and a debt alike: a loan's payout,
+          repayments of loans and cards;
         - ``"amount"``: all rows, the column as it is.
 
         Default ``"spend"`` where there is a column ``kind``, else ``"amount"``.
@@ -169,7 +193,8 @@ def rfm(
     customers : ibis table or pandas.DataFrame, optional
         The population, with the column ``by``. Each of its customers has a row, those without a transaction counted in
         segment ``"inactive"`` with no recency, 0 transactions and scores 0; customers outside are left out. By
-        default everybody with a transaction counted, and nobody else.
+        default everybody with a transaction counted, and nobody else: closed customers too. For open ones alone pass
+        ``customers=bank.as_of(day).customers.filter(_.closed_on.isnull())``, with ``from ibis import _``.
 
     Returns
     -------
@@ -183,7 +208,7 @@ def rfm(
     SchemaError
         If a column is missing or of a wrong type.
     DataError
-        If no transaction counts, or ids or amounts are missing.
+        If no transaction counts, or ids, times or amounts are missing.
 
     Notes
     -----
@@ -210,23 +235,22 @@ def rfm(
     """
     day = parse_date("as_of", as_of)
     _check(window_days, bins, frequency, ties)
+    window_days, bins = int(window_days), int(bins)
     given = None if cuts is None else steps.check_cuts(cuts, bins)
-    bins = int(bins)
     t, con = steps.engine_table(transactions, "transactions")
     steps.check_columns(t, by, time, amount)
     money = steps.choose_money(t, money)
+    moved = steps.movements(t, money, by, time, amount)
+    base = steps.measure(moved, day, window_days, frequency)
     everybody = None if customers is None else steps.population(customers, con, t, by)
-    base = steps.measure(
-        t, day, window_days, by=by, time=time, amount=amount, money=money, frequency=frequency
-    )  # fmt: skip
     if everybody is not None:
-        base = base.semi_join(everybody, by)
+        moved, base = (rows.semi_join(everybody, "customer_id") for rows in (moved, base))
     with reading(con, None):
         base = base.cache()  # in the engine, for as long as somebody holds an expression over it
-    known = steps.ends(base, by, amount, f"in the {window_days} days up to {day}")
+    known = steps.ends(base, moved, by, time, amount, f"in the {window_days} days up to {day}")
     used = steps.cut_points(base, known, bins) if given is None else given
     if everybody is not None:
-        base = everybody.left_join(base, by).drop(f"{by}_right")
+        base = everybody.left_join(base, "customer_id").drop("customer_id_right")
     table = steps.score(base, used, bins, ties, by)
     scores = steps.fetch(table.order_by(by)).to_pandas() if isinstance(transactions, pd.DataFrame) else table
     return RFM(scores, used, day, window_days, bins, money, frequency, ties, table)

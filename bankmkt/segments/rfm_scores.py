@@ -26,7 +26,17 @@ MONEY = {
 }
 """Which movements of money count; the kinds of transaction that are it, where kinds say so."""
 
+DEBT_KINDS = ("loan_drawdown", "loan_repayment", "card_repayment")
+"""Kinds that move an account and a debt alike: the bank's money, and its return."""
+
 CUTS = ("measure", "cut", "quantile", "value")
+
+COLUMNS = (*UNITS, "r", "f", "m", "segment")
+"""The columns of the scores beside the id."""
+
+
+class NothingCounted(DataError):
+    """No transaction of the window counts."""
 
 
 def engine_table(table: Any, name: str, con: Any = None) -> tuple[Any, Any]:
@@ -43,12 +53,14 @@ def fetch(rows: Any) -> Any:
 
 
 def check_columns(t: Any, by: str, time: str, amount: str) -> None:
-    """Raise SchemaError unless the columns are there and can be used."""
+    """Raise SchemaError unless the columns are there and can be used, ParameterError if the id's name is a score's."""
     for parameter, name in (("by", by), ("time", time), ("amount", amount)):
         if name not in t.columns:
             raise SchemaError(
                 parameter, name, f"a column of the transactions: {', '.join(t.columns)}", "name the right one"
             )
+    if by.lower() in COLUMNS:
+        raise ParameterError("by", by, f"a name that is none of {', '.join(COLUMNS)}", "rename the id's column")
     kinds = t.schema()
     if not (kinds[by].is_integer() or kinds[by].is_string()):
         raise SchemaError(f"column {by} is {kinds[by]}", None, "int64 or string", "cast the ids")
@@ -71,35 +83,50 @@ def choose_money(t: Any, money: str | None) -> str:
     return money
 
 
-def measure(
-    t: Any, day: dt.date, window_days: int, *, by: str, time: str, amount: str, money: str, frequency: str
-) -> Any:
+def movements(t: Any, money: str, by: str, time: str, amount: str) -> Any:
+    """Return the transactions that count, of any day.
+
+    Returns
+    -------
+    ibis table
+        customer_id, ts, paid (NaN where the amount is missing, so that it is not passed over), and counted: false for
+        refunds, which are no purchase.
+    """
+    import ibis
+
+    if money == "aum":
+        t = t.filter(t["product"].isin(ASSETS), ~t.kind.isin((*BANK_KINDS, *DEBT_KINDS)))
+    elif MONEY[money]:
+        t = t.filter(t.kind.isin(MONEY[money]))
+    paid = t[amount].cast("float64").fill_null(float("nan"))
+    if money == "spend":
+        paid = ibis.ifelse(t["product"] == "card_balance", paid, -paid) if "product" in t.columns else paid.abs()
+    refund = paid < 0 if money == "spend" else ibis.literal(False)
+    return t.select(customer_id=t[by], ts=t[time], paid=paid, counted=~refund)
+
+
+def measure(moved: Any, day: dt.date, window_days: int, frequency: str) -> Any:
     """Return a row per customer with a transaction counted.
 
     Returns
     -------
     ibis table
-        The id, recency_days, frequency, monetary: int64, money in cents, null where an amount is missing or beyond
+        customer_id, recency_days, frequency, monetary: int64, money in cents, null where an amount is missing or beyond
         what can be counted.
     """
     import ibis
 
     start, end = (day - dt.timedelta(days=window_days - 1), day + dt.timedelta(days=1))
-    if t[time].type().is_timestamp():
+    if moved.ts.type().is_timestamp():
         start, end = (dt.datetime.combine(date, dt.time()) for date in (start, end))
-    t = t.filter(t[time] >= ibis.literal(start), t[time] < ibis.literal(end))
-    if money == "aum":
-        t = t.filter(t["product"].isin(ASSETS), ~t.kind.isin(BANK_KINDS))
-    elif MONEY[money]:
-        t = t.filter(t.kind.isin(MONEY[money]))
-    paid = t[amount].cast("float64").fill_null(float("nan"))  # so that a missing amount is not passed over
-    paid = paid.abs() if money == "spend" else paid
-    number = t[time].cast("date").nunique() if frequency == "days" else t.count()
-    found = t.group_by(by).aggregate(last=t[time].max(), frequency=number, sum=paid.sum())
+    t = moved.filter(moved.ts >= ibis.literal(start), moved.ts < ibis.literal(end))
+    number = t.ts.cast("date").nunique(where=t.counted) if frequency == "days" else t.count(where=t.counted)
+    found = t.group_by("customer_id").aggregate(last=t.ts.max(where=t.counted), frequency=number, sum=t.paid.sum())
+    found = found.filter(found.frequency > 0)
     cents = found["sum"] * UNITS["monetary"]
     countable = ~found["sum"].isnan() & (cents.abs() < LARGEST // 2)
     return found.select(
-        by,
+        "customer_id",
         recency_days=ibis.literal(day).delta(found["last"].cast("date"), unit="day").cast("int64"),
         frequency=found.frequency.cast("int64"),
         monetary=ibis.ifelse(countable, ibis.ifelse(countable, cents, 0.0).round().cast("int64"), ibis.null("int64")),
@@ -107,7 +134,7 @@ def measure(
 
 
 def population(customers: Any, con: Any, t: Any, by: str) -> Any:
-    """Return the ids of a population, each once, in the engine of the transactions."""
+    """Return the ids of a population, each once, in the engine of the transactions, as customer_id."""
     people, own = engine_table(customers, "customers", con)
     if own is not con:
         raise ParameterError(
@@ -117,21 +144,25 @@ def population(customers: Any, con: Any, t: Any, by: str) -> Any:
         raise SchemaError("customers", list(people.columns), f"a column {by}", "rename the id's column")
     if people[by].type().is_string() != t[by].type().is_string():
         raise SchemaError(f"customers.{by} is {people[by].type()}", None, f"{t[by].type()}, as in the transactions")
-    return people.filter(people[by].notnull()).select(by).distinct()
+    return people.filter(people[by].notnull()).select(customer_id=by).distinct()
 
 
-def ends(base: Any, by: str, amount: str, window: str) -> dict[str, int]:
+def ends(base: Any, moved: Any, by: str, time: str, amount: str, window: str) -> dict[str, int]:
     """Return how many customers there are, and the least and largest value of each measure, where all are known."""
     limits = {f"{end}_{name}": getattr(base[name], end)() for name in UNITS for end in ("min", "max")}
     found = fetch(base.aggregate(
-        customers=base.count(), nameless=base[by].isnull().sum(), unpaid=base.monetary.isnull().sum(), **limits
+        customers=base.count(), nameless=base.customer_id.isnull().sum(), unpaid=base.monetary.isnull().sum(),
+        undated=moved.filter(moved.ts.isnull()).count().as_scalar(), **limits,
     )).to_pylist()[0]  # fmt: skip
+    todo = "fill or leave out the rows without"
+    if found["undated"]:
+        raise DataError(f"column {time} of {found['undated']} transactions", "null", "a time in every row", todo)
     if not found["customers"]:
-        raise DataError(f"no transaction counts {window}", todo="check as_of, window_days, money and customers")
+        raise NothingCounted(f"no transaction counts {window}", todo="check as_of, window_days, money and customers")
     if found["nameless"]:
         raise DataError(f"column {by}", "null", "an id in every row counted", "leave out the rows without")
     if found["unpaid"]:
-        expected, todo = "a number in every row counted, of a size that is money", "fill or leave out the rows without"
+        expected = "a number in every row counted, of a size that is money"
         raise DataError(f"column {amount} of {found['unpaid']} customers", "null, NaN or too large", expected, todo)
     return found
 
@@ -165,7 +196,7 @@ def check_cuts(cuts: Any, bins: int) -> pd.DataFrame:
 
 
 def score(base: Any, cuts: pd.DataFrame, bins: int, ties: str, by: str) -> Any:
-    """Return the scores as an Ibis table; customers without recency are inactive."""
+    """Return the scores as an Ibis table with the id called ``by``; customers without recency are inactive."""
     import ibis
 
     def bin_of(name: str, best_first: bool) -> Any:
@@ -178,7 +209,7 @@ def score(base: Any, cuts: pd.DataFrame, bins: int, ties: str, by: str) -> Any:
         )
 
     scored = base.select(
-        by,
+        base.customer_id.name(by),
         "recency_days",
         frequency=base.frequency.fill_null(0),
         monetary=base.monetary.fill_null(0) / UNITS["monetary"],

@@ -8,9 +8,9 @@ import pandas as pd
 
 from bankmkt.errors import ParameterError
 from bankmkt.privacy import K, check_k, discloses
-from bankmkt.segments.rfm import BINS, RFM, TIES, rfm
+from bankmkt.segments.rfm import BINS, TIES, rfm
 from bankmkt.segments.rfm_names import INACTIVE
-from bankmkt.segments.rfm_scores import engine_table, fetch
+from bankmkt.segments.rfm_scores import NothingCounted, engine_table, fetch
 
 
 def rfm_sensitivity(
@@ -45,7 +45,8 @@ def rfm_sensitivity(
     -------
     pandas.DataFrame
         A row per change: choice (ties, bins, window_days), value, customers (with a segment before or after), changed
-        (whose segment is not the same; a customer who enters or leaves the window changes from or to ``inactive``),
+        (whose segment is not the same; a customer who enters or leaves the window changes from or to ``inactive``: all
+        do where a window has no transaction),
         share (of customers), suppressed.
 
     Raises
@@ -65,19 +66,26 @@ def rfm_sensitivity(
     check_k(k)
     if "cuts" in options:
         raise ParameterError("cuts", "given", "none: they are what moves", "leave cuts out")
+    for name, others in (("windows", windows), ("other_bins", other_bins)):
+        if others is not None and (isinstance(others, str) or not isinstance(others, Sequence)):
+            raise ParameterError(name, others, "a list of integers", f"pass {name}=[{others}]")
     t, con = engine_table(transactions, "transactions")
     if options.get("customers") is not None:
         options["customers"] = engine_table(options["customers"], "customers", con)[0]
     chosen: dict[str, Any] = {"ties": ties, "bins": bins, "window_days": window_days}
     before = rfm(t, as_of, by=by, **chosen, **options)
-    others: list[tuple[str, Any]] = [("ties", side) for side in TIES if side != ties]
+    changes: list[tuple[str, Any]] = [("ties", side) for side in TIES if side != ties]
     near = [n for n in (bins - 1, bins + 1) if BINS[0] <= n <= BINS[1]]
-    others += [("bins", n) for n in (near if other_bins is None else other_bins)]
+    changes += [("bins", n) for n in (near if other_bins is None else other_bins)]
     spans = (max(1, window_days // 2), 2 * window_days)
-    others += [("window_days", days) for days in (spans if windows is None else windows)]
+    changes += [("window_days", days) for days in (spans if windows is None else windows)]
     rows = []
-    for choice, value in others:
-        found = _compared(before, rfm(t, as_of, by=by, **(chosen | {choice: value}), **options), by)
+    for choice, value in changes:
+        try:
+            after = rfm(t, as_of, by=by, **(chosen | {choice: value}), **options).table
+        except NothingCounted:  # in the shorter window: everybody is inactive
+            after = before.table.limit(0)
+        found = _compared(before.table, after, by)
         rows.append((choice, str(value), found["customers"], found["changed"]))
     out = pd.DataFrame(rows, columns=["choice", "value", "customers", "changed"])
     hidden = discloses(out["changed"], out["customers"], k)
@@ -85,11 +93,11 @@ def rfm_sensitivity(
     return out.assign(changed=changed, share=changed / out["customers"], suppressed=hidden)
 
 
-def _compared(one: RFM, other: RFM, by: str) -> dict[str, int]:
+def _compared(one: Any, other: Any, by: str) -> dict[str, int]:
     """Count customers, and those with another segment."""
-    before = one.table.select(by, before="segment")
-    after = other.table.select(by, after="segment")
-    both = before.outer_join(after, by)
+    before = one.select(customer_id=by, before="segment")
+    after = other.select(customer_id=by, after="segment")
+    both = before.outer_join(after, "customer_id")
     changed = both.before.fill_null(INACTIVE) != both.after.fill_null(INACTIVE)
     found: dict[str, int] = fetch(both.aggregate(customers=both.count(), changed=changed.sum())).to_pylist()[0]
     return found

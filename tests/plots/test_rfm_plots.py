@@ -91,3 +91,12 @@ def test_an_axes_given_is_used_and_a_wrong_value_named():
     assert figures.grid(grid_frame(), "customers", ax=ax) is ax
     with pytest.raises(ParameterError, match="value = 'money'"):
         figures.grid(grid_frame(), "money")
+
+
+def test_another_frame_is_named():
+    summary = grid_frame().drop(columns=["recency_level", "value_level"])
+    with pytest.raises(ParameterError, match=r"frame = .*pass RFM\.grid\(\)"):
+        figures.grid(summary)
+    for other in (rfm_cells(5), "grid"):  # not the shares of segments
+        with pytest.raises(ParameterError, match=r"frame = .*pass RFM\.summary\(\)"):
+            figures.segments(other)

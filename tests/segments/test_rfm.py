@@ -5,11 +5,12 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
-import tiny
 
 import bankmkt as bm
 from bankmkt.errors import BankmktError, DataError, ParameterError, Refused, SchemaError
+from bankmkt.schema import KINDS, PRODUCTS
 from bankmkt.segments import rfm_cells, rfm_sensitivity
+from bankmkt.segments import rfm_scores as steps
 from bankmkt.segments.quantiles import BUCKETS, order_statistics, ranks
 from bankmkt.segments.rfm_names import RULES, SEGMENTS
 
@@ -73,29 +74,21 @@ def test_scores_are_those_of_the_definition(seed):
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize("frequency", ["transactions", "days"])
-def test_engines_agree_to_the_last_bit(spark_url, frequency):
+def test_engines_agree_to_the_last_bit(spark_url):
     from bankmkt.engines import connect
 
-    frame = log(21, text=frequency == "days")
+    frame = log(21, text=True)
     spark = connect(spark_url)
     spark._session.createDataFrame(frame).createOrReplaceTempView("rfm_log")
-    choices = {"bins": 7, "frequency": frequency, "customers": frame[["customer_id"]]}
-    one, other = bm.rfm(frame, AS_OF, **choices), bm.rfm(spark.table("rfm_log"), AS_OF, **choices)
+    t = spark.table("rfm_log")
+    choices = {"bins": 7, "frequency": "days", "customers": frame[["customer_id"]]}
+    one, other = bm.rfm(frame, AS_OF, **choices), bm.rfm(t, AS_OF, **choices)
     equal(other.scores.order_by("customer_id").to_pandas(), one.scores)
     equal(other.cuts, one.cuts)
     pd.testing.assert_frame_equal(other.summary(), one.summary())
     pd.testing.assert_frame_equal(other.grid(), one.grid())
-
-
-@pytest.mark.spark
-def test_engines_agree_on_a_bank(tiny_bank, spark_bank):
-    one, other = (bm.rfm(bank.transactions, "2025-06-30", money="aum") for bank in (tiny_bank, spark_bank))
-    equal(*(found.scores.order_by("customer_id").to_pandas() for found in (other, one)))
-    equal(other.cuts, one.cuts)
-    choices = {"k": 1, "windows": [30], "other_bins": []}
-    one, other = (rfm_sensitivity(bank.transactions, "2025-06-30", **choices) for bank in (tiny_bank, spark_bank))
-    equal(other, one)
+    choices = {"k": 1, "windows": [], "other_bins": []}
+    equal(rfm_sensitivity(t, AS_OF, **choices), rfm_sensitivity(frame, AS_OF, **choices))
 
 
 def test_the_window_is_open_at_its_start_and_closed_at_its_end():
@@ -183,18 +176,91 @@ def test_cdnow(real_data):
 # A bank's money -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("money", "chosen"),
-    [
-        ("spend", lambda t: t[t.kind.isin(["spend", "bill"])].assign(amount=lambda t: t.amount.abs())),
-        ("inflow", lambda t: t[t.kind.isin(["salary", "transfer_in", "cash_in"])]),
-        ("aum", lambda t: t[t["product"].isin(tiny.PRODUCTS[:6]) & ~t.kind.isin(["interest", "return", "fee"])]),
-        ("amount", lambda t: t),
-    ],
-)
-def test_kinds_of_money(tiny_bank, tiny_frames, money, chosen):
-    found = bm.rfm(tiny_bank.transactions, "2025-06-30", money=money).scores.order_by("customer_id").to_pandas()
-    equal(found, oracle(chosen(tiny_frames["transactions"]), "2025-06-30"))
+COUNTS_AS = {
+    "salary": {"inflow", "aum"},
+    "transfer_in": {"inflow", "aum"},
+    "transfer_out": {"aum"},
+    "spend": {"spend", "aum"},
+    "bill": {"spend", "aum"},
+    "cash_in": {"inflow", "aum"},
+    "cash_out": {"aum"},
+    "purchase": {"aum"},
+    "redemption": {"aum"},
+    "interest": set(),
+    "return": set(),
+    "loan_drawdown": set(),
+    "loan_repayment": set(),
+    "card_repayment": set(),
+    "fee": set(),
+}
+"""Every kind of transaction, and for which money it counts; told by hand."""
+
+IN_AUM = {"demand", "time_deposit", "wealth", "fund", "insurance", "metal"}
+
+
+def every_movement():
+    """Return a customer and a different amount for every kind, product and sign."""
+    kinds = list(itertools.product(KINDS, PRODUCTS, (1, -1)))
+    rows = [(i, kind, name, sign * (100 + i) / 4) for i, (kind, name, sign) in enumerate(kinds, 1)]
+    frame = pd.DataFrame(rows, columns=["customer_id", "kind", "product", "amount"])
+    return frame.assign(ts=pd.Timestamp(AS_OF))
+
+
+def counted(frame, money):
+    """Return each customer's money from the table above."""
+    rows = frame if money == "amount" else frame[[money in COUNTS_AS[kind] for kind in frame.kind]]
+    if money == "aum":
+        rows = rows[rows["product"].isin(IN_AUM)]
+    if money == "spend":  # a debt grows by what is paid, an account falls
+        rows = rows.assign(amount=np.where(rows["product"] == "card_balance", rows.amount, -rows.amount))
+        rows = rows[rows.amount > 0]  # the others are refunds
+    return dict(zip(rows.customer_id, rows.amount, strict=True))
+
+
+@pytest.mark.parametrize("money", ["spend", "inflow", "aum", "amount"])
+def test_kinds_of_money(money):
+    assert set(COUNTS_AS) == set(KINDS)
+    frame = every_movement()
+    found = bm.rfm(frame, AS_OF, money=money).scores
+    assert dict(zip(found.customer_id, found.monetary, strict=True)) == counted(frame, money)
+    assert len(counted(frame, money)) == {"spend": 16, "inflow": 48, "aum": 108, "amount": 240}[money]
+
+
+@pytest.mark.spark
+def test_kinds_of_money_on_spark(spark_url):
+    from bankmkt.engines import connect
+
+    frame = every_movement()
+    spark = connect(spark_url)
+    spark._session.createDataFrame(frame).createOrReplaceTempView("rfm_kinds")
+    parts = []
+    for money in ("spend", "inflow", "aum"):
+        moved = steps.movements(spark.table("rfm_kinds"), money, "customer_id", "ts", "amount")
+        parts.append(steps.measure(moved, dt.date(2026, 6, 30), 365, "transactions").mutate(money=ibis.literal(money)))
+    found = spark.to_pandas(ibis.union(*parts))
+    for money, rows in found.groupby("money"):
+        assert dict(zip(rows.customer_id, rows.monetary / 100, strict=True)) == counted(frame, money)
+    assert found.money.nunique() == 3
+
+
+@pytest.mark.parametrize("frequency", ["transactions", "days"])
+def test_refunds_lower_the_money_and_are_no_purchase(frequency):
+    rows = [
+        (1, "2026-06-01", 100.0, "card_balance"),
+        (1, "2026-06-10", 50.0, "card_balance"),
+        (1, "2026-06-20", -100.0, "card_balance"),
+        (2, "2026-06-05", -30.0, "demand"),
+        (2, "2026-06-06", 40.0, "demand"),  # more than was paid in the window
+        (3, "2026-06-07", -10.0, "card_balance"),  # nothing bought
+    ]
+    frame = pd.DataFrame(rows, columns=["customer_id", "ts", "amount", "product"])
+    frame = frame.assign(kind="spend", ts=pd.to_datetime(frame.ts))
+    found = bm.rfm(frame, AS_OF, frequency=frequency, customers=frame[["customer_id"]]).scores
+    assert found[["customer_id", *MEASURES]].fillna(-1).to_numpy().tolist() == [
+        [1, 20, 2, 50], [2, 25, 1, -10], [3, -1, 0, 0],
+    ]  # fmt: skip
+    plain = bm.rfm(frame.drop(columns="product"), AS_OF).scores  # no product: nobody can tell a refund
+    assert plain[MEASURES].to_numpy().tolist() == [[10, 3, 250], [24, 2, 70], [23, 1, 10]]
 
 
 def test_spending_is_the_default_of_a_bank(tiny_bank):
@@ -209,7 +275,7 @@ def test_spending_is_the_default_of_a_bank(tiny_bank):
 
 def test_a_population_has_a_row_each_and_sets_the_cuts():
     frame = log(9)
-    everybody = pd.DataFrame({"customer_id": [*range(1, 100), 5001, 5001, 5000]})
+    everybody = pd.DataFrame({"customer_id": pd.array([*range(1, 100), 5001, 5001, 5000, None], "Int64")})
     found = bm.rfm(frame, AS_OF, customers=everybody).scores.set_index("customer_id")
     assert found.index.tolist() == [*range(1, 100), 5000, 5001]
     active = oracle(frame[frame.customer_id < 100]).set_index("customer_id")
@@ -321,6 +387,20 @@ def test_sensitivity_counts_changed_segments():
     assert hidden[["changed", "share"]].isna().all(axis=None)
 
 
+def test_a_window_without_transactions_makes_everybody_inactive():
+    frame = log(1).assign(ts=pd.Timestamp("2025-09-01"))
+    found = rfm_sensitivity(frame, AS_OF, other_bins=()).set_index(["choice", "value"])
+    customers = frame.customer_id.nunique()
+    assert found.loc[("window_days", "182"), ["customers", "changed"]].tolist() == [customers, customers]
+    assert found.changed["window_days", "730"] == 0
+
+
+@pytest.mark.parametrize("choice", [{"windows": 90}, {"windows": "90"}, {"other_bins": {4}}])
+def test_choices_that_are_no_list_are_named(choice):
+    with pytest.raises(ParameterError, match=f"{next(iter(choice))} = .*expected a list of integers"):
+        rfm_sensitivity(log(1), AS_OF, **choice)
+
+
 # Quantiles ----------------------------------------------------------------------------------------------------------
 
 
@@ -350,6 +430,10 @@ def test_ranks_are_exact_where_floats_are_not():
     [
         ({"as_of": "June"}, ParameterError, "as_of = 'June'"),
         ({"as_of": 20260630}, ParameterError, "as_of"),
+        ({"as_of": pd.NaT}, ParameterError, "as_of = NaT"),
+        ({"as_of": "0001-01-05"}, ParameterError, "as_of = '0001-01-05': expected a date of the years 1900 to 2199"),
+        ({"as_of": dt.date(9999, 12, 31)}, ParameterError, "as_of"),
+        ({"as_of": dt.datetime(2026, 6, 30, 12)}, ParameterError, "as_of"),
         ({"window_days": 0}, ParameterError, "window_days = 0"),
         ({"window_days": -1}, ParameterError, "window_days = -1"),
         ({"window_days": 30.5}, ParameterError, "window_days = 30.5"),
@@ -404,6 +488,7 @@ def test_bad_cuts_are_named(spoil, names):
         ({"amount": float("inf")}, "column amount of 1 customers"),
         ({"amount": 1e30}, "column amount of 1 customers"),
         ({"customer_id": None}, "column customer_id = 'null'"),
+        ({"ts": pd.NaT}, "column ts of 1 transactions = 'null'"),
     ],
 )
 def test_missing_values_are_named_and_not_passed_over(row, names):
@@ -434,4 +519,49 @@ def test_a_table_that_is_none_is_named(tiny_bank):
 def test_the_result_outlives_what_it_was_made_of(tiny_bank):
     scores = bm.rfm(tiny_bank.transactions, dt.date(2025, 6, 30)).scores
     assert scores.count().execute() == scores.customer_id.nunique().execute() > 0
-    assert "RFM" in repr(bm.rfm(tiny_bank.transactions, "2025-06-30"))
+
+
+# Names of columns, kinds of numbers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["recency_days", "frequency", "monetary", "r", "f", "m", "segment", "Segment"])
+def test_an_id_named_as_a_score_is_refused(name):
+    with pytest.raises(ParameterError, match=f"by = '{name}': expected a name that is none of recency_days"):
+        bm.rfm(log(1).rename(columns={"customer_id": name}), AS_OF, by=name)
+
+
+@pytest.mark.parametrize(
+    ("by", "time", "amount"),
+    [
+        ("last", "counted", "sum"),
+        ("fm", "paid", "frequency"),
+        ("ts", "customer_id", "segment"),
+        ("before", "r", "after"),
+    ],
+)
+def test_other_names_do_not_matter(by, time, amount):
+    frame = log(1)
+    wanted = bm.rfm(frame, AS_OF, customers=frame)
+    named = frame.rename(columns={"customer_id": by, "ts": time, "amount": amount})
+    names = {"by": by, "time": time, "amount": amount, "customers": named}
+    found = bm.rfm(named, AS_OF, **names)
+    equal(found.scores.rename(columns={by: "customer_id"}), wanted.scores)
+    equal(found.grid(), wanted.grid())
+
+
+def test_other_names_do_not_matter_to_the_comparison():
+    frame, few = log(1), {"windows": [], "other_bins": []}
+    found = rfm_sensitivity(frame.rename(columns={"customer_id": "before"}), AS_OF, by="before", **few)
+    equal(found, rfm_sensitivity(frame, AS_OF, **few))
+
+
+def test_numbers_of_numpy_are_numbers():
+    found = bm.rfm(log(1), AS_OF, np.int64(30), np.int32(4))
+    equal(found.scores, bm.rfm(log(1), AS_OF, 30, 4).scores)
+    assert type(found.window_days) is type(found.bins) is int
+
+
+def test_customers_are_not_shown():
+    shown = repr(bm.rfm(log(1, text=True), AS_OF))
+    assert shown.startswith("RFM(as_of=datetime.date(2026, 6, 30), window_days=365, bins=5")
+    assert "C0" not in shown
