@@ -55,7 +55,8 @@ def retention(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
         share, lower, upper = (np.concatenate([[1.0], rows[name]]) for name in ("retained", "ci_lower", "ci_upper"))
         label = _cohort(by, cohort) + ("" if rows["complete"].all() else " (not over)")
         ax.plot(at, share, color=line, marker=".", markersize=4, drawstyle="steps-post", label=label)
-        ax.fill_between(at, lower, upper, color=line, alpha=0.15, linewidth=0, step="post")
+        level = np.column_stack([at, np.minimum(at + 1, at[-1])]).ravel()
+        ax.fill_between(level, lower.repeat(2), upper.repeat(2), color=line, alpha=0.15, linewidth=0)
         hidden += int(rows["retained"].isna().sum())
         last = rows.dropna(subset=["retained"]).iloc[-1]
         ends[cohort] = (int(last["months"]) + 1, last["retained"], begin)
