@@ -21,7 +21,9 @@ CELLS = {"customers": "customers", "aum": "", "contribution": "", "net": "custom
 
 
 def matrix(frame: "pd.DataFrame", value: str = "customers", currency: str = "yuan") -> np.ndarray:
-    """Draw the 112 segments as four panels, one per occupation group: life-cycle state across, wealth tier up.
+    """Draw the 112 segments as panels, one per occupation group: life-cycle state across, wealth tier up.
+
+    Groups without customers have no panel.
 
     Parameters
     ----------
@@ -50,16 +52,20 @@ def matrix(frame: "pd.DataFrame", value: str = "customers", currency: str = "yua
         raise ParameterError("value", value, one_of(CELLS), 'pass value="customers"')
     cells = frame.assign(net=frame["came"] - frame["left"])
     shown = cells[value].dropna()
-    if shown.empty:
+    if shown.empty or not (cells["suppressed"] | (cells["customers"] > 0)).any():
         raise DataError("frame", "every cell hidden", "cells with enough customers", "take a larger bank")
     unit = CELLS[value] or currency
     states, tiers = list(dict.fromkeys(cells["state"])), list(dict.fromkeys(cells["tier"]))
-    groups = list(dict.fromkeys(cells["occupation_group"]))
+    there = cells["suppressed"] | (cells["customers"] > 0) | (cells[value].fillna(0) != 0)
+    groups = list(dict.fromkeys(cells.loc[there, "occupation_group"]))
     top = float(shown.abs().max()) or 1.0
     colours = colormaps["PuOr_r" if value == "net" else "Blues"]
-    figure = plt.figure(figsize=(10.5, 6.4), layout="constrained")
-    panels: Any = figure.subplots(2, 2, sharex=True, sharey=True)
-    for ax, group in zip(panels.flat, groups, strict=True):
+    down = -(-len(groups) // 2)
+    figure = plt.figure(figsize=(10.5, 1.4 + 2.5 * down), layout="constrained")
+    panels: Any = figure.subplots(down, 2, sharex=True, sharey=True, squeeze=False)
+    for ax in panels.flat[len(groups) :]:
+        ax.set_visible(False)
+    for ax, group in zip(panels.flat, groups, strict=False):
         rows = cells[cells["occupation_group"] == group]
         for row in rows.to_dict("records"):
             x, y, number = states.index(row["state"]), tiers.index(row["tier"]), row[value]

@@ -101,6 +101,7 @@ def customer_base(
     acts: int = 3,
     window_days: int = 365,
     margins: Mapping[str, float] | None = None,
+    attrition_rate: float | None = None,
     seed: int = 7,
 ) -> CustomerBase:
     """Look at a bank's customers from all sides that its tables allow.
@@ -118,6 +119,9 @@ def customer_base(
         The least number of customers a shown figure may be about.
     acts, margins
         Of :func:`bankmkt.lifecycle` and :func:`bankmkt.segments.customer_value`.
+    attrition_rate : float, optional
+        Share of the customers who leave in a year, for value; default the bank's own. A bank that records no closures
+        needs it.
     window_days : int
         Of :func:`bankmkt.rfm`.
     seed : int
@@ -140,6 +144,8 @@ def customer_base(
     bank = bank if org_id is None else unit_bank(bank, org_id)
     day = _day(bank, month)
     left_out: dict[str, str] = {}
+    rates: dict[str, Any] = {"k": k, "margins": margins}
+    rates |= {} if attrition_rate is None else {"attrition": attrition_rate}
 
     def part(name: str, compute: Callable[[], Any]) -> Any:
         try:
@@ -183,9 +189,9 @@ def customer_base(
         attrition=None if "attrition" in left_out else part("attrition", lambda: attrition(bank, day, k=k, acts=acts)),
         cells=matrix_summary(bank, day, margins=margins, k=k, acts=acts) if last > first else None,
         clusters=part("clusters", lambda: clusters(bank, day, margins=margins, seed=seed, k=k)),
-        value=part("value", lambda: value_by(bank, day, by, k=k, margins=margins)),
-        total=part("total", lambda: value_by(bank, day, k=k, margins=margins)),
-        calibration=part("calibration", lambda: _calibration(bank, first, last, k, margins)),
+        value=part("value", lambda: value_by(bank, day, by, **rates)),
+        total=part("total", lambda: value_by(bank, day, **rates)),
+        calibration=part("calibration", lambda: _calibration(bank, first, last, rates)),
         now=now,
     )
 
@@ -250,8 +256,8 @@ def _day(bank: Bank, month: str | None) -> dt.date:
     return last_month_end(last.date())
 
 
-def _calibration(bank: Bank, first: int, last: int, k: int, margins: Mapping[str, float] | None) -> "pd.DataFrame":
+def _calibration(bank: Bank, first: int, last: int, rates: Mapping[str, Any]) -> "pd.DataFrame":
     """Hold the value expected a year before the day against what came by it."""
     if last - first < 13:
         raise DataError("balances", f"{last - first + 1} months by the day", "over thirteen", "look at a later month")
-    return calibrate_value(bank, month_end(last - 12), k=k, margins=margins)
+    return calibrate_value(bank, month_end(last - 12), **rates)

@@ -62,6 +62,13 @@ def test_the_claim_is_the_largest_cell_shown():
     assert "−46 customers in “returned, from 6 million, others”" in net
 
 
+def test_groups_without_customers_have_no_panel():
+    frame = cells()
+    frame.loc[frame.occupation_group != "others", ["customers", "aum", "contribution", "came", "left"]] = 0
+    panels = segments.matrix(frame.assign(suppressed=False))
+    assert [ax.get_title(loc="left") for ax in panels.flat if ax.get_visible()] == ["Others"]
+
+
 def test_frames_that_show_nothing_are_refused():
     with pytest.raises(ParameterError, match="value = 'people'"):
         segments.matrix(cells(), "people")
