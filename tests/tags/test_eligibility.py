@@ -34,8 +34,9 @@ def planted():
     frames["campaigns"]["outcome"] = ["logins", "conversion", "aum_change"]
     given = [
         (1, 1, "treatment", None), (1, 2, "treatment", None), (1, 3, "control", None),
-        (1, 4, "treatment", "2025-04-10"), (2, 5, "treatment", None), (2, 6, "treatment", None), (2, 7, "treatment", None), (2, 8, "control", None),
-        (1, 9, "treatment", "2025-04-21"), (3, 10, "open", "2025-04-05"),
+        (1, 4, "treatment", "2025-04-10"), (1, 9, "treatment", "2025-04-21"),
+        (2, 5, "treatment", None), (2, 6, "treatment", None), (2, 7, "treatment", None), (2, 8, "control", None),
+        (3, 10, "open", "2025-04-05"),
     ]  # fmt: skip
     rows = pd.DataFrame(given, columns=["campaign_id", "customer_id", "arm", "participated_on"])
     rows["participated_on"] = pd.to_datetime(rows.participated_on)
