@@ -99,11 +99,11 @@ def _bands(ax: "Axes", rows: "pd.DataFrame", left: str, right: str, ends: list[d
     """Draw a band for each move, from its place in the bar before to its place in the bar after."""
     starts = [{state: floor for state, (floor, _) in places.items()} for places in ends]
     sides: list[dict[tuple[str, str], tuple[float, float]]] = [{}, {}]
-    widths = rows.set_index(["from", "to"])
     for side, column in ((0, left), (1, right)):
-        for key in ((a, b) for a in ends[0] for b in ends[1] if (a, b) in widths.index):
+        widths = rows.set_index(["from", "to"])[column].to_dict()
+        for key in ((a, b) for a in ends[0] for b in ends[1] if (a, b) in widths):
             floor = starts[side][key[side]]
-            roof = floor + float(widths.loc[key, column])
+            roof = floor + float(widths[key])
             sides[side][key] = (floor, roof)
             starts[side][key[side]] = roof
     x = np.linspace(0, 1, 60)
