@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+TENURES = ("the first year", "years two and three", "the years after")
+"""Names of the bands of tenure."""
+
 HORIZONS = {"value_12m": "the coming twelve months", "value_lifetime": "the relation"}
 
 
 def calibration(frame: "pd.DataFrame", ax: "Axes | None" = None, *, currency: str = "yuan") -> "Axes":
-    """Draw the expected margin of a past year with its 95% interval, and what was realised, by tenth of the customers.
+    """Draw what a past year brought as a part of what was expected, with its 95% interval, by tenth of the customers.
 
     Parameters
     ----------
@@ -32,33 +35,34 @@ def calibration(frame: "pd.DataFrame", ax: "Axes | None" = None, *, currency: st
     Returns
     -------
     matplotlib Axes
-        Money per customer on a logarithmic scale: tenths differ a thousandfold.
+        100% is what was expected; the interval is where 95 of 100 tenths should lie.
 
     Raises
     ------
     DataError
-        When all tenths, or the total, are suppressed.
+        When a column is missing, or all tenths, or the total, are suppressed.
     """
+    _need(frame, ("decile", "customers", "expected", "ci_low", "ci_high", "realised", "suppressed"))
     rows = frame[(frame["decile"] != "all") & ~frame["suppressed"]]
+    rows = rows[rows["expected"] > 0]
     total = frame[(frame["decile"] == "all") & ~frame["suppressed"]]
     if rows.empty or total.empty:
         raise DataError("frame", "all rows suppressed", "tenths with enough customers", "take a larger bank")
     ax = theme.axes(ax, 4.4)
-    at, heads = range(len(rows)), rows["customers"]
-    for column, marker, colour, label in (
-        ("expected", "o", theme.BLUE, "expected, with 95% interval"),
-        ("realised", "D", theme.INK, "realised"),
-    ):
-        fill = colour if column == "expected" else "none"
-        ax.plot(at, rows[column] / heads, marker, color=colour, markerfacecolor=fill, markersize=7, label=label)
-    lowest = float((rows["expected"] / heads).min()) / 10  # an interval that reaches 0 ends at the axis
-    ax.vlines(at, (rows["ci_low"] / heads).clip(lower=lowest), rows["ci_high"] / heads, color=theme.BLUE, linewidth=2.5)
-    ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
-    ax.set_ylabel(f"margin in a year, {currency} per customer")
-    ax.set_xticks(list(at), list(rows["decile"]))
-    ax.set_xlabel("customers by expected value, in tenths from the lowest")
-    ax.legend(loc="upper left")
+    at = range(len(rows))
+    low, high, came = (rows[name] / rows["expected"] for name in ("ci_low", "ci_high", "realised"))
+    ax.axhline(1, color=theme.INK, linewidth=1, linestyle="--")
+    ax.vlines(at, low, high, color=theme.BLUE, linewidth=9, alpha=0.35, label="expected, with 95% interval")
+    ax.plot(at, came, "D", color=theme.VERMILION, markersize=7, label="realised")
+    most = max(float(came.max()), min(float(high.max()), 2.0))  # an interval of next to nothing would dwarf the others
+    least = min(float(came.min()), float(low.min()))
+    ax.set_ylim(max(0.0, least - 0.15), most + 0.15)
+    theme.percent_axis(ax.yaxis)
+    ax.set_ylabel("margin of the year, of what was expected")
+    heads = rows["expected"] / rows["customers"]
+    ax.set_xticks(list(at), [f"{name}\n{each:,.0f}" for name, each in zip(rows["decile"], heads, strict=True)])
+    ax.set_xlabel(f"customers by expected value, in tenths from the lowest (below: {currency} expected per customer)")
+    ax.legend(loc="lower right", ncols=2)
     theme.claim(ax, _calibration_claim(total.iloc[0], currency))
     return ax
 
@@ -104,10 +108,13 @@ def by_group(
     ParameterError
         When ``value`` is another.
     DataError
-        When all groups are suppressed.
+        When a column is missing, the frame is by further attributes, or all groups are suppressed.
     """
     if value not in HORIZONS:
         raise ParameterError("value", value, one_of(HORIZONS), "pass one of the two horizons")
+    _need(frame, (group, "customers", value, f"{value}_low", f"{value}_high", "suppressed"))
+    if frame[group].duplicated().any():
+        raise DataError(f"frame.{group}", "names that repeat", "a row per group", "sum up by this attribute alone")
     rows = frame.assign(**{c: frame[c] / frame["customers"] for c in (value, f"{value}_low", f"{value}_high")})
     rows = rows.sort_values(value, ascending=False, na_position="last", ignore_index=True)
     shown = rows[~rows["suppressed"]]
@@ -116,13 +123,13 @@ def by_group(
     ax = theme.axes(ax, 1.4 + 0.4 * len(rows))
     ax.hlines(shown.index, shown[f"{value}_low"], shown[f"{value}_high"], color=theme.BLUE, linewidth=2.5)
     ax.plot(shown[value], shown.index, "o", color=theme.BLUE, markersize=8)
-    for y, amount in shown[value].items():
-        ax.annotate(
-            quantity(amount, currency), (amount, y), (0, 9), textcoords="offset points", ha="center", fontsize=9
-        )
+    for y, row in shown.iterrows():
+        text = quantity(row[value], currency)
+        ax.annotate(text, (row[f"{value}_high"], y), (7, 0), textcoords="offset points", va="center", fontsize=9)
     names = [words(str(name)) for name in rows[group]]
     name_bars(ax, names, rows["suppressed"])
-    ax.set_xlim(left=0)
+    ax.set_ylabel(capital(words(group)))
+    ax.set_xlim(0, 1.2 * float(shown[f"{value}_high"].max()))  # with room for the last label
     ax.grid(visible=False, axis="y")
     label = theme.money_axis(ax.xaxis, float(shown[f"{value}_high"].max()), currency)
     ax.set_xlabel(f"expected margin of {HORIZONS[value]}, {label} per customer (95% interval)")
@@ -147,7 +154,7 @@ def attrition(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     frame : pandas.DataFrame
-        ``.attrition`` of :func:`bankmkt.segments.value_rates`; all bands of margin together.
+        ``.leaving`` of :func:`bankmkt.segments.value_rates`.
     ax : matplotlib Axes, optional
 
     Returns
@@ -157,30 +164,27 @@ def attrition(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     Raises
     ------
     DataError
-        When no customer was at risk.
+        When a column is missing, or no share is shown.
     """
-    names = ("the first year", "years two and three", "the years after")
-    sums = frame.groupby("tenure")[["at_risk", "closed"]].sum()
-    sums = sums[sums["at_risk"] > 0]
-    if sums.empty:
-        raise DataError("frame", "no customer-months at risk", "one or more", "pass the rates of a bank with a past")
-    tenures = [names[tenure] for tenure in sums.index.to_list()]
-    share = 1 - (1 - sums["closed"] / sums["at_risk"]) ** 12
-    low, high = (1 - (1 - part) ** 12 for part in _wilson(sums["closed"], sums["at_risk"]))
+    _need(frame, ("tenure", "share", "ci_low", "ci_high", "suppressed"))
+    rows = frame[~frame["suppressed"] & frame["share"].notna()].reset_index(drop=True)
+    if rows.empty:
+        raise DataError("frame", "no share shown", "one or more", "pass the rates of a larger bank with a past")
+    tenures = [TENURES[tenure] for tenure in rows["tenure"].to_list()]
     ax = theme.axes(ax, 3.4)
-    at = range(len(sums))
-    ax.vlines(at, low, high, color=theme.VERMILION, linewidth=2.5)
-    ax.plot(at, share, "o", color=theme.VERMILION, markersize=8)
-    for x, part in zip(at, share, strict=True):
+    at = range(len(rows))
+    ax.vlines(at, rows["ci_low"], rows["ci_high"], color=theme.VERMILION, linewidth=2.5)
+    ax.plot(at, rows["share"], "o", color=theme.VERMILION, markersize=8)
+    for x, part in zip(at, rows["share"], strict=True):
         ax.annotate(f"{100 * part:.1f}%", (x, part), (9, 0), textcoords="offset points", va="center", fontsize=9)
     ax.set_xticks(list(at), tenures)
-    ax.set_xlim(-0.5, len(sums) - 0.5)
+    ax.set_xlim(-0.5, len(rows) - 0.5)
     ax.set_ylim(0, None)
     theme.percent_axis(ax.yaxis)
-    ax.set_ylabel("customers who leave in a year (95% interval)")
+    ax.set_ylabel("customers who leave in a year\n(95% interval)")
     ax.set_xlabel("year of the relation")
-    most = int(share.argmax())
-    theme.claim(ax, f"Most leave in {tenures[most]}: {100 * share.iloc[most]:.1f}% in a year")
+    most = int(rows["share"].argmax())
+    theme.claim(ax, f"Most leave in {tenures[most]}: {100 * rows['share'].iloc[most]:.1f}% in a year")
     return ax
 
 
@@ -204,8 +208,9 @@ def purchases(frame: "pd.DataFrame", total: Mapping[str, float], weeks: float, a
     Raises
     ------
     DataError
-        When all rows are suppressed.
+        When a column is missing, or all rows are suppressed.
     """
+    _need(frame, ("purchases_before", "expected", "ci_low", "ci_high", "realised", "suppressed"))
     rows = frame[~frame["suppressed"]]
     if rows.empty:
         raise DataError("frame", "all rows suppressed", "rows with enough customers", "take a larger source")
@@ -227,9 +232,8 @@ def purchases(frame: "pd.DataFrame", total: Mapping[str, float], weeks: float, a
     return ax
 
 
-def _wilson(count: "pd.Series", n: "pd.Series") -> "tuple[pd.Series, pd.Series]":
-    """Return the Wilson score interval of shares."""
-    z2 = 1.959963984540054**2
-    middle = (count + z2 / 2) / (n + z2)
-    half = (z2 * (count * (n - count) / n + z2 / 4)) ** 0.5 / (n + z2)
-    return middle - half, middle + half
+def _need(frame: "pd.DataFrame", columns: Sequence[str]) -> None:
+    """Raise DataError unless a frame has the columns."""
+    absent = [name for name in columns if name not in frame]
+    if absent:
+        raise DataError("frame's columns", list(frame), f"also {', '.join(absent)}", "pass the frame the figure is of")

@@ -12,9 +12,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from bankmkt.errors import ParameterError
+from bankmkt.errors import DataError, ParameterError
 from bankmkt.segments import btyd
-from bankmkt.segments.purchase_history import histories
+from bankmkt.segments.purchase_history import check_positive, histories
 
 
 class BGNBD(BaseEstimator):
@@ -77,6 +77,8 @@ class BGNBD(BaseEstimator):
         """
         check_level(self.level)
         x, recency, age, weight = histories(summary)
+        if not len(x) or not age.max() > 0:
+            raise DataError("summary", f"{len(x)} histories", "customers seen for some time", "take a later end")
         unit = float(age.max())  # of time, so that the search is the same whatever the unit
 
         def objective(log: np.ndarray) -> tuple[float, np.ndarray]:
@@ -91,54 +93,63 @@ class BGNBD(BaseEstimator):
         self.n_customers_ = int(weight.sum())
         return self
 
-    def predict_purchases(self, summary: pd.DataFrame, periods: float) -> pd.DataFrame:
+    def predict_purchases(self, summary: Any, periods: float) -> Any:
         """Expect each customer's purchases in the time to come.
 
         Parameters
         ----------
-        summary : pandas.DataFrame
-            frequency, recency, T.
+        summary : pandas.DataFrame or ibis table
+            frequency, recency, T. Of a table, only the distinct histories leave its engine.
         periods : float
             Units of time to look ahead, from the summary's end.
 
         Returns
         -------
-        pandas.DataFrame
-            With the summary's index: purchases, ci_low, ci_high.
+        pandas.DataFrame or ibis table
+            purchases, ci_low, ci_high: a frame with the summary's index, or the table with these columns added.
 
         Raises
         ------
         ParameterError
-            When ``periods`` is not above 0.
+            When ``periods`` is not a finite number above 0.
         DataError
             As :meth:`fit`.
         """
         check_is_fitted(self)
-        check_periods(periods)
-        x, recency, age, _ = histories(summary, count=False)
-        found = self._delta(lambda theta: btyd.expected(theta, x, recency, age, periods))
-        return forecast_frame("purchases", found, summary.index)
+        check_positive("periods", periods, "periods=52 for a year of weeks")
+        return self._predict(
+            "purchases", summary, lambda theta, x, recency, age: btyd.expected(theta, x, recency, age, periods), "log"
+        )
 
-    def predict_alive(self, summary: pd.DataFrame) -> pd.DataFrame:
+    def predict_alive(self, summary: Any) -> Any:
         """Say how likely each customer is still active.
 
         Parameters
         ----------
-        summary : pandas.DataFrame
-            frequency, recency, T.
+        summary : pandas.DataFrame or ibis table
+            As for :meth:`predict_purchases`.
 
         Returns
         -------
-        pandas.DataFrame
-            With the summary's index: p_alive, ci_low, ci_high. Who bought once only is active for sure: in this model
-            customers stop after a repeat purchase.
+        pandas.DataFrame or ibis table
+            p_alive, ci_low, ci_high, as :meth:`predict_purchases`. Who bought once only is active for sure: in this
+            model customers stop after a repeat purchase.
         """
         check_is_fitted(self)
-        x, recency, age, _ = histories(summary, count=False)
-        found = self._delta(lambda theta: btyd.alive(theta, x, recency, age), link="logit")
-        return forecast_frame("p_alive", found, summary.index)
+        return self._predict("p_alive", summary, btyd.alive, "logit")
 
-    def predict_total(self, summary: pd.DataFrame, periods: float) -> dict[str, float]:
+    def _predict(self, name: str, summary: Any, predict: Callable[..., np.ndarray], link: str) -> Any:
+        import ibis
+
+        *known, _ = histories(summary, distinct=False)
+        found = self._delta(lambda theta: predict(theta, *known), link)
+        if isinstance(summary, pd.DataFrame):
+            return forecast_frame(name, found, summary.index)
+        keys = dict(zip(("frequency", "recency", "T"), known, strict=True))
+        each = forecast_frame(name, found, None).assign(**keys).astype({"frequency": "int64"})
+        return summary.join(ibis.memtable(each), list(keys))
+
+    def predict_total(self, summary: Any, periods: float) -> dict[str, float]:
         """Expect all customers' purchases together.
 
         Returns
@@ -147,7 +158,7 @@ class BGNBD(BaseEstimator):
             purchases, ci_low, ci_high: of the sum of :meth:`predict_purchases`, whose errors go together.
         """
         check_is_fitted(self)
-        check_periods(periods)
+        check_positive("periods", periods, "periods=52 for a year of weeks")
         x, recency, age, weight = histories(summary)
         found = self._delta(lambda theta: np.array([weight @ btyd.expected(theta, x, recency, age, periods)]))
         return dict(zip(("purchases", "ci_low", "ci_high"), (float(part[0]) for part in found), strict=True))
@@ -157,7 +168,7 @@ class BGNBD(BaseEstimator):
         return btyd.delta(predict, theta, self.covariance_, self.level, link)
 
 
-def forecast_frame(name: str, found: tuple[np.ndarray, ...], index: pd.Index) -> pd.DataFrame:
+def forecast_frame(name: str, found: tuple[np.ndarray, ...], index: pd.Index | None) -> pd.DataFrame:
     """Return a prediction with its interval as a frame."""
     return pd.DataFrame(dict(zip((name, "ci_low", "ci_high"), found, strict=True)), index=index)
 
@@ -166,9 +177,3 @@ def check_level(level: float) -> None:
     """Raise ParameterError unless the level is between 0 and 1."""
     if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
         raise ParameterError("level", level, "a number between 0 and 1", "pass level=0.95")
-
-
-def check_periods(periods: float) -> None:
-    """Raise ParameterError unless the time ahead is above 0."""
-    if isinstance(periods, bool) or not isinstance(periods, int | float) or not periods > 0:
-        raise ParameterError("periods", periods, "a number above 0", "pass periods=52 for a year of weeks")

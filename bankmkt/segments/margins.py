@@ -56,8 +56,8 @@ def check_margins(margins: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def margin_of(balances: Any, margins: Mapping[str, float]) -> Any:
-    """Return a month's margin (money) of Ibis rows of balances, taking the month end for the month."""
-    parts = [balances[product] * (rate / 12) for product, rate in margins.items() if rate]
+    """Return a month's margin (money) of Ibis rows of balances: the month end stands for the month, null for 0."""
+    parts = [balances[product].fill_null(0.0) * (rate / 12) for product, rate in margins.items() if rate]
     total = parts[0]
     for part in parts[1:]:
         total = total + part

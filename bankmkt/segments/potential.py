@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bankmkt.bank import check_bank
-from bankmkt.errors import DataError, ParameterError
+from bankmkt.errors import ParameterError
 from bankmkt.lookback import parse_date
-from bankmkt.months import month_number, month_of
+from bankmkt.months import month_end, month_of
 from bankmkt.privacy import K, check_k
-from bankmkt.segments.margins import check_margins, margin_of
+from bankmkt.segments.lifecycle import span_of
+from bankmkt.segments.margins import check_margins
+from bankmkt.segments.value_rates import valued
 
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
@@ -45,7 +47,7 @@ def potential_value(
     Parameters
     ----------
     bank : Bank
-        With balances.
+        With every month end of balances from the first to then.
     as_of : date or str
         The last month end on or before it is looked at; nothing later is seen.
     quantile : float
@@ -58,16 +60,16 @@ def potential_value(
     Returns
     -------
     ibis table
-        A row per customer with an open account and a balance row: customer_id, margin_month (money), similar
+        A row per customer with an open account: customer_id, margin_month (money), similar
         (customers compared with, the customer among them), traits (how many of the four they share), potential_month
         and gap_month (money a month, the gap 0 or more).
 
     Raises
     ------
     ParameterError
-        When an argument is outside what is said above.
+        When an argument is outside what is said above, or there are no balances by then.
     DataError
-        When there are no balances by then.
+        When a month end in between is missing.
 
     Examples
     --------
@@ -92,10 +94,10 @@ def potential_value(
     rates = check_margins(margins)
     if isinstance(quantile, bool) or not isinstance(quantile, int | float) or not 0 < quantile < 1:
         raise ParameterError("quantile", quantile, "a number between 0 and 1", "pass quantile=0.75")
-    months = [month for month in bank.months if month <= day]
-    if not months:
-        raise DataError("balances", f"no months by {day}", "a month end", "pass a later as_of")
-    t = everybody = _customers(bank.as_of(months[-1]), months[-1], rates)
+    last = span_of(bank, day)[1]
+    known = bank.as_of(month_end(last))
+    t = valued(known, last, last, rates).select("customer_id", margin_month="margin")
+    t = everybody = t.inner_join(_traits(known.customers, last), "customer_id")
     similar, potential, traits = ibis.literal(0), ibis.literal(0.0), ibis.literal(0)
     for count in range(len(TRAITS) + 1):  # from coarse to fine: the finest with enough customers stays
         keys = list(TRAITS[:count])
@@ -116,22 +118,15 @@ def potential_value(
     )  # fmt: skip
 
 
-def _customers(bank: "Bank", last: dt.date, rates: Mapping[str, float]) -> Any:
-    """Return customer_id, margin_month and the traits of who is a customer at a month end."""
-    import ibis
-
-    number = month_number(last)
-    b, c = bank.balances, bank.customers
-    b = b.filter(b.month == ibis.literal(last)).select("customer_id", margin_month=margin_of(b, rates))
-    c = c.filter(c.closed_on.isnull() | (month_of(c.closed_on) > number))
-    c = c.select(
+def _traits(c: Any, number: int) -> Any:
+    """Return customer_id and the traits in a month."""
+    return c.select(
         "customer_id",
         occupation=c.occupation.fill_null(UNKNOWN),
         city_tier=c.city_tier.fill_null(UNKNOWN),
         age=_band(number - month_of(c.birth_date), AGES),
         tenure=_band(number - month_of(c.opened_on), TENURES),
     )
-    return b.inner_join(c, "customer_id")
 
 
 def _band(months: Any, edges: tuple[int, ...]) -> Any:

@@ -2,13 +2,15 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.lookback import parse_date
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WEEK = 7.0
 """Days in the unit of time that recency, T and forecasts are counted in."""
@@ -22,7 +24,8 @@ def purchase_summary(transactions: Any, end: dt.date | str, *, unit_days: float 
     Parameters
     ----------
     transactions : ibis table or pandas.DataFrame
-        A row per purchase: customer_id, ts, amount (positive money).
+        A row per purchase: customer_id, ts, amount (money paid, 0 or more). Of a bank's transactions, pass those of
+        kind spend with ``amount=-t.amount``: the contract counts what is spent as negative.
     end : date or str
         Last day observed, the same for all customers; not the last day in the data, on which somebody happened to buy.
     unit_days : float
@@ -38,9 +41,10 @@ def purchase_summary(transactions: Any, end: dt.date | str, *, unit_days: float 
     Raises
     ------
     ParameterError
-        When ``end`` is no date or ``unit_days`` not above 0.
+        When ``end`` is no date, or ``unit_days`` not a finite number above 0.
     DataError
-        When a column is missing or there is no purchase by ``end``.
+        When a column is missing, a value by ``end`` is null or an amount below 0, or there is no purchase by ``end``.
+        A table's rows are counted in its engine for that.
 
     References
     ----------
@@ -48,20 +52,26 @@ def purchase_summary(transactions: Any, end: dt.date | str, *, unit_days: float 
 
     Examples
     --------
+    >>> import pandas as pd
     >>> log = pd.DataFrame({"customer_id": [1, 1, 1], "ts": pd.to_datetime(["2026-01-01", "2026-01-15", "2026-01-29"]),
     ...                     "amount": [9.0, 20.0, 30.0]})
     >>> purchase_summary(log, end="2026-02-05").to_dict("records")
     [{'customer_id': 1, 'frequency': 2, 'recency': 4.0, 'T': 5.0, 'monetary': 25.0}]
     """
     import ibis
+    import pandas as pd
 
     day = parse_date("end", end)
-    if isinstance(unit_days, bool) or not isinstance(unit_days, int | float) or not unit_days > 0:
-        raise ParameterError("unit_days", unit_days, "a number of days above 0", "pass unit_days=7 for weeks")
-    need("transactions", transactions, ("customer_id", "ts", "amount"))
+    check_positive("unit_days", unit_days, "unit_days=7 for weeks")
+    need("transactions", transactions, ("customer_id", "ts", "amount"), numbers=("amount",))
     local = isinstance(transactions, pd.DataFrame)
     t = ibis.memtable(transactions[["customer_id", "ts", "amount"]]) if local else transactions
-    days = t.mutate(day=t.ts.cast("date")).filter(lambda t: t.day <= ibis.literal(day))
+    if not (t.ts.type().is_timestamp() or t.ts.type().is_date()):
+        raise DataError("transactions.ts", str(t.ts.type()), "timestamps or dates", "cast the column")
+    t = t.select("customer_id", day=t.ts.cast("date"), amount=t.amount.cast("float64"))
+    t = t.filter(t.day.isnull() | (t.day <= ibis.literal(day)))
+    _check_rows(t, day)
+    days = t
     days = days.group_by("customer_id", "day").aggregate(spent=days.amount.sum())
     each = days.group_by("customer_id").aggregate(
         first=days.day.min(), last=days.day.max(), times=days.count(),
@@ -75,53 +85,118 @@ def purchase_summary(transactions: Any, end: dt.date | str, *, unit_days: float 
         T=ibis.literal(day).delta(each.first, unit="day").cast("float64") / float(unit_days),
         monetary=(repeats > 0).ifelse((each.spent - each.spent_first) / repeats.cast("float64"), ibis.null("float64")),
     )
-    if not local:
-        return out
-    frame = out.order_by("customer_id").execute()
-    if frame.empty:
+    return out.order_by("customer_id").execute() if local else out
+
+
+def _check_rows(t: Any, day: dt.date) -> None:
+    """Raise DataError unless there are purchases, each somebody's, on a day, of a finite amount from 0."""
+    amount = t.amount
+    counts = {
+        "customer_id": (t.customer_id.isnull(), "null", "whose purchase it is", "leave out rows of nobody"),
+        "ts": (t.day.isnull(), "null", "when it was", "leave out rows without a time"),
+        "amount": (
+            amount.isnull() | amount.isnan() | amount.isinf(), "null or infinite", "what was paid", "leave them out",
+        ),
+        "below": (amount < 0, "below 0", "what was paid, 0 or more", "where spending is negative, as a bank's is, pass "
+                  "amount=-t.amount; leave out what was paid back"),
+    }  # fmt: skip
+    found = t.aggregate(rows=t.count(), **{name: wrong[0].sum() for name, wrong in counts.items()}).execute().iloc[0]
+    if not found["rows"]:
         raise DataError("transactions", "no rows", f"a purchase on or before {day}", "pass a later end")
-    return frame
+    for name, (_, what, expected, todo) in counts.items():
+        if found[name] > 0:
+            column = "amount" if name == "below" else name
+            number = f"{int(found[name]):,} of {int(found['rows']):,} {what}"
+            raise DataError(f"transactions.{column}", number, expected, todo)
 
 
-def histories(summary: Any, *, count: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return frequency, recency, T and how many customers have them: of distinct histories, or row by row."""
+def histories(summary: Any, *, distinct: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return frequency, recency, T and how many customers have them: of distinct histories, or row by row of a frame.
+
+    Raises
+    ------
+    DataError
+        When a column is missing or no number, or values cannot be.
+    """
+    import pandas as pd
+
     columns = ["frequency", "recency", "T"]
-    need("summary", summary, columns)
+    need("summary", summary, columns, numbers=columns)
     if not isinstance(summary, pd.DataFrame):
-        if not count:
-            raise DataError("summary", type(summary).__name__, "a pandas frame to predict for", "call .execute() on it")
         summary = summary.group_by(columns).aggregate(customers=lambda t: t.count()).execute()
-    elif count:
+    elif distinct:
         summary = summary.groupby(columns, dropna=False).size().rename("customers").reset_index()
     else:
         summary = summary[columns].assign(customers=1)
     x, recency, age, weight = (summary[c].to_numpy(dtype="float64") for c in [*columns, "customers"])
-    fine = (x >= 0) & (recency >= 0) & (recency <= age) & ((recency == 0) | (x > 0))
+    fine = (x >= 0) & (recency >= 0) & (recency <= age) & ((recency == 0) | (x > 0)) & np.isfinite(x + age)
     if not fine.all():
         row = summary.loc[~fine, columns].iloc[0].to_dict()
         raise DataError("summary", row, "0 <= recency <= T, and a recency of 0 without repeats", "use purchase_summary")
-    if not len(x) or not age.max() > 0:
-        raise DataError("summary", f"{len(x)} histories", "customers seen for some time", "take a later end")
     return x, recency, age, weight
 
 
-def need(what: str, table: Any, columns: Sequence[str]) -> None:
-    """Raise DataError unless a table has the columns."""
+def need(what: str, table: Any, columns: Sequence[str], *, numbers: Sequence[str] = (), local: bool = False) -> None:
+    """Raise DataError unless it is a pandas frame, or unless ``local`` an Ibis table, with the columns."""
+    import ibis
+    import pandas as pd
+
+    kinds = "a pandas frame" if local else "a pandas frame or an Ibis table"
+    if not isinstance(table, pd.DataFrame if local else pd.DataFrame | ibis.Table):
+        todo = "call .execute() on it" if isinstance(table, ibis.Table) else "put the columns into a frame"
+        raise DataError(what, type(table).__name__, kinds, todo)
     absent = [c for c in columns if c not in table.columns]
     if absent:
         raise DataError(f"{what}'s columns", list(table.columns), f"also {', '.join(absent)}", "rename or add them")
+    for name in numbers:
+        column = table[name]
+        pandas = isinstance(table, pd.DataFrame)
+        if not (pd.api.types.is_numeric_dtype(column) if pandas else column.type().is_numeric()):
+            raise DataError(f"{what}.{name}", str(column.dtype if pandas else column.type()), "numbers", "cast it")
+
+
+def check_positive(name: str, value: float, todo: str) -> None:
+    """Raise ParameterError unless a parameter is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ParameterError(name, value, "a finite number above 0", f"pass {todo}")
 
 
 def sample_purchases(
     customers: int, periods: float, *, r: float, alpha: float, a: float, b: float, seed: int
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Draw customers as BG/NBD says they buy, all seen for ``periods`` since their first purchase.
+
+    Parameters
+    ----------
+    customers : int
+        How many, from 1.
+    periods : float
+        Units of time.
+    r, alpha, a, b : float
+        Of :class:`bankmkt.segments.BGNBD`, above 0.
+    seed : int
 
     Returns
     -------
     pandas.DataFrame
         frequency, recency, T; and what nobody sees: rate (purchases per unit while active), p_stop, alive at the end.
+
+    Raises
+    ------
+    ParameterError
+        When an argument is outside what is said above.
+
+    Examples
+    --------
+    >>> sample_purchases(3, 40, r=0.6, alpha=4, a=0.8, b=2.5, seed=1).shape
+    (3, 6)
     """
+    import pandas as pd
+
+    if isinstance(customers, bool) or not isinstance(customers, int) or customers < 1:
+        raise ParameterError("customers", customers, "an integer from 1", "pass customers=1000")
+    for name, value in (("periods", periods), ("r", r), ("alpha", alpha), ("a", a), ("b", b)):
+        check_positive(name, value, f"{name}=1.0")
     rng = np.random.default_rng(seed)
     rate, stop = rng.gamma(r, 1 / alpha, customers), rng.beta(a, b, customers)
     now, last, count = np.zeros(customers), np.zeros(customers), np.zeros(customers, dtype="int64")

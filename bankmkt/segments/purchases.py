@@ -6,6 +6,7 @@ import pandas as pd
 from bankmkt.errors import ParameterError
 from bankmkt.segments.bgnbd import BGNBD
 from bankmkt.segments.gamma_gamma import GammaGamma
+from bankmkt.segments.purchase_history import check_positive, need
 
 
 def purchase_value(
@@ -48,8 +49,8 @@ def purchase_value(
         raise ParameterError(
             "level", spend.level, f"{purchases.level}, as of the other model", "fit both with one level"
         )
-    if isinstance(margin, bool) or not isinstance(margin, int | float) or not margin > 0:
-        raise ParameterError("margin", margin, "a number above 0", "pass margin=1 for turnover")
+    check_positive("margin", margin, "margin=1 for turnover")
+    need("summary", summary, (), local=True)
     count, amount = purchases.predict_purchases(summary, periods), spend.predict_spend(summary)
     value = margin * count["purchases"] * amount["spend"]
     # intervals are symmetric on the log scale, and so is that of the product

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.privacy import K, check_k, suppress
 from bankmkt.segments.value_forecast import carried, forecast, group_sums, multiples_table, prepare, sum_cells
-from bankmkt.segments.value_rates import YEAR, Rates
+from bankmkt.segments.value_rates import YEAR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,33 +20,13 @@ GROUPS = ("org_id", "manager_id", "gender", "occupation", "city_tier", "acquired
 UNKNOWN = "unknown"
 
 
-def value_rates(
-    bank: "Bank",
-    as_of: dt.date | str,
-    *,
-    margins: Mapping[str, float] | None = None,
-    growth: float | None = None,
-    discount: float = 0.05,
-    years: int = 10,
-) -> Rates:
-    """Learn the rates that :func:`customer_value` stands on, to be shown beside its figures.
-
-    Parameters are those of :func:`customer_value`.
-
-    Returns
-    -------
-    Rates
-        ``.attrition`` and ``.growth`` are frames.
-    """
-    return prepare(bank, as_of, margins, growth, discount, years)[1]
-
-
 def customer_value(
     bank: "Bank",
     as_of: dt.date | str,
     *,
     margins: Mapping[str, float] | None = None,
     growth: float | None = None,
+    attrition: float | None = None,
     discount: float = 0.05,
     years: int = 10,
 ) -> Any:
@@ -57,18 +37,23 @@ def customer_value(
     own, of the months up to ``as_of``: closures by tenure (first year, second and third, later) and margin band, and
     growth of those who stayed by margin band, over up to a year. After that year margins stay as they are.
 
+    There is no interval of one customer: they stay or leave, and what they earn then jumps, so that it would reach from
+    nothing to a multiple of what is expected. Intervals are of groups: :func:`value_by`.
+
     Parameters
     ----------
     bank : Bank
-        With at least two month ends of balances by then.
+        With every month end of balances from the first to then: twelve or more, with ``growth`` two or more.
     as_of : date or str
         The last month end on or before it is looked ahead from; nothing later is seen.
     margins : mapping of str to float, optional
         Yearly margin by product as a part of the balance; default :data:`bankmkt.segments.margins.MARGINS`, which are
-        assumptions. Products not named earn nothing.
+        assumptions. Products not named earn nothing, nor does a balance that is null or has no row.
     growth : float, optional
         Yearly growth of a staying customer's margin in the coming year, for all; 0.03 is 3 %. By default the bank's
         own of the past year, by band, which assumes that the year to come is like it.
+    attrition : float, optional
+        Share of the customers who leave in a year, for all, below 1; 0.05 is 5 %. By default the bank's own.
     discount : float
         Rate a year at which later money counts less.
     years : int
@@ -77,7 +62,7 @@ def customer_value(
     Returns
     -------
     ibis table
-        A row per customer with an open account and a balance row: customer_id, margin_month (money, the last month's),
+        A row per customer with an open account: customer_id, margin_month (money, the last month's),
         p_alive_12 (probability of being a customer in twelve months), value_12m, value_lifetime (money; the
         discounted margin of the coming year, and of the coming ``years``).
 
@@ -86,7 +71,8 @@ def customer_value(
     ParameterError
         When an argument is outside what is said above.
     DataError
-        When there are fewer than two months of balances.
+        When a month end is missing or there are too few, or when ``attrition`` is to be learned from a bank in which
+        nobody closes.
 
     References
     ----------
@@ -104,11 +90,12 @@ def customer_value(
     ...     "customers": ids.assign(org_id=1, opened_on=pd.Timestamp("2020-01-01")),
     ...     "balances": ids.merge(months, "cross").assign(demand=1e5, aum=1e5, products=1, **dict.fromkeys(zero, 0.0)),
     ... })
-    >>> value = customer_value(bank, "2026-06-30", margins={"demand": 0.012}, growth=0).execute()
-    >>> value.margin_month.round(2).unique().tolist()
-    [100.0]
+    >>> value = customer_value(bank, "2026-06-30", margins={"demand": 0.012}, growth=0, attrition=0.05)
+    >>> value = value.execute()
+    >>> value[["margin_month", "p_alive_12"]].round(2).drop_duplicates().to_dict("records")
+    [{'margin_month': 100.0, 'p_alive_12': 0.95}]
     """
-    _, rates, now = prepare(bank, as_of, margins, growth, discount, years)
+    _, rates, now = prepare(bank, as_of, margins, growth, attrition, discount, years)
     table = multiples_table(rates, {"k_year": YEAR, "k_life": YEAR * rates.years})
     t = now.inner_join(table, ["tenure", "band"])
     base = carried(t, rates)
@@ -126,6 +113,7 @@ def value_by(
     k: int = K,
     margins: Mapping[str, float] | None = None,
     growth: float | None = None,
+    attrition: float | None = None,
     discount: float = 0.05,
     years: int = 10,
 ) -> "pd.DataFrame":
@@ -133,11 +121,14 @@ def value_by(
 
     The intervals are of what will be seen if the rates stay as they were: they hold the error of the rates (delta
     method) and what customers do by chance, each for themselves. They do not hold what hits all at once (a rate cut,
-    a campaign, a crash), nor that the margins are assumptions.
+    a campaign, a crash), nor that the margins are assumptions. Held against what
+    came (:func:`bankmkt.segments.calibrate_value`), 60 of 65 tenths of the customers lay inside (92%; a synthetic bank
+    of 5,000 customers, seven starts over four years), and 6 of 9 in the larger demo bank's one year, where the
+    intervals are narrow and what hits all at once counts for more.
 
     Parameters
     ----------
-    bank, as_of, margins, growth, discount, years
+    bank, as_of, margins, growth, attrition, discount, years
         As of :func:`customer_value`.
     by : str or sequence of str
         Columns of customers, of :data:`GROUPS`; none for the whole bank.
@@ -153,7 +144,7 @@ def value_by(
     Raises
     ------
     ParameterError, DataError
-        As :func:`customer_value`.
+        As :func:`customer_value`; DataError also when nobody has an open account.
 
     Examples
     --------
@@ -164,11 +155,8 @@ def value_by(
     bankmkt.errors.ParameterError: bank = 'data/bank': expected a Bank; open it: bm.open_bank(path)
     """
     check_k(k)
-    names = [by] if isinstance(by, str) else list(by)
-    for name in names:
-        if name not in GROUPS:
-            raise ParameterError("by", name, one_of(GROUPS), "group by an attribute of customers")
-    known, rates, now = prepare(bank, as_of, margins, growth, discount, years)
+    names = check_groups(by)
+    known, rates, now = prepare(bank, as_of, margins, growth, attrition, discount, years)
     if names:
         c = known.customers
         c = c.select("customer_id", **{n: c[n].cast("string").fill_null(UNKNOWN) for n in names})
@@ -181,3 +169,27 @@ def value_by(
     cells["alive"] = cells["customers"] * stay[cells["tenure"], cells["band"]]
     out["p_alive_12"] = group_sums(cells, names, ["alive"])["alive"] / out["customers"]
     return suppress(out, "customers", [str(c) for c in out if c not in (*names, "customers")], k=k)
+
+
+def check_groups(by: str | Sequence[str]) -> list[str]:
+    """Return the attributes to group by.
+
+    Raises
+    ------
+    ParameterError
+        Unless they are of :data:`GROUPS`, each once.
+
+    Examples
+    --------
+    >>> check_groups("gender")
+    ['gender']
+    """
+    names = [by] if isinstance(by, str) else by
+    if not isinstance(names, list | tuple):
+        raise ParameterError("by", by, one_of(GROUPS), 'pass a name or a list of names, such as by="gender"')
+    for name in names:
+        if name not in GROUPS:
+            raise ParameterError("by", name, one_of(GROUPS), "group by an attribute of customers")
+    if len(set(names)) < len(names):
+        raise ParameterError("by", names, "each attribute once", "leave out the repeated one")
+    return list(names)

@@ -25,6 +25,7 @@ def calibrate_value(
     k: int = K,
     margins: Mapping[str, float] | None = None,
     growth: float | None = None,
+    attrition: float | None = None,
 ) -> "pd.DataFrame":
     """Hold the value expected of a past year against what the customers then earned the bank.
 
@@ -37,20 +38,20 @@ def calibrate_value(
         With twelve month ends after ``as_of``.
     as_of : date or str, optional
         The day to look ahead from; default twelve months before the last month end. Only what is realised is later.
-    k, margins, growth
-        As of :func:`value_by`; nothing is discounted.
+    k, margins, growth, attrition
+        As of :func:`bankmkt.segments.value_by`; nothing is discounted.
 
     Returns
     -------
     pandas.DataFrame
-        A row per tenth of the customers by expected value (``decile`` "1" lowest to "10"; equal values are in one, so
-        there may be fewer) and "all": customers, expected, ci_low, ci_high (95%, as of :func:`value_by`), realised
-        (money), suppressed.
+        A row per tenth of the customers by expected value (``decile`` "1" lowest to "10"; equal values are in one row,
+        named by the highest tenth it reaches) and "all": customers, expected, ci_low, ci_high (95%, as of
+        :func:`bankmkt.segments.value_by`), realised (money), suppressed.
 
     Raises
     ------
     ParameterError, DataError
-        As :func:`customer_value`; DataError when the year after ``as_of`` is not all there.
+        As :func:`bankmkt.segments.customer_value`; DataError when the year after ``as_of`` is not all there.
     """
     import ibis
     import pandas as pd
@@ -61,7 +62,7 @@ def calibrate_value(
         if len(bank.months) <= YEAR:
             raise DataError("balances", f"{len(bank.months)} months", "over twelve", "open a longer history")
         as_of = month_end(month_number(bank.months[-1]) - YEAR)
-    known, rates, now = prepare(bank, as_of, margins, growth, 0.0, 1)
+    known, rates, now = prepare(bank, as_of, margins, growth, attrition, 0.0, 1)
     start = month_number(known.date)  # type: ignore[arg-type]
     ahead = {month_number(month) for month in bank.months} & set(range(start + 1, start + YEAR + 1))
     if len(ahead) < YEAR:
@@ -69,8 +70,10 @@ def calibrate_value(
     t = now.inner_join(multiples_table(rates, {"k_year": YEAR}), ["tenure", "band"])
     t = t.mutate(value=carried(t, rates) * t.k_year).drop("k_year", "p_alive_12")
     cuts = bank.fetch(t.aggregate(**{f"q{i}": t.value.quantile(i / 10) for i in range(1, 10)})).to_pylist()[0]
-    edges = sorted(set(cuts.values()))
-    decile = ibis.cases(*((t.value < edge, i) for i, edge in enumerate(edges, 1)), else_=len(edges) + 1)
+    tenths: dict[float, int] = {}
+    for tenth in range(1, 10):
+        tenths.setdefault(cuts[f"q{tenth}"], tenth)  # below a cut that several tenths share, only the first of them is
+    decile = ibis.cases(*((t.value < cut, tenth) for cut, tenth in tenths.items()), else_=10)
     b = bank.balances
     number = month_of(b.month)
     later = b.filter((number > start) & (number <= start + YEAR))

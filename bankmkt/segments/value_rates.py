@@ -3,16 +3,17 @@
 Attrition: closures per customer-month at risk, by tenure and by how much the customer earns the bank. Customers count
 from the first month end in the data on, not from their opening (delayed entry): the bank knows nothing of those
 who left before. Growth: what customers of a band who stayed earn now, over what they earned up to a year ago.
+All open accounts count, those without a balance row too.
 """
 
-import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bankmkt.months import month_number, month_of
+from bankmkt.errors import DataError
+from bankmkt.months import month_of
 from bankmkt.segments.margins import margin_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ TENURES = (12, 36)
 """Where bands of tenure begin, months since opening; below the first is the first year."""
 
 YEAR = 12
+"""Months over which growth is learned, at most, and that the value of a year is of."""
+
 TOP = TENURES[-1]
+"""Months of tenure from which on customers are alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,15 +110,17 @@ class Rates:
         return leaving + square.sum(axis=2) * self.growth["scatter"].to_numpy() / self.months
 
 
-def valued(bank: "Bank", months: Any, margins: dict[str, float]) -> Any:
-    """Return a row per customer and month end at which they are a customer.
+def valued(bank: "Bank", first: int, last: int, margins: dict[str, float]) -> Any:
+    """Return a row per customer and month end, from one to another, at which their account is open.
+
+    Who has no balance row there has no balance: banks may leave such rows out.
 
     Parameters
     ----------
     bank
         As of a day.
-    months
-        Boolean Ibis column of balances, from a function of their ``month``.
+    first, last
+        Numbers of months, both within.
     margins
         Of :func:`bankmkt.segments.margins.check_margins`.
 
@@ -123,12 +129,20 @@ def valued(bank: "Bank", months: Any, margins: dict[str, float]) -> Any:
     ibis table
         customer_id, number (of the month), margin, band, tenure (months, at most 36), closed (number of the month).
     """
-    b = bank.balances
-    b = b.filter(months(b.month)).select("customer_id", number=month_of(b.month), margin=margin_of(b, margins))
+    import ibis
+
     c = bank.customers
     c = c.select("customer_id", opened=month_of(c.opened_on), closed=month_of(c.closed_on))
-    t = b.inner_join(c, "customer_id")
-    t = t.filter(t.closed.isnull() | (t.closed > t.number))
+    closed = c.closed.cast("int32").fill_null(last + 1)  # a bank without closings has no type here for DuckDB
+    start, end = ibis.greatest(c.opened, first), ibis.least(closed, last + 1)
+    t = c.filter(start < end).mutate(number=ibis.range(start, end).unnest())
+    t = t.mutate(number=t.number.cast("int32"))
+    b = bank.balances
+    number = month_of(b.month).cast("int32")
+    b = b.filter((number >= first) & (number <= last))
+    b = b.select("customer_id", number=month_of(b.month).cast("int32"), margin=margin_of(b, margins))
+    t = t.left_join(b, ["customer_id", "number"])
+    t = t.mutate(margin=t.margin.fill_null(0.0))
     return t.select("customer_id", "number", "margin", "closed", band=_band(t.margin), tenure=_tenure(t))
 
 
@@ -144,10 +158,11 @@ def _tenure(t: Any) -> Any:
 
 def learn_rates(
     bank: "Bank",
-    last: dt.date,
-    first: dt.date,
+    first: int,
+    last: int,
     margins: dict[str, float],
     growth: float | None,
+    attrition: float | None,
     discount: float,
     years: int,
 ) -> Rates:
@@ -156,27 +171,27 @@ def learn_rates(
     Parameters
     ----------
     bank
-        As of ``last``.
-    last, first
-        The month end to look ahead from, and the first one to learn from.
-    margins, growth, discount, years
+        As of the last month end.
+    first, last
+        Numbers of the month to learn from on, and of the one to look ahead from.
+    margins, growth, attrition, discount, years
         As of :func:`bankmkt.segments.customer_value`.
 
     Returns
     -------
     Rates
-    """
-    import ibis
 
-    number = month_number(last)
-    t = valued(bank, lambda month: (month >= ibis.literal(first)) & (month < ibis.literal(last)), margins)
+    Raises
+    ------
+    DataError
+        When attrition is to be learned and nobody has closed.
+    """
+    t = valued(bank, first, last - 1, margins)
     t = t.group_by("band", "tenure").aggregate(
         at_risk=t.count(), closed=(t.closed == t.number + 1).fill_null(False).cast("int64").sum()
     )
-    span = min(YEAR, number - month_number(first))
-    start = number - span
-    both = valued(bank, lambda month: (month_of(month) == start) | (month == ibis.literal(last)), margins)
-    then, now = both.filter(both.number == start), both.filter(both.number == number)
+    span = min(YEAR, last - first)
+    then, now = (valued(bank, number, number, margins) for number in (last - span, last))
     then = then.select("customer_id", "band", before=then.margin)
     pairs = then.inner_join(now.select("customer_id", after=now.margin), "customer_id")
     pairs = pairs.group_by("band").aggregate(
@@ -188,10 +203,10 @@ def learn_rates(
     if growth is not None:
         grown = grown.assign(factor=1 + growth, factor_error=0.0, scatter=grown["scatter"] * YEAR / span)
         span = YEAR
-    return Rates(_attrition(bank.fetch(t).to_pandas()), grown, span, float(discount), years)
+    return Rates(_attrition(bank.fetch(t).to_pandas(), attrition), grown, span, float(discount), years)
 
 
-def _attrition(counts: "pd.DataFrame") -> "pd.DataFrame":
+def _attrition(counts: "pd.DataFrame", yearly: float | None) -> "pd.DataFrame":
     """Return hazards by band and tenure; each cell borrows one closure's worth of months at the bank's own rate."""
     import pandas as pd
 
@@ -199,8 +214,16 @@ def _attrition(counts: "pd.DataFrame") -> "pd.DataFrame":
     cells = counts.assign(tenure=tenure).groupby(["band", "tenure"])[["at_risk", "closed"]].sum()
     every = pd.MultiIndex.from_product([range(len(BANDS) + 1), range(len(TENURES) + 1)], names=["band", "tenure"])
     cells = cells.reindex(every, fill_value=0)
-    overall = (cells["closed"].sum() + 0.5) / (cells["at_risk"].sum() + 1)
-    months = cells["at_risk"] + 1 / overall
+    if yearly is not None:
+        return cells.assign(hazard=1 - (1 - yearly) ** (1 / YEAR), hazard_error=0.0).reset_index()
+    at_risk, closed = (int(cells[name].sum()) for name in ("at_risk", "closed"))
+    if not closed:
+        raise DataError(
+            "customers.closed_on", f"nobody closed in {at_risk:,} customer-months",
+            "closings to learn from; a bank that records none would look as if nobody ever left",
+            "pass attrition=, the share of customers who leave in a year, such as 0.05",
+        )  # fmt: skip
+    months = cells["at_risk"] + (at_risk + 1) / (closed + 0.5)
     hazard = (cells["closed"] + 1) / months
     return cells.assign(hazard=hazard, hazard_error=np.sqrt(hazard / months)).reset_index()
 

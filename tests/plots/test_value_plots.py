@@ -41,14 +41,15 @@ def groups():
     })  # fmt: skip
 
 
-def test_calibration_draws_both_and_says_how_far_off():
+def test_calibration_draws_what_came_of_what_was_expected():
     ax = value.calibration(tenths(1.1))
     assert "+10.0%" in title(ax)
     assert "within" in title(ax)
-    assert list(ax.lines[0].get_ydata()) == [10.0, 100.0, 5000.0]
-    np.testing.assert_allclose(ax.lines[1].get_ydata(), [11.0, 110.0, 5500.0])
-    assert "yuan per customer" in ax.get_ylabel()
-    assert len(ax.collections[0].get_segments()) == 3
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), 1.1)
+    ends = [(low, high) for (_, low), (_, high) in ax.collections[0].get_segments()]
+    np.testing.assert_allclose(ends, [(0, 1.2), (0.9, 1.2), (0.9, 1.2)])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["1\n10", "2\n100", "3\n5,000"]
+    assert "yuan expected per customer" in ax.get_xlabel()
     ax.figure.canvas.draw()
 
 
@@ -59,6 +60,9 @@ def test_calibration_admits_a_miss():
 def test_groups_are_ordered_per_head_and_hidden_ones_say_so():
     ax = value.by_group(groups(), "city_tier")
     assert list(ax.lines[0].get_xdata()) == [2000.0, 1000.0]
+    ends = [(low, high) for (low, _), (high, _) in ax.collections[0].get_segments()]
+    np.testing.assert_allclose(ends, [(1800, 2200), (800, 1200)])
+    assert ax.get_ylabel() == "City tier"
     assert [text.get_text() for text in ax.get_yticklabels()][2].endswith("(hidden)")
     claim = title(ax)
     assert "2.00 thousand yuan" in claim
@@ -75,14 +79,19 @@ def test_one_group_is_told_alone():
     assert "2.00 thousand" in title(value.by_group(groups().iloc[:1], "city_tier"))
 
 
-def test_attrition_is_per_year_with_an_interval():
-    frame = pd.DataFrame({
-        "band": [0, 1, 0, 0], "tenure": [0, 0, 1, 2], "at_risk": [600, 400, 1000, 0], "closed": [12, 8, 10, 0],
+def leaving():
+    return pd.DataFrame({
+        "tenure": [0, 1, 2], "share": [0.215, np.nan, 0.1], "ci_low": [0.2, np.nan, 0.05],
+        "ci_high": [0.23, np.nan, 0.15], "suppressed": [False, True, False],
     })  # fmt: skip
-    ax = value.attrition(frame)
-    assert list(ax.lines[0].get_ydata()) == pytest.approx([1 - 0.98**12, 1 - 0.99**12])
-    (_, low), (_, high) = ax.collections[0].get_segments()[0]
-    assert low < 1 - 0.98**12 < high
+
+
+def test_attrition_draws_the_shares_that_are_shown():
+    ax = value.attrition(leaving())
+    assert list(ax.lines[0].get_ydata()) == [0.215, 0.1]
+    ends = [(low, high) for (_, low), (_, high) in ax.collections[0].get_segments()]
+    np.testing.assert_allclose(ends, [(0.2, 0.23), (0.05, 0.15)])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["the first year", "the years after"]
     assert "first year: 21.5%" in title(ax)
 
 
@@ -93,5 +102,17 @@ def test_what_cannot_be_drawn_is_refused():
         value.by_group(groups().iloc[2:], "city_tier")
     with pytest.raises(DataError, match="suppressed"):
         value.calibration(tenths().assign(suppressed=True))
-    with pytest.raises(DataError, match="at risk"):
-        value.attrition(pd.DataFrame({"band": [0], "tenure": [0], "at_risk": [0], "closed": [0]}))
+    with pytest.raises(DataError, match="no share shown"):
+        value.attrition(leaving().iloc[1:2])
+    with pytest.raises(DataError, match="names that repeat"):
+        value.by_group(groups().assign(city_tier="tier_1"), "city_tier")
+    with pytest.raises(DataError, match="also gender"):
+        value.by_group(groups(), "gender")
+
+
+@pytest.mark.parametrize(
+    "draw", [value.calibration, value.attrition, lambda frame: value.purchases(frame, {"purchases": 1.0}, 4)]
+)
+def test_another_frame_is_refused(draw):
+    with pytest.raises(DataError, match="frame's columns"):
+        draw(pd.DataFrame({"a": [1]}))
