@@ -6,6 +6,7 @@ from pandas.testing import assert_frame_equal
 
 from bankmkt import datasets
 from bankmkt.schema import TABLES
+from bankmkt.validation import validate
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +146,15 @@ def test_loading_again_gives_the_same(calls, log, purchases, real_data):
     }
     for name, frame in {**calls.tables, **log.tables, "transactions": purchases}.items():
         assert_frame_equal(frame, again[name], check_exact=True)
+
+
+def test_cdnow_as_a_bank_has_every_purchase_as_spending(purchases, real_data):
+    bank = datasets.load_cdnow_bank(real_data)
+    assert validate(bank).table.tolist() == ["balances"]  # the one table it lacks
+    rows = bank.transactions.execute()
+    assert len(rows) == len(purchases) == 69_659
+    assert rows.amount.sum() == pytest.approx(-purchases.amount.sum())
+    assert set(rows.kind) == {"spend"}
+    first = purchases.groupby("customer_id").ts.min().dt.date
+    opened = bank.customers.execute().set_index("customer_id").opened_on
+    assert (pd.to_datetime(opened).dt.date.sort_index() == first.sort_index()).all()

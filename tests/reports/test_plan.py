@@ -154,3 +154,12 @@ def test_two_notebooks_of_one_name_are_refused(stub, bank, tmp_path):
     assert len(plan([path, path], {}, bank, "duckdb", None)) == 1
     with pytest.raises(ParameterError, match="different names"):
         plan([path, str(other)], {}, bank, "duckdb", None)
+
+
+def test_public_data_are_a_source_by_name(stub, real_data, monkeypatch):
+    monkeypatch.setenv("BANKMKT_REAL_DATA", str(real_data))
+    (run,) = plan([stub("1")], {"bank": "cdnow"}, None, "duckdb", None)
+    assert run.parameters["bank"] == "cdnow"
+    assert run.lacks == ()
+    (again,) = plan([stub("1")], {"bank": "cdnow"}, None, "duckdb", None)
+    assert again.fingerprint == run.fingerprint
