@@ -271,7 +271,8 @@ def _verdict(profile: "pd.DataFrame", found: Grouping) -> str:
     if not len(key):
         return text
     share, of = key["potential_share"].sum(), key["share"].sum()
-    return f"{text}; {len(key)} of them, {of:.0%} of the customers, hold {share:.0%} of the potential"
+    some = "one of them has" if len(key) == 1 else f"{len(key)} of them have"
+    return f"{text}; {some} {share:.0%} of the potential with {of:.0%} of the customers"
 
 
 def _check(below: float, numbers: Sequence[int], sample: int, draws: int, seed: int) -> None:
