@@ -7,14 +7,12 @@ from typing import Any
 from bankmkt.bank import Bank, check_bank
 from bankmkt.errors import DataError
 from bankmkt.lookback import parse_date
-from bankmkt.months import last_month_end, month_end, month_number, month_start
+from bankmkt.months import last_month_end
 from bankmkt.schema import TABLES
 from bankmkt.tags.declare import ATTRIBUTES, Feature, Tag, by_name
 from bankmkt.tags.families import choose, house
-from bankmkt.tags.lineage import columns, judged, needed, resolved, types, unbound
-
-_DENSE = ("balances", "transactions", "events")
-"""Tables that have rows in every month from the first that is kept."""
+from bankmkt.tags.lineage import columns, is_latest, judged, needed, resolved, types, unbound
+from bankmkt.tags.windows import after, beginnings, inside, narrowed, reaches_before, window_of
 
 
 def features(bank: Bank, as_of: datetime.date | str, wanted: Iterable[Feature]) -> Any:
@@ -35,8 +33,8 @@ def features(bank: Bank, as_of: datetime.date | str, wanted: Iterable[Feature]) 
     -------
     ibis table
         A row per customer of that day (closed accounts are left out): ``customer_id``, the attributes of ``customers``,
-        ``as_of`` and a column per feature. Counts and sums are null where nobody can know them: the bank lacks the
-        table or a column, or the window begins before the records do and so did the customer.
+        ``as_of`` and a column per feature. It is null where nobody can know it: the bank lacks the table or a column,
+        or the window begins before the records do and so did the customer (but a latest date that is known is told).
 
     Raises
     ------
@@ -72,21 +70,20 @@ def _wide(bank: Bank, as_of: datetime.date | str, chosen: Mapping[str, Feature])
     _check_day(known, day, chosen.values())
     wide = _people(known).mutate(as_of=ibis.literal(day))
     unsure = {name for name in ATTRIBUTES if name not in known.raw["customers"].expr.columns}
-    begun = _beginnings(known, day, chosen.values())
+    begun = beginnings(known, day, {feature.table for feature in chosen.values()})
     for table in dict.fromkeys(feature.table for feature in chosen.values()):
         group = [feature for feature in chosen.values() if feature.table == table]
-        absent = [f for f in group if not known.has(table) or not _readable(known, f)]
-        present = [f for f in group if f not in absent]
+        present = [f for f in group if _readable(known, f)]
+        absent = [f for f in group if f not in present]
         unsure |= {f.name for f in absent}
         if present:
-            found = _scan(known.table(table), table, present, day)
+            found = _scan(known.table(table), present, day)
             wide = wide.left_join(found, "customer_id").drop("customer_id_right")
-            filled = {f.name: wide[f.name].fill_null(f.empty) for f in present if f.empty is not None}
-            for f in present:
-                if f.empty is not None and f.months is not None and _window(table, f, day)[0] < begun[table]:
-                    unsure.add(f.name)
-                    filled[f.name] = ibis.ifelse(wide.opened_on > begun[table], filled[f.name], ibis.null())
-            wide = wide.mutate(**filled) if filled else wide
+            values = {f.name: wide[f.name] if f.empty is None else wide[f.name].fill_null(f.empty) for f in present}
+            early = [f.name for f in present if reaches_before(f, day, begun[table]) and not is_latest(f)]
+            unsure |= set(early)
+            since = wide.opened_on > begun[table]
+            wide = wide.mutate(**values | {name: since.ifelse(values[name], ibis.null()) for name in early})
         if absent:
             wide = wide.mutate(**{f.name: ibis.null(resolved(f, unbound(table)).type()) for f in absent})
     return wide, unsure
@@ -104,23 +101,11 @@ def _check_day(known: Bank, day: datetime.date, features: Iterable[Feature]) -> 
 
 
 def _readable(known: Bank, feature: Feature) -> bool:
-    """Return whether a bank has all columns that a feature reads."""
+    """Return whether a bank has the table and all columns that a feature reads."""
+    if not known.has(feature.table):
+        return False
     there = known.raw[feature.table].expr.columns
     return all(column.split(".")[1] in there for column in columns(feature))
-
-
-def _beginnings(known: Bank, day: datetime.date, features: Iterable[Feature]) -> dict[str, datetime.date]:
-    """Return the eve of the first day that each table keeps."""
-    tables = {f.table for f in features if f.months is not None and f.empty is not None and known.has(f.table)}
-    if not tables:
-        return {}
-    dense = [name for name in _DENSE if known.has(name) and (name in tables or name != "events")]
-    found = {}
-    for name in dense:
-        first = known.fetch(known.table(name)[TABLES[name].time].min().cast("date")).as_py() or day
-        found[name] = month_start(month_number(first)) - datetime.timedelta(days=1)
-    bank_begins = min((found[name] for name in ("balances", "transactions") if name in found), default=day)
-    return {name: found.get(name, bank_begins) for name in tables}
 
 
 def _people(known: Bank) -> Any:
@@ -130,80 +115,11 @@ def _people(known: Bank) -> Any:
     return people.left_join(units, people.org_id == units.unit).drop("unit")
 
 
-def _scan(t: Any, table: str, group: Sequence[Feature], day: datetime.date) -> Any:
+def _scan(t: Any, group: Sequence[Feature], day: datetime.date) -> Any:
     """Aggregate a table once for all of its features, reading no further back than the longest window."""
-    windows = {f.name: _window(table, f, day) for f in group if f.months is not None}
-    if len(windows) == len(group):
-        t = t.filter(_after(t, table, min(start for start, _end in windows.values())))
-    return t.group_by("customer_id").aggregate(
-        **{f.name: narrowed(resolved(f, t), _inside(t, table, windows.get(f.name), day)) for f in group}
-    )
-
-
-def _window(table: str, feature: Feature, day: datetime.date) -> tuple[datetime.date, datetime.date]:
-    """Return the days after and up to which a feature's rows lie; month ends count from the last one."""
-    day = last_month_end(day) if TABLES[table].month_end else day
-    return months_before(day, feature.before + (feature.months or 0)), months_before(day, feature.before)
-
-
-def narrowed(expr: Any, inside: Any) -> Any:
-    """Return an aggregate with every reduction in it over the rows for which ``inside`` is true; None for all.
-
-    Reductions that skip nulls read ``CASE WHEN condition THEN value END`` instead of having a filter: of many filtered
-    aggregates, DuckDB cuts all columns anew for each, which takes three times as long.
-    """
-    import ibis
-    import ibis.expr.operations as ops
-
-    skip_nulls = (ops.Count, ops.Sum, ops.Mean, ops.Min, ops.Max)
-
-    def narrow(node: Any, changed: Mapping[str, Any] | None) -> Any:
-        if not isinstance(node, ops.Reduction):
-            return node.__recreate__(changed) if changed else node
-        known = dict(changed or zip(node.argnames, node.args, strict=True))
-        conditions = [c for c in (None if inside is None else inside.op(), known.get("where")) if c is not None]
-        if not conditions:
-            return node.__recreate__(known)
-        where = ops.And(*conditions) if len(conditions) == 2 else conditions[0]
-        if isinstance(node, ops.CountStar):
-            return ops.Count(where.to_expr().ifelse(1, ibis.null("int8")).op())
-        if isinstance(node, skip_nulls):
-            kept = where.to_expr().ifelse(known["arg"].to_expr(), ibis.null(known["arg"].dtype))
-            return node.__recreate__(known | {"arg": kept.op(), "where": None})
-        return node.__recreate__(known | {"where": where})
-
-    return expr.op().replace(narrow, filter=ops.Value).to_expr()
-
-
-def _inside(t: Any, table: str, window: tuple[datetime.date, datetime.date] | None, day: datetime.date) -> Any:
-    """Return whether a row lies in a window, None if all do."""
-    if window is None:
-        return None
-    start, end = window
-    return _after(t, table, start) if end == day else _after(t, table, start) & ~_after(t, table, end)
-
-
-def _after(t: Any, table: str, day: datetime.date) -> Any:
-    """Return whether a row became known after a day."""
-    import ibis
-
-    time = t[TABLES[table].time]
-    if time.type().is_date():
-        return time > ibis.literal(day)
-    midnight = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time())
-    return time >= ibis.literal(midnight)
-
-
-def months_before(day: datetime.date, months: int) -> datetime.date:
-    """Return the day so many months earlier; month ends go to month ends.
-
-    Examples
-    --------
-    >>> months_before(datetime.date(2026, 6, 30), 4), months_before(datetime.date(2026, 3, 29), 1)
-    (datetime.date(2026, 2, 28), datetime.date(2026, 2, 28))
-    """
-    last = month_end(month_number(day) - months)
-    return last if day == month_end(month_number(day)) else last.replace(day=min(day.day, last.day))
+    if all(f.months is not None for f in group):
+        t = t.filter(after(t, group[0].table, min(window_of(f, day)[0] for f in group)))
+    return t.group_by("customer_id").aggregate(**{f.name: narrowed(resolved(f, t), inside(t, f, day)) for f in group})
 
 
 def compute(bank: Bank, as_of: datetime.date | str, tags: Iterable[Tag | str] | None = None) -> Any:

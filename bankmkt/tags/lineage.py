@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from bankmkt.errors import ParameterError
@@ -37,6 +37,14 @@ def resolved(feature: Feature, t: Any) -> Any:
     if not expr.op().find(ops.Reduction) or not expr.op().shape.is_scalar():
         raise ParameterError(f"feature {feature.name}", "a value per row", "an aggregate", "such as _.amount.sum()")
     return expr
+
+
+def is_latest(feature: Feature) -> bool:
+    """Return whether a feature is the latest date or time of something, which longer records would not change."""
+    import ibis.expr.operations as ops
+
+    op = resolved(feature, unbound(feature.table)).op()
+    return isinstance(op, ops.Max) and op.dtype.is_temporal()
 
 
 def types(features: Iterable[Feature]) -> dict[str, Any]:
@@ -113,6 +121,50 @@ def ruled(tag: Tag, wide: Any) -> Any:
             raise unknown(tag, missing[1], wide.columns) from error
         todo = "compare numbers with numbers, dates with dates and texts with texts"
         raise ParameterError(f"tag {tag.code}: {str(error).splitlines()[0]}", todo=todo) from error
+
+
+def judged(tag: Tag, wide: Any, unsure: Collection[str]) -> Any:
+    """Return a tag's value over the table of features, null where it would be told from what is not known.
+
+    A comparison with null is null; ``isnull``, ``fill_null``, ``cases`` and ``greatest`` make an answer of it.
+
+    Parameters
+    ----------
+    tag
+        The declaration.
+    wide
+        Ibis table of features and attributes.
+    unsure
+        Names of those that may be null for want of records.
+
+    Raises
+    ------
+    ParameterError
+        If the rule does not fit the features' types.
+    """
+    import functools
+    import operator
+
+    import ibis
+    import ibis.expr.operations as ops
+
+    value = ruled(tag, wide)
+    answering = (
+        ops.IsNull, ops.NotNull, ops.Coalesce, ops.SearchedCase, ops.SimpleCase, ops.IfElse, ops.Greatest, ops.Least,
+    )  # fmt: skip
+    plain = ruled(tag, _plain(wide)).op() if unsure else None
+    hidden = {field.name for node in plain.find(answering) for field in node.find(ops.Field)} if plain else set()
+    if not (unknown_ones := sorted(hidden & set(unsure))):
+        return value
+    missing = functools.reduce(operator.or_, [wide[name].isnull() for name in unknown_ones])
+    return missing.ifelse(ibis.null(value.type()), value)
+
+
+def _plain(wide: Any) -> Any:
+    """Return a table with the columns of another and no history, so that a rule's own expression can be read."""
+    import ibis
+
+    return ibis.table(wide.schema(), name="wide")
 
 
 def columns(feature: Feature) -> list[str]:

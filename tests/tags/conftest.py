@@ -1,5 +1,6 @@
 """What the tests of tags share."""
 
+import busy
 import pytest
 
 
@@ -11,3 +12,11 @@ def demo():
 
     bank = demo_bank()
     return bank.fetch(tags.compute(bank, "2026-06-30")).to_pandas().set_index("customer_id")
+
+
+@pytest.fixture(scope="session")
+def busy_bank():
+    """The bank in which everything happens, in DuckDB."""
+    from bankmkt.bank import open_bank
+
+    return open_bank(busy.frames())
