@@ -19,9 +19,10 @@ from bankmkt import tags
 from bankmkt.bank import open_bank
 from bankmkt.engines import connect
 from bankmkt.lookback import parse_date
+from bankmkt.months import last_month_end
 from bankmkt.saving import write_folder
 from bankmkt.synth import demo_bank, generate
-from bankmkt.tags.compute import months_before
+from bankmkt.tags.windows import months_before
 
 TABLES = ("customers", "balances", "transactions", "events", "contacts", "assignments")
 
@@ -106,9 +107,10 @@ def hand_sql(as_of: str) -> str:
     lasts = {number: months_before(day, number) if number else day for number in range(25)}
     dates = {f"d{number}": last for number, last in lasts.items()}
     starts = {f"m{number}": last + one for number, last in lasts.items()}
+    ends = {f"e{number}": months_before(last_month_end(day), number) for number in range(25)}
     text = Path(__file__).with_name("tags.sql").read_text()
     return "\n".join(line for line in text.splitlines() if not line.startswith("--")).format(
-        **dates, **starts, end=day + one
+        **dates, **starts, **ends, end=day + one
     )
 
 
