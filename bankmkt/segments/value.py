@@ -123,7 +123,7 @@ def value_by(
     method) and what customers do by chance, each for themselves. They do not hold what hits all at once (a rate cut,
     a campaign, a crash), nor that the margins are assumptions. Held against what
     came (:func:`bankmkt.segments.calibrate_value`), 60 of 65 tenths of the customers lay inside (92%; a synthetic bank
-    of 5,000 customers, seven starts over four years), and 6 of 9 in the larger demo bank's one year, where the
+    of 5,000 customers, seven starts over four years), and 7 of 9 in the larger demo bank's one year, where the
     intervals are narrow and what hits all at once counts for more.
 
     Parameters
