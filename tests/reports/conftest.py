@@ -39,8 +39,8 @@ def bank(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def large_bank(tmp_path_factory):
-    """Path of a bank with a hundred branches."""
-    return str(open_bank({"organisations": organisations(100)}).save(tmp_path_factory.mktemp("banks") / "hundred").path)
+    """Path of a bank with thirty branches."""
+    return str(open_bank({"organisations": organisations(30)}).save(tmp_path_factory.mktemp("banks") / "thirty").path)
 
 
 @pytest.fixture(scope="session")

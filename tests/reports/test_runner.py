@@ -200,14 +200,14 @@ def test_a_page_that_cannot_be_made_is_a_failure_of_that_report_alone(stub, bank
     assert reports[1].error == "ZeroDivisionError: page"
 
 
-def test_a_hundred_branches_one_failure_and_what_is_run_again(stub, large_bank, tmp_path, monkeypatch):
+def test_many_branches_one_failure_and_what_is_run_again(stub, large_bank, tmp_path, monkeypatch):
     out = tmp_path / "out"
     path = stub(
-        "assert org_id != 50", results="from bankmkt.reports import record\n\nrecord(org_id=org_id)",
+        "assert org_id != 20", results="from bankmkt.reports import record\n\nrecord(org_id=org_id)",
     )  # fmt: skip
     first = run_reports([path], by="org_id", bank=large_bank, out=out, jobs=2)
-    assert [report.parameters["org_id"] for report in first] == list(range(2, 102))
-    assert [report.parameters["org_id"] for report in first if not report.ok] == [50]
+    assert [report.parameters["org_id"] for report in first] == list(range(2, 32))
+    assert [report.parameters["org_id"] for report in first if not report.ok] == [20]
     assert all(report.figures == {"org_id": report.parameters["org_id"]} for report in first if report.ok)
     assert not list(out.rglob("*.partial*"))
 
@@ -221,8 +221,8 @@ def test_a_hundred_branches_one_failure_and_what_is_run_again(stub, large_bank, 
     monkeypatch.setattr(module, "execute", counting)
     (out / "50_stub" / "org_id=7.html").unlink()  # as if the batch had been interrupted
     second = run_reports([path], by="org_id", bank=large_bank, out=out, jobs=2)
-    assert sorted(ran) == [7, 50]
-    assert sum(report.kept for report in second) == 98
+    assert sorted(ran) == [7, 20]
+    assert sum(report.kept for report in second) == 28
     assert (out / "50_stub" / "org_id=7.html").is_file()
 
 
