@@ -13,7 +13,7 @@ from bankmkt.tags.lineage import attributes, needed, ruled, unbound
 PLAIN = {0.0, 1.0}
 """Numbers that words tell: none, some, any, one."""
 
-WORDS = {"half": 0.5, "halved": 0.5, "fifth": 0.2, "two": 2, "three": 3, "2 in 5": 0.4}
+WORDS = {"half": 0.5, "halved": 0.5, "fifth": 0.2, "a quarter of": 0.25, "two": 2, "three": 3, "2 in 5": 0.4}
 
 LACKING = {tag.code for tag in optional.TAGS} | {"payroll_lost"}
 """Tags on tables that the synthetic bank lacks; no salary ends in it while its customer stays."""
@@ -144,8 +144,8 @@ def test_definitions_state_their_numbers():
         if missing := {float(n) for n in numbers} - stated(tag.meaning) - PLAIN:
             silent[tag.code] = sorted(missing)
     assert silent == {
-        "tier_up": [2.0, 3.0],  # tiers by number
-        "tier_down": [2.0, 3.0],
+        "tier_up": [2.0],  # tiers by number
+        "tier_down": [2.0],
         "valuable_at_risk": [0.5, 0.7, 6.0, 10_000.0],  # told by warning_signs
     }
 
