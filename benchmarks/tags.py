@@ -1,6 +1,7 @@
 """How fast all tags of a bank are computed and written, and in how much memory.
 
     python benchmarks/tags.py [--bank PATH | --customers N] [--memory 4GB] [--engine duckdb] [--runs 1]
+    python benchmarks/tags.py --growth SMALL BIG     how processors' time grows between two banks, ours alone
 
 Beside it, in the same run and on the same files, the aggregates behind the tags as one would write them by hand: the
 single SELECT of ``benchmarks/tags.sql``. Each runs in a process of its own, so that its peak memory is its own; then
@@ -9,6 +10,7 @@ the features behind the tags are compared with it, value by value. Prints a line
 
 import argparse
 import json
+import math
 import multiprocessing
 import resource
 import tempfile
@@ -37,7 +39,11 @@ def main() -> None:
     parser.add_argument("--memory", help="memory limit of the engines, such as 4GB")
     parser.add_argument("--threads", type=int, help="threads of DuckDB")
     parser.add_argument("--runs", type=int, default=1, help="runs of each, in turn; the fastest counts")
+    parser.add_argument("--growth", nargs=2, metavar=("SMALL", "BIG"), help="paths of two banks: the exponent between")
     options = parser.parse_args()
+    if options.growth:
+        print(json.dumps(growth(options)))
+        return
 
     with tempfile.TemporaryDirectory() as folder:
         made = generate(f"{folder}/bank", options.customers) if options.customers else None
@@ -67,6 +73,16 @@ def main() -> None:
         "hand_peak_memory_gb": round(best["by hand"][2], 2),
     }
     print(json.dumps(figures))
+
+
+def growth(options):
+    """Return customers and processors' seconds of two banks, and the exponent of the growth between them."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = [alone(ours, place, options, Path(folder) / str(n)) for n, place in enumerate(options.growth)]
+    (_, small, _, few, _), (_, big, _, many, _) = found
+    exponent = math.log(big / small) / math.log(many / few)
+    return {"customers": [few, many], "processor_seconds": [round(small, 2), round(big, 2)],
+            "exponent": round(exponent, 3)}  # fmt: skip
 
 
 def alone(work, *arguments, value=False):
