@@ -1,6 +1,7 @@
 """Tables and sentences about predictions, from the frames of :mod:`bankmkt.tags`, as text for readers."""
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bankmkt.plots.wording import MISSING
@@ -9,6 +10,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCORES = ("model", "simple rule", "best achievable")
+
+
+def span(days: Sequence[dt.date]) -> str:
+    """Return the months of some month ends in words.
+
+    Examples
+    --------
+    >>> span([dt.date(2026, 2, 28), dt.date(2026, 3, 31)]), span([dt.date(2026, 3, 31)])
+    ('February 2026 to March 2026', 'March 2026')
+    """
+    first, last = (f"{day:%B %Y}" for day in (days[0], days[-1]))
+    return first if first == last else f"{first} to {last}"
 
 
 def ranking_table(figures: "pd.DataFrame", names: Mapping[str, str], measure: str = "lift_10") -> "pd.DataFrame":
