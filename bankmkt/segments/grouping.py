@@ -94,22 +94,26 @@ def group(points: np.ndarray, numbers: Sequence[int], *, draws: int, seed: int) 
     3
     """
     import pandas as pd
+    import sklearn.cluster  # noqa: F401  (its threads must be there to be limited)
+    from threadpoolctl import threadpool_limits
 
     rng = np.random.default_rng(seed)
     clouds = [
         rng.multivariate_normal(points.mean(axis=0), np.cov(points, rowvar=False), len(points)) for _ in range(CLOUDS)
     ]
     rows, found = [], {}
-    for number in numbers:
-        centres, labels = _fit(points, number, rng)
-        agreement, overlap = _again(points, labels, number, draws, rng)
-        found[number] = centres, overlap
-        rows.append({
-            "groups": number, "silhouette": _silhouette(points, labels, rng),
-            "cloud_silhouette": max(_silhouette(c, _fit(c, number, rng)[1], rng) for c in clouds),
-            "agreement": agreement.mean(), "agreement_low": np.quantile(agreement, 0.025),
-            "agreement_high": np.quantile(agreement, 0.975), "overlap": overlap.mean(axis=0).min(),
-        })  # fmt: skip
+    # Threads of several processes that wait for each other take k-means of few points from seconds to minutes.
+    with threadpool_limits(1):
+        for number in numbers:
+            centres, labels = _fit(points, number, rng)
+            agreement, overlap = _again(points, labels, number, draws, rng)
+            found[number] = centres, overlap
+            rows.append({
+                "groups": number, "silhouette": _silhouette(points, labels, rng),
+                "cloud_silhouette": max(_silhouette(c, _fit(c, number, rng)[1], rng) for c in clouds),
+                "agreement": agreement.mean(), "agreement_low": np.quantile(agreement, 0.025),
+                "agreement_high": np.quantile(agreement, 0.975), "overlap": overlap.mean(axis=0).min(),
+            })  # fmt: skip
     choice = pd.DataFrame(rows)
     choice["believed"] = (choice["overlap"] >= STABLE) & (choice["silhouette"] > choice["cloud_silhouette"])
     believed = choice[choice["believed"]]
