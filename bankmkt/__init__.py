@@ -9,8 +9,8 @@ The package in one screen, lowest layer first; imports only go down:
 :mod:`bankmkt.bank`       open, save and look back in a bank; :mod:`bankmkt.validation` checks it
 :mod:`bankmkt.synth`      a synthetic bank whose truth is known
 :mod:`bankmkt.datasets`   real public data in the same tables
-:mod:`bankmkt.tags`       what is known of each customer: features and tags as declarations
-:mod:`bankmkt.segments`   who the customers are (health check)
+:mod:`bankmkt.tags`       what is known of each customer, and what will probably happen
+:mod:`bankmkt.segments`   who the customers are: check-up, RFM, life cycle, groups, value
 :mod:`bankmkt.experiment` what a campaign changed, and how sure we are
 :mod:`bankmkt.plots`      figures drawn from the frames that the functions above return
 :mod:`bankmkt.reports`    notebooks run with parameters into HTML reports
