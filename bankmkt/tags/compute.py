@@ -8,7 +8,6 @@ from bankmkt.bank import Bank, check_bank
 from bankmkt.errors import DataError
 from bankmkt.lookback import parse_date
 from bankmkt.months import last_month_end
-from bankmkt.schema import TABLES
 from bankmkt.tags.declare import ATTRIBUTES, Feature, Tag, by_name
 from bankmkt.tags.families import choose, house
 from bankmkt.tags.lineage import columns, is_latest, judged, needed, resolved, types, unbound
@@ -67,7 +66,7 @@ def _wide(bank: Bank, as_of: datetime.date | str, chosen: Mapping[str, Feature])
 
     day = parse_date("as_of", as_of)
     known = check_bank(bank).as_of(day)
-    _check_day(known, day, chosen.values())
+    _check_day(known, day)
     wide = _people(known).mutate(as_of=ibis.literal(day))
     unsure = {name for name in ATTRIBUTES if name not in known.raw["customers"].expr.columns}
     begun = beginnings(known, day, {feature.table for feature in chosen.values()})
@@ -89,15 +88,14 @@ def _wide(bank: Bank, as_of: datetime.date | str, chosen: Mapping[str, Feature])
     return wide, unsure
 
 
-def _check_day(known: Bank, day: datetime.date, features: Iterable[Feature]) -> None:
+def _check_day(known: Bank, day: datetime.date) -> None:
     """Raise DataError if a bank cannot tell what was so on a day."""
     if known.date is not None and known.date < day:
         raise DataError("as_of", str(day), f"a day up to {known.date}", "the bank was opened as of that day")
-    if any(TABLES[f.table].month_end for f in features):
-        end = last_month_end(day)
-        if not known.months or known.months[-1] < end:
-            last = f"the last they hold is {known.months[-1]}" if known.months else "they hold none"
-            raise DataError("as_of", str(day), f"a day whose last month end, {end}, is in balances; {last}")
+    end = last_month_end(day)
+    if not known.months or known.months[-1] < end:
+        last = f"the last they hold is {known.months[-1]}" if known.months else "they hold none"
+        raise DataError("as_of", str(day), f"a day whose last month end, {end}, is in balances; {last}")
 
 
 def _readable(known: Bank, feature: Feature) -> bool:

@@ -85,7 +85,9 @@ def eligibility(bank: Bank, as_of: datetime.date | str) -> Any:
     campaigns = known.campaigns
     campaigns = campaigns.filter(campaigns.starts_on <= ibis.literal(day), campaigns.ends_on >= ibis.literal(day))
     running = bank.fetch(campaigns.select("campaign_id", "org_id", "assignment")).to_pylist()
-    rows = known.assignments
+    later = bank.assignments  # who joins an open campaign later is not yet one of its rows
+    later = later.filter(later.arm == "open", later.participated_on > ibis.literal(day))
+    rows = known.assignments.anti_join(later, ["campaign_id", "customer_id"])
     rows = rows.select("arm", "participated", given_to="campaign_id", given="customer_id")
     lists = bank.fetch(rows.filter(rows.arm == "open", ~rows.participated).select("given_to").distinct()).to_pylist()
     listed = [row["given_to"] for row in lists]
@@ -173,12 +175,13 @@ def eligibility_summary(bank: Bank, as_of: datetime.date | str, *, k: int = K) -
     >>> found[found.status == "joined"].campaign.tolist()
     ['growth_journey', 'wealth_newcomer_2026']
     """
+    import ibis
     import pandas as pd
 
     t = eligibility(bank, as_of)
     keys = ["campaign_id", "campaign", "business_line", "status"]
     t = t.mutate(because=t.reason.fill_null(t.task).fill_null(""))
-    fine = (t.contact == "fine").ifelse(1, 0)
+    fine = t.contact.isnull().ifelse(ibis.null("int64"), (t.contact == "fine").ifelse(1, 0))
     counts = bank.frame(t.group_by(*keys, "because").aggregate(customers=t.count(), to_contact=fine.sum()))
     order = {status: i for i, status in enumerate(STATUSES)}
     counts = counts.assign(order=counts.status.map(order)).sort_values(["campaign", "campaign_id", "order", "because"])

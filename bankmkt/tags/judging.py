@@ -79,7 +79,7 @@ def later_rows(
     inputs = [*inputs_of(chosen.values()), *_GROUPS]
     frames = []
     for horizon, group in by_horizon(model.prediction for model in chosen.values()).items():
-        start = month_number(first + datetime.timedelta(days=1)) - 1
+        start = month_number(first)
         days = [month_end(n) for n in range(start, end - horizon + 1)] if given is None else given
         if not days:
             raise ParameterError("months", "none", f"{horizon} months after {first} in the bank", "train as of earlier")

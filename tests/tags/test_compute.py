@@ -254,8 +254,9 @@ def test_what_records_do_not_reach_is_unknown(catalogue, busy_bank):
 
 @pytest.mark.parametrize("day", ["2026-07-31", "2027-06-30"])
 def test_a_day_beyond_the_balances_is_refused(busy_bank, day):
-    with pytest.raises(DataError, match=rf"as_of = '{day}'.*the last they hold is 2026-06-30"):
-        tags.compute(busy_bank, day, ["wealth_tier"])
+    for code in ("wealth_tier", "payroll", "age"):
+        with pytest.raises(DataError, match=rf"as_of = '{day}'.*the last they hold is 2026-06-30"):
+            tags.compute(busy_bank, day, [code])
     assert tags.compute(busy_bank, "2026-07-30", ["wealth_tier"]).columns == ("customer_id", "wealth_tier")
 
 

@@ -62,6 +62,20 @@ def answers(frames, engine="duckdb"):
     return found.sort_values(["campaign_id", "customer_id"]).reset_index(drop=True)
 
 
+def test_who_joins_later_is_nobodys_list_yet():
+    """Customer 10 joins the open campaign on 5 April; until then it has no rows, and so no list."""
+    bank = open_bank(planted())
+    found = bank.fetch(tags.eligibility(bank, "2025-04-03")).to_pandas().set_index(["campaign_id", "customer_id"])
+    assert found.loc[(3, 12), "status"] == "may join"
+    assert not (found.loc[3, "reason"] == "not on the list").any()
+
+
+def test_without_contacts_nobody_is_said_to_be_fine():
+    frames = planted()
+    del frames["contacts"]
+    assert tags.eligibility_summary(open_bank(frames), DAY, k=1).to_contact.isna().all()
+
+
 @pytest.fixture(scope="module")
 def found():
     return answers(planted())
