@@ -3,6 +3,7 @@
 Each takes a frame of :mod:`bankmkt.tags` and returns ``Axes``; the title is the claim that the frame supports.
 """
 
+import math
 import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -113,7 +114,7 @@ def lift(curve: "pd.DataFrame", code: str, name: str, ax: "Axes | None" = None) 
     ax.set_xlabel("customers contacted, best first")
     ax.set_ylabel("of all outcomes")
     tenth = own[(own["score"] == "model") & (own["share"] == 0.1)]["captured"].iloc[0]
-    _title(ax, name, f"the first tenth holds {tenth:.0%}")
+    _title(ax, name, "few outcomes: parts hidden" if math.isnan(tenth) else f"the first tenth holds {tenth:.0%}")
     return ax
 
 

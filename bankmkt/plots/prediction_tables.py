@@ -140,7 +140,7 @@ def strongest(figures: "pd.DataFrame", names: Mapping[str, str], number: int = 3
     'App dormancy (4.4 times)'
     """
     rows = figures[(figures["score"] == "model") & (figures["measure"] == "lift_10") & ~figures["suppressed"]]
-    rows = rows.sort_values("value", ascending=False).head(number)
+    rows = rows.dropna(subset="value").sort_values("value", ascending=False).head(number)
     return ", ".join(f"{names[row['code']]} ({row['value']:.1f} times)" for row in rows.to_dict("records")) or "none"
 
 

@@ -13,9 +13,9 @@ from bankmkt.months import month_end
 from bankmkt.privacy import K, check_k, small_cells
 from bankmkt.segments.grouping import GAPLESS, STABLE, Grouping, group
 from bankmkt.segments.lifecycle import span_of
-from bankmkt.segments.measures import LONG_TAIL
 from bankmkt.segments.potential import potential_value
 from bankmkt.segments.traits import TRAITS, measured, name_groups, scaled, told
+from bankmkt.terms import LONG_TAIL
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from bankmkt.privacy import K, check_k, small_cells, small_parts
 from bankmkt.schema import OCCUPATIONS
 from bankmkt.segments.lifecycle import STATES, lifecycle, span_of
 from bankmkt.segments.margins import check_margins, margin_of
-from bankmkt.segments.measures import TIERS
+from bankmkt.terms import TIERS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bankmkt.months import month_of
 from bankmkt.schema import ASSETS, BANK_KINDS, PRODUCTS
+from bankmkt.terms import TIERS, TOP_TIER
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -15,13 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bankmkt.bank import Bank
-
-LONG_TAIL = 50_000
-"""Customers with less AUM are the long tail (the case study's definition)."""
-
-TIERS = ((LONG_TAIL, "under 50,000"), (500_000, "50,000 – 500,000"), (6_000_000, "0.5 – 6 million"))
-TOP_TIER = "from 6 million"
-"""Private banking begins at 6 million yuan of financial assets (China's banking regulator, 2011)."""
 
 AGES = ((25, "under 25"), (35, "25 – 34"), (45, "35 – 44"), (55, "45 – 54"), (65, "55 – 64"))
 OLDEST = "65 or older"

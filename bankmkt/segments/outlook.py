@@ -8,6 +8,7 @@ from bankmkt.bank import check_bank
 from bankmkt.errors import DataError
 from bankmkt.lookback import parse_date
 from bankmkt.privacy import K, check_k, suppress
+from bankmkt.terms import paid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,8 @@ def purchase_outlook(bank: "Bank", as_of: dt.date | str, *, k: int = K) -> Outlo
     check_k(k)
     day = parse_date("as_of", as_of)
     t = bank.transactions
-    t = t.filter(t.kind == "spend").select("customer_id", "ts", amount=t.amount.abs())
+    t = t.filter(t.kind == "spend").select("customer_id", "ts", amount=paid(t))
+    t = t.filter(t.amount >= 0)  # a refund is no purchase; one of nothing (a coupon) is
     summary = bank.frame(purchase_summary(t, day).order_by("customer_id"))
     if summary.empty:
         raise DataError("transactions", f"no spending by {day}", "purchases", "pass a later day")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bankmkt import terms
 from bankmkt.damage import reading
 from bankmkt.engines import connect
 from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
@@ -98,9 +99,10 @@ def movements(t: Any, money: str, by: str, time: str, amount: str) -> Any:
         t = t.filter(t["product"].isin(ASSETS), ~t.kind.isin((*BANK_KINDS, *DEBT_KINDS)))
     elif MONEY[money]:
         t = t.filter(t.kind.isin(MONEY[money]))
-    paid = t[amount].cast("float64").fill_null(float("nan"))
+    moved = t[amount].cast("float64")
     if money == "spend":
-        paid = ibis.ifelse(t["product"] == "card_balance", paid, -paid) if "product" in t.columns else paid.abs()
+        moved = terms.paid(t, amount).cast("float64") if "product" in t.columns else moved.abs()
+    paid = moved.fill_null(float("nan"))
     refund = paid < 0 if money == "spend" else ibis.literal(False)
     return t.select(customer_id=t[by], ts=t[time], paid=paid, counted=~refund)
 

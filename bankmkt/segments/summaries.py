@@ -12,6 +12,7 @@ from bankmkt.schema import CITY_TIERS, OCCUPATIONS
 from bankmkt.segments import measures
 from bankmkt.segments.panels import SELF
 from bankmkt.segments.units import Scope
+from bankmkt.terms import TIERS, TOP_TIER
 
 INDICATORS = {
     "customers": "customers",
@@ -53,7 +54,7 @@ def trend(
         out[part] = out[part].mask(discloses(out[part], out["customers"], k))
     out["aum_per_head"] = out["aum"] / out["customers"]
     out["products_per_head"] = out["products"] / out["customers"]
-    tail = groups[(groups["dimension"] == "wealth tier") & (groups["group"] == measures.TIERS[0][1])]
+    tail = groups[(groups["dimension"] == "wealth tier") & (groups["group"] == TIERS[0][1])]
     out["long_tail_share"] = tail.set_index("number")["customers"].reindex(out.index, fill_value=0) / out["customers"]
     out["active_share"] = out["active"] / out["customers"]
     out["logins_per_active"] = out["acts"] / out["active"] if events else np.nan
@@ -101,8 +102,8 @@ def groups(rows: pd.DataFrame, sums: Mapping[str, Any], number: int) -> pd.DataF
         products_per_head=out["products"] / out["customers"],
         active_share=out["active"] / out["customers"],
     )
-    order = [label for _, label in (*measures.TIERS, *measures.AGES, *measures.TENURES)]
-    order = [*order, measures.TOP_TIER, measures.OLDEST, measures.LONGEST, *OCCUPATIONS, *CITY_TIERS, measures.UNKNOWN]
+    order = [label for _, label in (*TIERS, *measures.AGES, *measures.TENURES)]
+    order = [*order, TOP_TIER, measures.OLDEST, measures.LONGEST, *OCCUPATIONS, *CITY_TIERS, measures.UNKNOWN]
     at = {label: place for place, label in enumerate(order)}
     out["place"] = out["group"].map(at)
     out["which"] = out["dimension"].map({name: place for place, name in enumerate(measures.DIMENSIONS)})

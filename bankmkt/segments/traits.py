@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bankmkt.months import month_end, month_of, month_start
 from bankmkt.schema import ASSETS, DEBTS
 from bankmkt.segments.measures import DIGITAL, own
+from bankmkt.terms import paid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,7 @@ def measured(bank: "Bank", number: int, below: float) -> tuple[Any, list[str]]:
     mine = own(acts)
     acts = acts.group_by("customer_id").agg(
         inflow=acts.amount.sum(where=acts.kind.isin(("salary", "transfer_in", "cash_in"))),
-        spend=acts.amount.abs().sum(where=acts.kind.isin(("spend", "bill"))),
+        spend=paid(acts).sum(where=acts.kind.isin(("spend", "bill"))),
         mine=mine.cast("int64").sum(), online=(mine & acts.channel.isin(DIGITAL).fill_null(False)).cast("int64").sum(),
     )  # fmt: skip
     c = c.filter(c.closed_on.isnull() | (month_of(c.closed_on) > number))

@@ -1,6 +1,7 @@
 """Model cards: what a model is for, what it was made from, how good it is, and where it must not be trusted."""
 
 import html
+import math
 from typing import TYPE_CHECKING
 
 from bankmkt.privacy import K, discloses
@@ -121,6 +122,8 @@ def _figures(model: Model, figures: "pd.DataFrame | None") -> list[str]:
 
 
 def _range(row: "pd.Series", measure: str) -> str:
+    if math.isnan(row["value"]):
+        return "–"
     if measure == "ece":
         return f"{row['value']:.2%} ({row['ci_lower']:.2%} – {row['ci_upper']:.2%})"
     return f"{row['value']:.2f} ({row['ci_lower']:.2f} – {row['ci_upper']:.2f})"

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bankmkt.privacy import K, check_k, discloses, small_cells, small_parts
-from bankmkt.tags.judging import BEST, MODEL, SCORES
+from bankmkt.privacy import K, check_k, small_cells, small_parts
+from bankmkt.tags.judging import BEST, MODEL, SCORES, few, tells_few
 from bankmkt.tags.ranking import BINS, auc, bins_of, captured, interval, resampled
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def lift_curve(rows: "pd.DataFrame", resamples: int = 100, seed: int = 7, k: int
     resamples, seed
         As for :func:`bankmkt.tags.evaluate_models`.
     k
-        Predictions with fewer than ``k`` outcomes are left out.
+        Predictions whose outcome fewer than ``k`` customers had, or had not, are left out; a share that tells of fewer
+        is null.
 
     Returns
     -------
@@ -38,14 +39,18 @@ def lift_curve(rows: "pd.DataFrame", resamples: int = 100, seed: int = 7, k: int
     out = []
     for code, part in rows.groupby("code", sort=False):
         y = part["happened"].to_numpy()
-        if discloses(int(y.sum()), y.size, k) or not 0 < y.sum() < y.size:
+        if few(part, k):
             continue
+        months = part["month"].nunique()
         weights = list(resampled(part["customer_id"].to_numpy(), resamples, seed))
         for name in (name for name in SCORES if name in part):
             for share in SHARES:
                 measure = captured(part[name].to_numpy(dtype=float), y, share)
-                value = measure(np.ones(y.size))
-                ends = interval(np.array([measure(weight) for weight in weights])) if name == MODEL else (np.nan,) * 2
+                value, ends = measure(np.ones(y.size)), (np.nan, np.nan)
+                if tells_few(value, int(y.sum()), months, k):
+                    value = np.nan
+                elif name == MODEL:
+                    ends = interval(np.array([measure(weight) for weight in weights]))
                 out.append((code, name, share, value, value / share, *ends))
     return pd.DataFrame(out, columns=["code", "score", "share", "captured", "lift", "ci_lower", "ci_upper"])
 
@@ -80,13 +85,13 @@ def reliability(rows: "pd.DataFrame", resamples: int = 100, seed: int = 7, k: in
                 "predicted": said / np.maximum(size, 1), "happened": yes / np.maximum(size, 1), "ci_lower": low,
                 "ci_upper": high,
             })  # fmt: skip
-            frames.append(frame[frame["customers"] > 0])
+            people = _people(part, number).reindex(range(BINS), fill_value=0).to_numpy()
+            frames.append(frame.assign(people=people[:, 0], people_with=people[:, 1])[frame["customers"] > 0])
     found = pd.concat(frames, ignore_index=True)
     by = [found["code"], found["score"]]
-    hidden = small_cells(found["customers"], by=by, k=k)
-    hidden = small_parts(found["events"], found["customers"], by=by, k=k, hidden=hidden)
+    hidden = _hidden(found, by, k)
     shown = {name: found[name].mask(hidden) for name in frame.columns[3:]}
-    return found.assign(**shown, suppressed=hidden)
+    return found.assign(**shown, suppressed=hidden).drop(columns=["people", "people_with"])
 
 
 def fairness(rows: "pd.DataFrame", k: int = K) -> "pd.DataFrame":
@@ -109,11 +114,24 @@ def fairness(rows: "pd.DataFrame", k: int = K) -> "pd.DataFrame":
                 y, p = held["happened"].to_numpy(), held[MODEL].to_numpy()
                 area = auc(p, y)(np.ones(y.size)) if 0 < y.sum() < y.size else np.nan
                 low, high = proportion_confint(y.sum(), y.size, method="wilson")
-                out.append((code, by, group, y.size, int(y.sum()), p.mean(), y.mean(), low, high, area))
+                people = _people(held, np.zeros(y.size)).iloc[0]
+                out.append((code, by, group, y.size, int(y.sum()), p.mean(), y.mean(), low, high, area, *people))
     columns = ["code", "by", "group", "customers", "events", "predicted", "actual", "ci_lower", "ci_upper", "auc"]
-    found = pd.DataFrame(out, columns=columns)
-    blocks = [found["code"], found["by"]]
-    hidden = small_cells(found["customers"], by=blocks, k=k)
-    hidden = small_parts(found["events"], found["customers"], by=blocks, k=k, hidden=hidden)
+    found = pd.DataFrame(out, columns=[*columns, "people", "people_with"])
+    hidden = _hidden(found, [found["code"], found["by"]], k)
     shown = {name: found[name].astype(float).mask(hidden) for name in columns[3:]}
-    return found.assign(**shown, suppressed=hidden)
+    return found[columns].assign(**shown, suppressed=hidden)
+
+
+def _people(rows: "pd.DataFrame", cell: np.ndarray) -> "pd.DataFrame":
+    """Return how many different customers each cell has, and how many of them had the outcome in it."""
+    who = rows["customer_id"].groupby(cell).nunique()
+    had = (rows["happened"] == 1).to_numpy()
+    with_it = rows.loc[had, "customer_id"].groupby(cell[had]).nunique()
+    return who.to_frame("people").assign(people_with=with_it.reindex(who.index, fill_value=0))
+
+
+def _hidden(found: "pd.DataFrame", by: "list[pd.Series]", k: int) -> "pd.Series":
+    """Return which cells must be hidden, by the customers in them: months count a customer again."""
+    hidden = small_cells(found["people"], by=by, k=k)
+    return small_parts(found["people_with"], found["people"], by=by, k=k, hidden=hidden)

@@ -11,7 +11,7 @@ from bankmkt.bank import Bank, check_bank
 from bankmkt.errors import ParameterError
 from bankmkt.lookback import parse_date
 from bankmkt.months import month_end, month_number
-from bankmkt.privacy import K, check_k, discloses
+from bankmkt.privacy import K, check_k
 from bankmkt.tags.declare import Tag
 from bankmkt.tags.models import Model
 from bankmkt.tags.ranking import Measure, auc, calibration_error, interval, lift, resampled
@@ -174,12 +174,28 @@ def evaluate_models(
     return pd.concat(frames, ignore_index=True)
 
 
+def few(rows: "pd.DataFrame", k: int) -> bool:
+    """Return whether fewer than ``k`` customers had the outcome in any month, or in any had not."""
+    sides = [rows.loc[rows["happened"] == side, "customer_id"].nunique() for side in (0, 1)]
+    return min(sides) < max(k, 1)
+
+
+def tells_few(captured: float, events: int, months: int, k: int) -> bool:
+    """Return whether a share of the outcomes, or what it leaves of them, may be about 1 to k − 1 customers.
+
+    A customer counts once a month, so the outcomes are those of a ``months``-th as many customers at least.
+    """
+    inside, outside = (part * events / months for part in (captured, 1 - captured))
+    return any(1e-9 < part < k for part in (inside, outside))
+
+
 def _judged(code: str, rows: "pd.DataFrame", resamples: int, seed: int, k: int) -> "pd.DataFrame":
     """Return all measures of one prediction."""
     import pandas as pd
 
     y = rows["happened"].to_numpy()
     customers, events = len(y), int(y.sum())
+    months = rows["month"].nunique()
     kinds = [name for name in SCORES if name in rows]
     measures = {}
     for name in kinds:
@@ -190,13 +206,15 @@ def _judged(code: str, rows: "pd.DataFrame", resamples: int, seed: int, k: int) 
             measures[name, "predicted"] = _mean(score)
             measures[name, "actual"] = _mean(y)
             measures[name, "gap"] = _mean(score - y)
-    hidden = bool(discloses(events, customers, k)) or not 0 < events < customers
+    hidden = few(rows, k)
     once = {key: np.nan if hidden else measure(np.ones(customers)) for key, measure in measures.items()}
+    untold = [key for key, value in once.items() if key[1] == "lift_10" and tells_few(value / 10, events, months, k)]
     drawn: dict[tuple[str, str], list[float]] = {key: [] for key in measures}
     if not hidden:
         for weight in resampled(rows["customer_id"].to_numpy(), resamples, seed):
             for key, measure in measures.items():
-                drawn[key].append(measure(weight))
+                drawn[key].append(np.nan if key in untold else measure(weight))
+    once |= dict.fromkeys(untold, np.nan)
     out = [(*key, once[key], *(interval(np.array(drawn[key])) if not hidden else (np.nan, np.nan))) for key in measures]
     for one, other in ((MODEL, SIMPLE), (BEST, MODEL)):
         for name in ("auc", "lift_10"):

@@ -8,9 +8,9 @@ from test_lifecycle import END, random_bank
 import bankmkt as bm
 from bankmkt.errors import ParameterError, SchemaError
 from bankmkt.schema import OCCUPATIONS
-from bankmkt.segments import lifecycle, matrix, matrix_summary, measures
+from bankmkt.segments import lifecycle, matrix, matrix_summary
 from bankmkt.segments.matrix import AXES, GROUPS, LIMITS, OCCUPATION_GROUPS, WORKING, _shown, tier_names
-from bankmkt.tags.families.wealth import TIERS
+from bankmkt.terms import TIERS, TOP_TIER
 
 SMALL = (500.0, 2_500.0, 4_000.0)
 """Limits that part the small bank's customers."""
@@ -50,7 +50,7 @@ def by_hand(bank, frames, day, acts=1):
 
 def test_the_axes_make_112_and_agree_with_the_tags_and_the_check_up():
     assert len(WORKING) * len(tier_names()) * len(GROUPS) == 112
-    assert tier_names() == (*(name for _, name in measures.TIERS), measures.TOP_TIER)
+    assert tier_names() == (*(name for _, name in TIERS), TOP_TIER)
     assert [limit for limit, _ in TIERS] == list(LIMITS)
     assert set(OCCUPATION_GROUPS) == set(OCCUPATIONS)
     assert set(OCCUPATION_GROUPS.values()) == set(GROUPS)

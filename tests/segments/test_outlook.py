@@ -77,6 +77,16 @@ def test_only_what_came_is_later(frames, found):
     assert other.total == {}
 
 
+def test_a_refund_is_no_purchase_and_nothing_spent(frames, found):
+    """One sent back long after: neither a day with a purchase nor money."""
+    t = frames["transactions"]
+    back = t.head(300).assign(transaction_id=lambda t: t.transaction_id + len(frames["transactions"]))
+    back = back.assign(amount=-back.amount, ts=pd.Timestamp("2025-12-30"))
+    other = purchase_outlook(bm.open_bank(frames | {"transactions": pd.concat([t, back])}), "2026-01-04")
+    assert other.parameters == pytest.approx(found.parameters)
+    assert other.total == pytest.approx(found.total)
+
+
 def test_cdnow_gives_the_published_answers(real_data):
     bank = datasets.load_cdnow_bank(real_data, sample=True)
     found = purchase_outlook(bank, "1997-09-30")

@@ -200,8 +200,8 @@ def test_curves(rows, figures):
     values = figures.set_index(["code", "score", "measure"]).value
     curve = tags.lift_curve(rows, resamples=10).set_index(["code", "score", "share"]).sort_index()
     for code in CODES:
-        assert curve.lift[code, "model", 0.1] == pytest.approx(values[code, "model", "lift_10"])
-        assert curve.loc[code, "model"].captured.is_monotonic_increasing
+        assert curve.lift[code, "model", 0.1] == pytest.approx(values[code, "model", "lift_10"], nan_ok=True)
+        assert curve.loc[code, "model"].captured.dropna().is_monotonic_increasing
     found = tags.reliability(rows, resamples=10)
     shown = found[~found.suppressed]
     gap = ((shown.predicted - shown.happened).abs() * shown.customers)[shown.score == "model"].groupby(shown.code).sum()
@@ -218,6 +218,42 @@ def test_small_groups_are_hidden(rows):
     told = tags.evaluate_models(None, None, rows=pd.concat([few, rows[rows.happened == 1].groupby("code").head(9)]))
     assert told.suppressed.all()
     assert told[["value", "ci_lower", "ci_upper", "customers", "events"]].isna().all().all()
+
+
+def judged(customers, with_it, months):
+    """Return rows in which each customer is judged in every month, always with the same outcome."""
+    ids = np.arange(customers)
+    month = pd.DataFrame({
+        "code": "a", "customer_id": ids, "happened": (ids < with_it).astype(float), "model": 1 - ids / customers,
+        "simple rule": 0.5, "age": "30 to 44", "gender": "female", "city_tier": "tier_1",
+    })  # fmt: skip
+    return pd.concat([month.assign(month=number) for number in range(months)], ignore_index=True)
+
+
+@pytest.mark.parametrize(("customers", "with_it"), [(6, 3), (60, 3), (60, 57)])
+def test_a_customer_counts_once_however_many_months_are_judged(customers, with_it):
+    rows = judged(customers, with_it, 4)
+    assert tags.evaluate_models(None, None, rows=rows, resamples=5).suppressed.all()
+    assert tags.lift_curve(rows, resamples=5).empty
+    assert tags.fairness(rows).suppressed.all()
+    told = tags.reliability(rows, resamples=5)
+    assert not told.customers.between(1, 39).any()
+    assert told[told.suppressed][["events", "happened"]].isna().all().all()
+
+
+def test_a_share_of_few_outcomes_is_not_told():
+    """60 of 600 have the outcome and score highest: a hundredth of the customers holds 6 of them, a tenth all."""
+    curve = tags.lift_curve(judged(600, 60, 1), resamples=5)
+    own = curve[curve.score == "model"].set_index("share")
+    inside = (own.index.to_numpy() * 600).clip(max=60)
+    secret = ((inside > 0) & (inside < 10)) | ((inside > 50) & (inside < 60))
+    assert secret.any()
+    assert (own.captured.isna() == secret).all()
+    assert own.ci_lower[secret].isna().all()
+    near = judged(600, 65, 1)  # the highest tenth holds 60, and leaves 5
+    found = tags.evaluate_models(None, None, rows=near, resamples=5).set_index(["score", "measure"])
+    assert np.isnan(found.value["model", "lift_10"])
+    assert found.value["model", "auc"] == 1
 
 
 def test_marks(bank, models):

@@ -7,13 +7,14 @@ from ibis import _, cases
 from bankmkt.schema import ASSETS
 from bankmkt.tags.declare import Feature, Tag
 from bankmkt.tags.rules import bands, days_since, ratio
+from bankmkt.terms import TIERS, TOP_TIER, paid
 
 FAMILY = "wealth and value"
 
 IN = _.kind.isin(("salary", "transfer_in", "cash_in"))
 OUT = _.kind.isin(("transfer_out", "cash_out"))
 
-PAID = (_.product == "card_balance").ifelse(_.amount, -_.amount)
+PAID = paid(_)
 """What left an account or was charged to a card; below 0 what came back, as a refund."""
 
 
@@ -41,9 +42,6 @@ FEATURES = (
             "interest and returns on assets within twelve months", "yuan"),
 )  # fmt: skip
 
-TIERS = ((50_000, "under 50,000"), (500_000, "50,000 – 500,000"), (6_000_000, "0.5 – 6 million"))
-"""The upper limits of AUM, as in the health check."""
-
 
 def _tier(aum: Any) -> Any:
     """Return the number of the wealth tier, 0 to 3."""
@@ -54,7 +52,7 @@ _INVESTED = _.wealth_now + _.fund_now + _.insurance_now + _.metal_now
 
 TAGS = (
     Tag("wealth_tier", "Wealth tier", "资产等级", FAMILY,
-        bands(_.aum, TIERS, "from 6 million"),
+        bands(_.aum, TIERS, TOP_TIER),
         "AUM at the last month end: under 50,000 yuan (the long tail), under 500,000, under 6,000,000, or above"),
     Tag("nearly_next_tier", "Nearly in the next tier", "临界升级客户", FAMILY,
         _.aum.between(40_000, 49_999.99) | _.aum.between(400_000, 499_999.99) | _.aum.between(4_800_000, 5_999_999.99),
