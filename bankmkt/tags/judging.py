@@ -17,7 +17,7 @@ from bankmkt.tags.models import Model
 from bankmkt.tags.ranking import Measure, auc, calibration_error, interval, lift, resampled
 from bankmkt.tags.rules import years_since
 from bankmkt.tags.scoring import check_models, inputs_of
-from bankmkt.tags.snapshots import by_horizon, check_month_end, examples
+from bankmkt.tags.snapshots import CUSTOMERS, by_horizon, check_month_end, examples, sampled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +39,8 @@ def later_rows(
     months: Iterable[datetime.date | str] | None = None,
     truth: "pd.DataFrame | None" = None,
     *,
+    customers: int = CUSTOMERS,
+    seed: int = 7,
     threads: int = 1,
 ) -> "pd.DataFrame":
     """Score later months whose outcome is known: what all judgements below are made from.
@@ -55,6 +57,9 @@ def later_rows(
         Month ends, none before the day by which a model was trained; by default all such whose outcome is known.
     truth : pandas.DataFrame, optional
         Of :func:`bankmkt.tags.true_probabilities`, for the same months.
+    customers, seed
+        About so many customers of a larger bank are drawn at random by their ids, so that memory is bounded; the same
+        in every month and engine.
     threads
         Of LightGBM.
 
@@ -77,6 +82,7 @@ def later_rows(
     given = None if months is None else sorted({check_month_end("months", parse_date("months", day)) for day in months})
     first = max(model.as_of for model in chosen.values())
     inputs = [*inputs_of(chosen.values()), *_GROUPS]
+    sample = sampled(bank, customers, seed)
     frames = []
     for horizon, group in by_horizon(model.prediction for model in chosen.values()).items():
         start = month_number(first)
@@ -88,7 +94,7 @@ def later_rows(
                 raise ParameterError("months", str(day), f"{first} or later: models know what came before", "leave out")
             if month_number(day) + horizon > end:
                 raise ParameterError("months", str(day), f"{month_end(end - horizon)} or earlier", "leave it out")
-            rows = examples(bank, day, inputs, group)
+            rows = examples(bank, day, inputs, group, sample)
             for one in group:
                 held = rows[rows[f"judged_{one.code}"]]
                 score = chosen[one.code].score(held, threads)
@@ -122,6 +128,7 @@ def evaluate_models(
     truth: "pd.DataFrame | None" = None,
     *,
     rows: "pd.DataFrame | None" = None,
+    customers: int = CUSTOMERS,
     resamples: int = 200,
     seed: int = 7,
     k: int = K,
@@ -130,14 +137,14 @@ def evaluate_models(
 
     Parameters
     ----------
-    bank, models, months, truth
+    bank, models, months, truth, customers
         As for :func:`later_rows`.
     rows : pandas.DataFrame, optional
         Of :func:`later_rows`, where it has been computed before.
     resamples
         Times that customers are drawn anew, each with all of their months, for the intervals (95%, percentiles).
     seed
-        Of the resampling.
+        Of the resampling, and of the sample.
     k
         Predictions of which fewer than ``k`` customers had, or did not have, the outcome show no figures.
 
@@ -169,7 +176,7 @@ def evaluate_models(
     check_k(k)
     if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 2:
         raise ParameterError("resamples", resamples, "an integer from 2", "pass resamples=200")
-    found = later_rows(bank, models, months, truth) if rows is None else rows
+    found = later_rows(bank, models, months, truth, customers=customers, seed=seed) if rows is None else rows
     frames = [_judged(str(code), part, resamples, seed, k) for code, part in found.groupby("code", sort=False)]
     return pd.concat(frames, ignore_index=True)
 

@@ -13,7 +13,7 @@ from bankmkt.months import month_end, month_number
 from bankmkt.tags.declare import Feature
 from bankmkt.tags.models import Model, encoded, texts_of
 from bankmkt.tags.predictive import Prediction, choose_predictions
-from bankmkt.tags.snapshots import Input, by_horizon, examples, house_inputs, name_of, within
+from bankmkt.tags.snapshots import Input, by_horizon, examples, house_inputs, name_of, sampled, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ def train(
     snapshots
         Months to learn from, at most.
     customers
-        Customers to learn from, at most, so that memory is bounded: a random sample of a larger bank.
+        Customers to learn from: about so many of a larger bank, drawn at random, so that memory is bounded.
     seed, threads
         Of LightGBM and the sample; the same seed gives the same models.
     strict
@@ -96,10 +96,10 @@ def train(
     day = parse_date("as_of", as_of)
     known = check_bank(bank).as_of(day)
     chosen = choose_predictions(predictions)
-    for name, value in (("snapshots", snapshots), ("customers", customers), ("threads", threads)):
+    for name, value in (("snapshots", snapshots), ("threads", threads)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ParameterError(name, value, "an integer from 1", "leave it out")
-    sample = _sample(known, customers, seed)
+    sample = sampled(known, customers, seed)
     offered = house_inputs() if inputs is None else tuple(inputs)
     models = {}
     for horizon, group in by_horizon(chosen).items():
@@ -129,18 +129,6 @@ def _calendar(known: Bank, horizon: int, snapshots: int) -> tuple[list[datetime.
         least = month_end(first + LEAST_HISTORY - 1 + 2 * horizon)
         raise ParameterError("as_of", str(known.date), f"{least} or later with this bank", "or shorten the prediction")
     return [month_end(number) for number in range(start, last + 1)], month_end(end - horizon)
-
-
-def _sample(known: Bank, customers: int, seed: int) -> Any:
-    """Return a table of the customers to learn from; None for all."""
-    import ibis
-    import pyarrow as pa
-
-    if known.fetch(known.customers.count()).as_py() <= customers:
-        return None
-    ids = known.fetch(known.customers.select("customer_id").order_by("customer_id"))["customer_id"]
-    rows = np.sort(np.random.default_rng(seed).choice(len(ids), customers, replace=False))
-    return ibis.memtable(pa.table({"customer_id": ids.take(pa.array(rows)).combine_chunks()}))
 
 
 def _learn(

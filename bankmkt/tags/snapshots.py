@@ -1,7 +1,7 @@
 """What predictions learn from: who is judged on a day, what is known of them then, and what happened after."""
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ibis import _
@@ -40,6 +40,9 @@ _TAGS = (
     Tag("occupation_group", "Occupation group", "职业", "life cycle", _.occupation, "occupation group"),
     "acquired_by", "home_city_tier",
 )  # fmt: skip
+
+CUSTOMERS = 200_000
+"""Customers whose rows are held in memory when models are judged; of a larger bank, a random sample."""
 
 Input = Feature | Tag
 """What a model may know of a customer."""
@@ -115,8 +118,43 @@ def outcomes(bank: Bank, day: datetime.date, predictions: Sequence[Prediction]) 
     return wide.select("customer_id", **{tag.code: ruled(tag, wide).fill_null(False) for tag in tags})
 
 
+def sampled(bank: Bank, customers: int, seed: int) -> Callable[[Any], Any] | None:
+    """Return a random sample of customers, so that memory is bounded: a condition on ids, the same on every engine.
+
+    An id is in the sample if its checksum is among the lowest, so that a smaller sample is a part of a larger one.
+
+    Parameters
+    ----------
+    bank
+        Whose customers they are.
+    customers
+        Size of the sample, on average.
+    seed
+        Another one draws others.
+
+    Returns
+    -------
+    callable or None
+        From a column of ids to whether they are in the sample; None if the bank has no more customers than that.
+    """
+    import ibis
+
+    for name, value, least in (("customers", customers, 1), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ParameterError(name, value, f"an integer from {least}", "leave it out")
+    there = bank.fetch(bank.customers.count()).as_py()
+    if there <= customers:
+        return None
+    limit = f"{customers * 16**8 // there:08x}"
+    return lambda ids: (ibis.literal(f"{seed}:") + ids.cast("string")).hexdigest("md5") < limit
+
+
 def examples(
-    bank: Bank, day: datetime.date, inputs: Sequence[Input], predictions: Sequence[Prediction], only: Any = None
+    bank: Bank,
+    day: datetime.date,
+    inputs: Sequence[Input],
+    predictions: Sequence[Prediction],
+    only: Callable[[Any], Any] | None = None,
 ) -> "pd.DataFrame":
     """Return inputs on a month end with what happened after, of everybody whom at least one prediction judges.
 
@@ -128,8 +166,8 @@ def examples(
         A month end.
     inputs, predictions
         The predictions look equally far ahead.
-    only : ibis table, optional
-        Customers to look at, by ``customer_id``.
+    only
+        Of :func:`sampled`; everybody by default.
 
     Returns
     -------
@@ -139,7 +177,7 @@ def examples(
     later = month_end(month_number(day) + predictions[0].months)
     wide = snapshot(bank, day, inputs, predictions, simple=True)
     if only is not None:
-        wide = wide.semi_join(only, "customer_id")
+        wide = wide.filter(only(wide.customer_id))
     judged = [wide[f"judged_{p.code}"] for p in predictions]
     anybody = judged[0]
     for one in judged[1:]:
