@@ -3,31 +3,14 @@
 import math
 from typing import TYPE_CHECKING
 
+from bankmkt.names import words as words
+
 if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = "–"
 COUNTS = ("customers", "transactions")
 _SCALES = ((1e9, "billion "), (1e6, "million "), (1e3, "thousand "), (1.0, ""))
-_WORDS = {
-    "aum": "AUM", "aum_per_head": "AUM per head", "change of aum": "change of AUM", "active": "active customers",
-    "opened": "customers who joined", "closed": "customers who left",
-    "demand": "demand deposits", "time_deposit": "time deposits", "wealth": "wealth products", "fund": "funds",
-    "metal": "precious metals", "loan": "loans", "card_balance": "credit card debt",
-    "atm": "cash machine (ATM)", "pos": "card in a shop (POS)", "third_party": "third-party payment",
-    "auto": "bank's own batch", "mini_programme": "mini-programme", "wechat": "WeChat",
-}  # fmt: skip
-
-
-def words(name: str) -> str:
-    """Turn a name of the contract, of an indicator, product, channel or kind, into words.
-
-    Examples
-    --------
-    >>> words("aum_per_head"), words("active_share"), words("metal"), words("Head office")
-    ('AUM per head', 'active share', 'precious metals', 'Head office')
-    """
-    return _WORDS.get(name, name.replace("_", " "))
 
 
 def hidden(k: int) -> str:

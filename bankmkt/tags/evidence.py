@@ -4,8 +4,10 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from bankmkt.tags.catalogue import used
-from bankmkt.tags.declare import Tag
+from bankmkt.schema import TABLES
+from bankmkt.tags.catalogue import kinds, used
+from bankmkt.tags.declare import Feature, Tag
+from bankmkt.tags.lineage import columns, resolved, ruled, unbound
 
 _FACTS = {
     "gender": "gender", "occupation": "occupation", "city_tier": "city tier", "unit_city": "city of the branch",
@@ -15,7 +17,10 @@ _FACTS = {
 """Attributes shown as they are."""
 
 _DATES = {"birth_date": "age", "opened_on": "customer for", "app_registered_on": "signed up for the app"}
-"""Attributes shown as the time since, in years; the rest are shown only as being on record."""
+"""Attributes shown as bands of the time since; the rest are shown only as being on record."""
+
+YOUNG, OLD = 18, 80
+"""Ages below and from which no band is told: few customers are that young or that old."""
 
 
 def evidence(tag: Tag, row: Mapping[tuple[str, str], Any]) -> list[str]:
@@ -31,7 +36,8 @@ def evidence(tag: Tag, row: Mapping[tuple[str, str], Any]) -> list[str]:
     Returns
     -------
     list of str
-        A text per feature and attribute. Days of birth and opening read as years, ids only as being on record.
+        A text per feature and attribute. Ages read as bands of five years (:func:`age_band`), other dates of the
+        customer as :func:`duration`; ids, and texts that may hold anything, only as being on record.
 
     Examples
     --------
@@ -43,16 +49,93 @@ def evidence(tag: Tag, row: Mapping[tuple[str, str], Any]) -> list[str]:
     ['AUM at the last month end: 1,234,567 yuan', 'car on record: yes']
     """
     features, given = used(tag)
-    said = [f"{f.meaning}: {value(row['feature', f.name], f.unit)}" for f in features]
+    said = []
+    for f in features:
+        found = row["feature", f.name]
+        said.append(f"{f.meaning}: {_on_record(found) if _names_something(f) else value(found, f.unit)}")
     for name in given:
         found = row["attribute", name]
         if name in _FACTS:
             said.append(f"{_FACTS[name]}: {value(found)}")
         elif name in _DATES:
-            said.append(f"{_DATES[name]}: {_since(found, row['attribute', 'as_of'])}")
+            day = row["attribute", "as_of"]
+            said.append(f"{_DATES[name]}: {_age(found, day) if name == 'birth_date' else duration(found, day)}")
         else:
-            said.append(f"{name.removesuffix('_id').replace('_', ' ')}: {'none' if found is None else 'on record'}")
+            said.append(f"{name.removesuffix('_id').replace('_', ' ')}: {_on_record(found)}")
     return said
+
+
+def tells_a_day(tag: Tag) -> bool:
+    """Say whether a tag tells the month or day of a birth or opening, as "birthday next month" does.
+
+    Examples
+    --------
+    >>> from bankmkt.tags.families import house_tags
+    >>> tells_a_day(house_tags()["birthday_next_month"]), tells_a_day(house_tags()["nearing_retirement"])
+    (True, False)
+    """
+    import ibis.expr.operations as ops
+
+    rule = ruled(tag, unbound("customers", unit_city="string", **kinds(tag), as_of="date")).op()
+
+    def taken(parts: tuple[type, ...]) -> set[str]:
+        return {field.name for part in rule.find(parts) for field in part.find(ops.Field)} & set(_DATES)
+
+    days = (ops.ExtractMonth, ops.ExtractDay, ops.ExtractDayOfYear, ops.ExtractWeekOfYear, ops.ExtractQuarter)
+    return bool(taken(days) - taken((ops.ExtractYear,)))
+
+
+def _names_something(feature: Feature) -> bool:
+    """Return whether a feature passes on an id or a free text of its table, rather than counting rows."""
+    import ibis.expr.operations as ops
+
+    free = {
+        name.split(".")[1]
+        for name in columns(feature)
+        if (column := TABLES[feature.table][name.split(".")[1]]).type == "id"
+        or (column.type == "string" and not column.values)
+    }
+    reductions = resolved(feature, unbound(feature.table)).op().find(ops.Reduction) if free else ()
+    passed = (part for part in reductions if not isinstance(part, ops.Count | ops.CountStar | ops.CountDistinct))
+    return any(field.name in free for part in passed for field in part.args[0].find(ops.Field))
+
+
+def _on_record(found: Any) -> str:
+    return "none" if found is None or found != found else "on record"
+
+
+def age_band(years: int) -> str:
+    """Return the five years in which an age lies; the youngest and the oldest go together.
+
+    Examples
+    --------
+    >>> age_band(48), age_band(17), age_band(93)
+    ('45 to 49', 'under 18', '80 or more')
+    """
+    if years < YOUNG:
+        return f"under {YOUNG}"
+    return f"{OLD} or more" if years >= OLD else f"{years // 5 * 5} to {years // 5 * 5 + 4}"
+
+
+def duration(day: datetime.date | None, as_of: datetime.date) -> str:
+    """Say how long ago a day was: in bands of months up to two years, then in completed years.
+
+    Examples
+    --------
+    >>> today = datetime.date(2026, 6, 30)
+    >>> duration(datetime.date(2026, 6, 1), today), duration(datetime.date(2025, 7, 1), today)
+    ('under 3 months', '6 to 11 months')
+    >>> duration(datetime.date(2024, 7, 1), today), duration(datetime.date(2016, 6, 30), today)
+    ('18 to 23 months', '10 years')
+    """
+    if day is None:
+        return "not known"
+    months = 12 * (as_of.year - day.year) + as_of.month - day.month - (as_of.day < day.day)
+    bands = ((3, "under 3 months"), (6, "3 to 5 months"), (12, "6 to 11 months"), (18, "12 to 17 months"))
+    for limit, text in (*bands, (24, "18 to 23 months")):
+        if months < limit:
+            return text
+    return f"{months // 12} years"
 
 
 def value(found: Any, unit: str = "") -> str:
@@ -75,9 +158,7 @@ def value(found: Any, unit: str = "") -> str:
     return str(found).replace("_", " ") if isinstance(found, str) else str(found)
 
 
-def _since(day: datetime.date | None, as_of: datetime.date) -> str:
-    """Return the completed years between two days."""
+def _age(day: datetime.date | None, as_of: datetime.date) -> str:
     if day is None:
         return "not known"
-    years = as_of.year - day.year - ((as_of.month, as_of.day) < (day.month, day.day))
-    return "under a year" if years < 1 else "1 year" if years == 1 else f"{years} years"
+    return f"{age_band(as_of.year - day.year - ((as_of.month, as_of.day) < (day.month, day.day)))} years"

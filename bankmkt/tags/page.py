@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from bankmkt.names import words as worded
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,13 +16,6 @@ COLOURS = {
     "metal": "#F0E442", "loan": "#D55E00", "card_balance": "#8C8C8C",
 }  # fmt: skip
 """Okabe and Ito's colours, told apart by all readers; debts in vermilion and grey."""
-
-NAMES = {
-    "demand": "current account", "time_deposit": "time deposit", "wealth": "wealth products", "fund": "funds",
-    "insurance": "insurance", "metal": "precious metals", "loan": "loan", "card_balance": "credit-card debt",
-    "atm": "cash machine", "pos": "shop terminal", "third_party": "third party's wallet", "sms": "text message",
-    "rm": "relationship manager", "wechat": "WeChat", "app_push": "app message",
-}  # fmt: skip
 
 _STYLE = """<style>
 .bm-portrait{font:14px/1.45 system-ui,"Noto Sans CJK SC",sans-serif;color:#222;background:#fff;max-width:960px;
@@ -83,11 +78,11 @@ def words(name: Any) -> str:
     Examples
     --------
     >>> words("card_balance"), words("<b>"), words(None)
-    ('credit-card debt', '&lt;b&gt;', '–')
+    ('credit card debt', '&lt;b&gt;', '–')
     """
     if name is None or name != name:
         return "–"
-    return escape(NAMES.get(str(name), str(name).replace("_", " ")))
+    return escape(worded(str(name)))
 
 
 def _card(title: str, body: str) -> str:
@@ -136,7 +131,8 @@ def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 def _tags(tags: "pd.DataFrame") -> str:
     if not len(tags):
         return "none holds"
-    rule = '<div class="bm-soft">The rarest first: the share of all customers who have the tag.</div>'
+    order = "The rarest first, with the share of all customers who have the tag; those whose share is hidden last."
+    rule = f'<div class="bm-soft">{order}</div>'
     rows = [
         (
             f"<b>{escape(r['name'])}</b> {escape(r['name_zh'])}<br><span class='bm-soft'>{escape(r['meaning'])}</span>",
@@ -223,7 +219,7 @@ def chart(months: "pd.DataFrame") -> str:
 def alt(months: "pd.DataFrame") -> str:
     """Say in a sentence what the chart shows."""
     first, last = months.iloc[0], months.iloc[-1]
-    held = ", ".join(f"{NAMES[name]} {money(last[name])}" for name in COLOURS if last[name]) or "nothing"
+    held = ", ".join(f"{worded(name)} {money(last[name])}" for name in COLOURS if last[name]) or "nothing"
     return (
         f"AUM {money(first.aum)} in {str(first.month)[:7]} and {money(last.aum)} in {str(last.month)[:7]}; "
         f"at the end: {held}."

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from bankmkt.bank import Bank, check_bank
@@ -11,7 +12,7 @@ from bankmkt.lookback import parse_date
 from bankmkt.schema import PRODUCTS
 from bankmkt.tags.compute import compute, features, features_of
 from bankmkt.tags.declare import ATTRIBUTES, RELATED, Tag
-from bankmkt.tags.evidence import evidence
+from bankmkt.tags.evidence import age_band, duration, evidence, tells_a_day
 from bankmkt.tags.families import choose, house
 from bankmkt.tags.page import page
 from bankmkt.tags.predictive import PREDICTIVE
@@ -19,7 +20,7 @@ from bankmkt.tags.predictive import PREDICTIVE
 if TYPE_CHECKING:
     import pandas as pd
 
-WHO = ("age", "tenure_years", "wealth_tier", "risk_appetite")
+WHO = ("age", "wealth_tier", "risk_appetite")
 """Tags behind the first lines."""
 
 CHANNELS = ("app", "mini_programme", "web", "counter", "atm", "pos", "third_party")
@@ -30,14 +31,16 @@ CHANNELS = ("app", "mini_programme", "web", "counter", "atm", "pos", "third_part
 class Portrait:
     """What is known of one customer; :func:`portrait` makes it. Jupyter shows it as a page.
 
-    Nothing in it is an identity: no id, name, birth date or manager, and ``label`` is what the caller chose.
+    Nothing in it is an identity: no id, name, birth date, birthday, age in years or manager; ``label`` is what the
+    caller chose.
 
     Parameters
     ----------
     label, as_of
         A name for this portrait, and the day.
     who
-        Facts by name: age band, gender, occupation, city tier, city of the branch, customer for, wealth tier, risk.
+        Facts by name: age (five years together), gender, occupation, city tier, city of the branch, customer for,
+        wealth tier, risk.
     state
         Where in the life with the bank, if the caller said so.
     months
@@ -45,8 +48,8 @@ class Portrait:
     channels
         ``channel`` and ``movements`` of six months, the most used first.
     tags
-        ``code``, ``name``, ``name_zh``, ``family``, ``meaning``, ``share`` (of all customers who have it) and
-        ``evidence``, the rarest first.
+        ``code``, ``name``, ``name_zh``, ``family``, ``meaning``, ``share`` (of all customers who have it; null where
+        hidden) and ``evidence``; the rarest first, the hidden last.
     next_steps
         ``code``, ``name``, ``probability`` and ``meaning`` of what will probably happen; empty without models.
     contacts
@@ -80,7 +83,7 @@ def portrait(
     as_of: datetime.date | str,
     models: Mapping[str, Any] | None = None,
     *,
-    state: str | None = None,
+    state: Any = None,
     label: str = "Customer",
     quality: "pd.DataFrame | None" = None,
     tags: Iterable[Tag | str] | None = None,
@@ -88,24 +91,27 @@ def portrait(
 ) -> Portrait:
     """Show one customer as of a day, for whoever serves them; never for a report of a real bank.
 
-    Tags are ranked by rarity: the fewer of the bank's customers have one, the more it says.
+    Tags are ranked by rarity: the fewer of the bank's customers have one, the more it says. Those that tell the month
+    or day of a birth or opening (such as "birthday next month") are left out.
 
     Parameters
     ----------
     bank
         Of :func:`bankmkt.open_bank`; tables it lacks are left out.
     customer_id
-        Of the type that the bank has.
+        Of the type that the bank has; numbers of NumPy too.
     as_of
         The day; nothing later is seen.
     models
         Of :func:`bankmkt.tags.train`, for what will probably happen next.
     state
-        The customer's state in the life cycle, as :func:`bankmkt.lifecycle` tells it.
+        Where in the life with the bank: the table of :func:`bankmkt.lifecycle` for that day, or the customer's own
+        state as a text.
     label
         A name for the portrait; not the customer's.
     quality
-        Of :func:`bankmkt.tags.quality` on that day, for the shares; without it they are computed, which reads the bank.
+        Of :func:`bankmkt.tags.quality` on that day, for the shares (coverage × share of the known); without it they
+        are computed, which reads the bank.
     tags
         Declarations, or codes, to choose from; the whole catalogue by default.
     top
@@ -131,12 +137,13 @@ def portrait(
     bankmkt.errors.DataError: customer_id: there is no such customer in this bank; check the id
     """
     day = parse_date("as_of", as_of)
-    _check_customer(check_bank(bank), customer_id, day)
+    customer_id = _checked(check_bank(bank), customer_id, day)
     known = bank.as_of(day)
     chosen = {tag.code: tag for tag in choose(tags)}
     t = compute(bank, day, {**{tag.code: tag for tag in choose(WHO)}, **chosen}.values())
     values = bank.fetch(t.filter(t.customer_id == customer_id)).to_pylist()[0]
-    held = _ranked(bank, day, [tag for tag in chosen.values() if values[tag.code] is True], quality)[:top]
+    true = [tag for tag in chosen.values() if values[tag.code] is True and not tells_a_day(tag)]
+    held = _ranked(bank, day, true, quality)[:top]
     row = _read(bank, customer_id, day, [tag for tag, _share in held])
     notes = [] if models else ["What is likely next is not shown: pass models of bm.tags.train."]
     if state is None:
@@ -144,8 +151,8 @@ def portrait(
     return Portrait(
         label,
         day,
-        _who(values, row),
-        state,
+        _who(values, row, day),
+        _state(bank, customer_id, day, state),
         _months(known, customer_id),
         _channels(row),
         _told(held, row),
@@ -169,13 +176,15 @@ def showable(bank: Bank) -> bool:
     return (bank.manifest or {}).get("parameters", {}).get("seed") is not None
 
 
-def _check_customer(bank: Bank, customer_id: int | str, day: datetime.date) -> None:
-    """Raise unless there is such a customer on the day."""
+def _checked(bank: Bank, customer_id: Any, day: datetime.date) -> int | str:
+    """Return the id as the bank has it, or raise unless there is such a customer on the day."""
     people = bank.customers
     text = people.customer_id.type().is_string()
-    if isinstance(customer_id, bool) or not isinstance(customer_id, str if text else int):
-        kind = "text" if text else "a whole number"
-        raise ParameterError("customer_id", type(customer_id).__name__, kind, "pass the id as the bank has it")
+    if isinstance(customer_id, bool) or not isinstance(customer_id, str if text else Integral):
+        kind, todo = ("a text", "in quotes") if text else ("a whole number", "without quotes")
+        given = type(customer_id).__name__
+        raise ParameterError("customer_id", given, kind, f"pass the id as the bank has it, {todo}")
+    customer_id = str(customer_id) if text else int(customer_id)
     dates = people.filter(people.customer_id == customer_id).select("opened_on", "closed_on")
     found = bank.fetch(dates).to_pylist()
     if not found:
@@ -185,21 +194,34 @@ def _check_customer(bank: Bank, customer_id: int | str, day: datetime.date) -> N
         raise DataError(f"customer_id: the customer came on {opened}, after {day}", todo=f"ask as of {opened} or later")
     if closed is not None and closed <= day:
         raise DataError(f"customer_id: the account was closed on {closed}", todo=f"ask as of a day before {closed}")
+    return customer_id
 
 
 def _ranked(
     bank: Bank, day: datetime.date, held: Sequence[Tag], quality: "pd.DataFrame | None"
 ) -> list[tuple[Tag, float | None]]:
-    """Return tags with the share of customers who have them, the rarest first; None, first of all, if it is hidden."""
+    """Return tags with the share of all customers who have them, the rarest first; None, last of all, if hidden."""
     shares: dict[Any, float] = {}
     if quality is not None:
-        shares = quality.set_index("code")["mean"].dropna().to_dict()
+        shares = (quality["mean"] * quality.coverage).set_axis(quality.code).dropna().to_dict()
     elif held:
         t = compute(bank, day, held)
         counts = {f"c{i}": t[tag.code].ifelse(1, 0).sum() for i, tag in enumerate(held)}
         (found,) = bank.fetch(t.aggregate(n=t.count(), **counts)).to_pylist()
         shares = {tag.code: found[f"c{i}"] / found["n"] for i, tag in enumerate(held)}
-    return sorted(((tag, shares.get(tag.code)) for tag in held), key=lambda pair: pair[1] or 0.0)
+    pairs = [(tag, shares.get(tag.code)) for tag in held]
+    return sorted(pairs, key=lambda pair: (pair[1] is None, pair[1] or 0.0))
+
+
+def _state(bank: Bank, customer_id: int | str, day: datetime.date, state: Any) -> str | None:
+    """Return the customer's state, from a table of states if that was passed."""
+    import ibis
+
+    if state is None or isinstance(state, str):
+        return state
+    known = state.filter(state.customer_id == customer_id, state.month <= ibis.literal(day))
+    found = bank.fetch(known.order_by(known.month.desc()).limit(1).select("state")).to_pylist()
+    return found[0]["state"] if found else None
 
 
 def _read(bank: Bank, customer_id: int | str, day: datetime.date, tags: Sequence[Tag]) -> dict[tuple[str, str], Any]:
@@ -214,16 +236,16 @@ def _read(bank: Bank, customer_id: int | str, day: datetime.date, tags: Sequence
     return dict(zip(columns, row.values(), strict=True))
 
 
-def _who(values: Mapping[str, Any], row: Mapping[tuple[str, str], Any]) -> dict[str, str]:
+def _who(values: Mapping[str, Any], row: Mapping[tuple[str, str], Any], day: datetime.date) -> dict[str, str]:
     """Return the first lines: facts that single nobody out."""
-    age, tenure = values["age"], values["tenure_years"]
+    age, opened = values["age"], row["attribute", "opened_on"]
     facts = {
-        "Age": None if age is None else f"{age // 5 * 5} to {age // 5 * 5 + 4}",
+        "Age": None if age is None else age_band(age),
         "Gender": row["attribute", "gender"],
         "Occupation": row["attribute", "occupation"],
         "Lives in": row["attribute", "city_tier"],
         "Branch in": row["attribute", "unit_city"],
-        "Customer for": None if tenure is None else "under a year" if tenure < 1 else f"{tenure} years",
+        "Customer for": None if opened is None else duration(opened, day),
         "Wealth tier": values["wealth_tier"],
         "Risk tolerance": values["risk_appetite"],
     }

@@ -9,11 +9,16 @@ import pytest
 import tiny
 from ibis import _
 
+import bankmkt as bm
 from bankmkt import tags
 from bankmkt.bank import open_bank
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.tags import Feature, Tag
+from bankmkt.tags import evidence as evidence_of
+from bankmkt.tags.catalogue import used
+from bankmkt.tags.declare import ATTRIBUTES, RELATED
 from bankmkt.tags.evidence import evidence
+from bankmkt.tags.families import house_tags
 from bankmkt.tags.page import chart
 
 DAY = "2025-06-30"
@@ -62,7 +67,7 @@ def test_evidence_is_the_values_the_rule_read(tiny_bank, tiny_frames):
     one = tags.portrait(tiny_bank, WHO, DAY, tags=[mine]).tags.set_index("code")
     spent = tiny_frames["transactions"].query("customer_id == @WHO and kind == 'spend' and ts > '2025-03-31'")
     low = f"{spent.amount.min():,.0f}".replace("-", "−")
-    assert one.evidence["mine"] == f"dearest purchase: {low} yuan; age: 48 years; car on record: yes"
+    assert one.evidence["mine"] == f"dearest purchase: {low} yuan; age: 45 to 49 years; car on record: yes"
 
 
 def test_no_identity_is_shown(one, tiny_frames):
@@ -70,10 +75,50 @@ def test_no_identity_is_shown(one, tiny_frames):
     text = re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", one._repr_html_(), flags=re.S) + repr(one)
     for secret in (person.birth_date, person.opened_on, person.app_registered_on):
         assert f"{secret:%Y-%m-%d}" not in text
-    one_with_ids = tags.portrait(open_bank(tiny.with_text_ids(tiny.frames())), "C0024", DAY, tags=FEW)
-    text = one_with_ids._repr_html_()
-    for secret in ("C0024", "S0", "B-0"):
+
+
+def test_no_tag_brings_an_identity_onto_the_page():
+    """Customer 24, aged 67 and with a birthday and an anniversary next month, among all tags there are."""
+    frames = tiny.with_text_ids(tiny.frames())
+    people = frames["customers"]
+    row = people.customer_id == "C0024"
+    people.loc[row, ["birth_date", "opened_on"]] = [pd.Timestamp("1957-07-17"), pd.Timestamp("2017-07-19")]
+    people.loc[row, "app_registered_on"] = pd.Timestamp("2025-05-23")
+    people.loc[row, "manager_id"] = frames["staff"].staff_id.iloc[0]
+    seen = [
+        Tag("call", "Call", "话", "mine", _.last_call.notnull(), "m",
+            [Feature("last_call", "contacts", _.contact_id.max(), None, "which contact was last", empty=None)]),
+        Tag("device", "Device", "机", "mine", _.devices >= 0, "m",
+            [Feature("devices", "events", _.visitor_id.nunique(), None, "devices ever used")]),
+        Tag("spring", "Spring", "春", "mine", _.birth_date.month() < 12, "born before December"),
+    ]  # fmt: skip
+    one = tags.portrait(open_bank(frames), "C0024", DAY, tags=[*house_tags().values(), *seen], top=300)
+    held = one.tags.set_index("code")
+    assert {"retired", "managed"} <= set(held.index)
+    assert {"birthday_next_month", "anniversary_next_month", "spring"}.isdisjoint(held.index)
+    assert held.evidence["call"] == "which contact was last: on record"
+    assert re.fullmatch(r"devices ever used: \d+", held.evidence["device"])
+    text = re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", one._repr_html_(), flags=re.S) + repr(one)
+    ids = {str(v) for name in ("customer_id", "org_id", "manager_id") for v in people.loc[row, name]}
+    ids |= set(frames["staff"].staff_id) | set(frames["events"].visitor_id.dropna().astype(str))
+    for secret in {*ids, "1957", "07-17", "2017-07", "07-19", "2025-05-23"}:
         assert secret not in text, secret
+    assert not re.search(r"(?<![\d.,])67(?![\d.,%])", text), "the age in years"
+
+
+def test_no_evidence_tells_a_birthday_an_age_or_an_id():
+    """Of every tag of the house, whoever it holds for."""
+    dates = {"birth_date": "1957-07-17", "opened_on": "2017-07-19", "app_registered_on": "2025-05-23", "as_of": DAY}
+    planted = dict.fromkeys([*ATTRIBUTES, *RELATED], "SECRET") | dict.fromkeys(evidence_of._FACTS, "shown")
+    planted |= {name: pd.Timestamp(day).date() for name, day in dates.items()}
+    told = {}
+    for code, tag in house_tags().items():
+        row = {("attribute", name): value for name, value in planted.items()}
+        row |= {("feature", feature.name): 3.0 for feature in used(tag)[0]}
+        said = " ".join(evidence(tag, row))
+        if found := [secret for secret in ("SECRET", "1957", "07-17", "2017", "2025-05", "67") if secret in said]:
+            told[code] = found
+    assert told == {}
 
 
 def test_text_ids_and_spark_give_the_same(one, spark_bank):
@@ -136,7 +181,9 @@ def test_the_chart_takes_an_empty_account_and_a_single_month(one):
         (999, DAY, DataError, "no such customer"),
         (5, DAY, DataError, "closed on 2025-04-15; ask as of a day before"),
         (50, "2025-06-14", DataError, "came on 2025-06-15, after 2025-06-14"),
-        ("24", DAY, ParameterError, "expected a whole number"),
+        ("24", DAY, ParameterError, "expected a whole number; pass the id as the bank has it, without quotes"),
+        (24.0, DAY, ParameterError, "expected a whole number"),
+        (None, DAY, ParameterError, "expected a whole number"),
         (True, DAY, ParameterError, "expected a whole number"),
         (24, "June", ParameterError, "as_of = 'June'"),
     ],
@@ -144,6 +191,21 @@ def test_the_chart_takes_an_empty_account_and_a_single_month(one):
 def test_who_is_not_there_is_refused(tiny_bank, customer, day, error, message):
     with pytest.raises(error, match=message):
         tags.portrait(tiny_bank, customer, day)
+
+
+def test_ids_of_numpy_are_ids_and_numbers_are_no_texts(tiny_bank, one):
+    for customer in (np.int64(WHO), np.uint8(WHO), pd.Series([WHO]).iloc[0]):
+        assert tags.portrait(tiny_bank, customer, DAY, tags=["payroll"]).who == one.who
+    with pytest.raises(ParameterError, match="expected a text; pass the id as the bank has it, in quotes"):
+        tags.portrait(open_bank(tiny.with_text_ids(tiny.frames())), 24, DAY)
+
+
+def test_the_state_is_read_from_the_life_cycle_as_of_the_day(tiny_bank):
+    states = bm.lifecycle(tiny_bank, DAY)
+    found = tiny_bank.frame(states.filter(states.customer_id == WHO)).sort_values("month").state
+    assert tags.portrait(tiny_bank, WHO, DAY, state=states, tags=["payroll"]).state == found.iloc[-1]
+    nobody = states.filter(states.customer_id < 0)
+    assert tags.portrait(tiny_bank, WHO, DAY, state=nobody, tags=["payroll"]).state is None
 
 
 def test_on_the_day_before_closing_there_is_a_portrait(tiny_bank):
@@ -156,6 +218,16 @@ def test_a_hidden_share_stays_hidden(tiny_bank):
     hidden = set(quality.code[quality["mean"].isna()])
     assert one.tags.share[one.tags.code.isin(hidden)].isna().all()
     assert "hidden" in one._repr_html_()
+    shares = one.tags.share
+    assert shares.dropna().index.max() < shares[shares.isna()].index.min(), "the hidden come last"
+
+
+def test_shares_are_of_all_customers_however_they_are_found(tiny_bank):
+    """A tag that is known of some customers only: mean × coverage of the quality report is what counting gives."""
+    quality = tags.quality(tiny_bank, DAY, tags=FEW, k=1)
+    assert (quality.coverage < 1).any()
+    shares = [tags.portrait(tiny_bank, WHO, DAY, quality=q, tags=FEW).tags for q in (quality, None)]
+    pd.testing.assert_frame_equal(*shares)
 
 
 def test_only_a_synthetic_bank_may_show_portraits_in_reports(tiny_bank, tmp_path):
@@ -166,11 +238,11 @@ def test_only_a_synthetic_bank_may_show_portraits_in_reports(tiny_bank, tmp_path
     assert not tags.showable(open_bank(tiny.frames()).save(tmp_path / "bank"))
 
 
-def test_a_day_reads_as_years():
+def test_a_day_reads_as_a_band_of_months():
     tag = Tag("t", "T", "是", "mine", (_.opened_on < _.as_of) & _.manager_id.notnull(), "m")
     day = pd.Timestamp("2025-06-30").date()
     values = {("attribute", "opened_on"): pd.Timestamp("2024-07-01").date(), ("attribute", "as_of"): day}
     assert evidence(tag, values | {("attribute", "manager_id"): 7}) == [
-        "customer for: under a year",
+        "customer for: 6 to 11 months",
         "manager: on record",
     ]
