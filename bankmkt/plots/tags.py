@@ -90,7 +90,7 @@ def telling(found: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
 
 
 def eligibility(found: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
-    """Draw who may join each running campaign, as shares of all customers; hidden parts are left open.
+    """Draw who may join each running campaign, as shares of all customers; what is hidden is hatched.
 
     Parameters
     ----------
@@ -102,34 +102,69 @@ def eligibility(found: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     --------
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"campaign": "spring", "status": ["may join", "may not join"], "share": [0.25, 0.75]})
-    >>> eligibility(rows).get_title()
+    >>> eligibility(rows.assign(campaign_id=1)).get_title()
     'spring: 25.0% of customers may join or could after a task'
     """
-    names = list(dict.fromkeys(found.campaign))
-    ax = axes(ax, height=0.6 * len(names) + 1.6)
-    if not names:
+    ids = list(dict.fromkeys(found.campaign_id))
+    ax = axes(ax, height=0.6 * len(ids) + 1.6)
+    if not ids:
         claim(ax, "No campaign is running")
         return ax
-    shares = found.groupby(["campaign", "status"]).share.sum(min_count=1).unstack().reindex(names)
+    names = campaign_names(found)
+    shares = found.groupby(["campaign_id", "status"]).share.sum().unstack(fill_value=0.0).reindex(ids).fillna(0.0)
+    shares = shares.reindex(columns=list(STATUS), fill_value=0.0)
     left = shares.iloc[:, 0] * 0
     for status, color in STATUS.items():
-        if status in shares:
-            values = shares[status].fillna(0)
-            ax.barh(range(len(names)), values, 0.6, left=left.fillna(0), color=color, label=status)
-            for i, value in enumerate(values):
-                if value > 0.04:
-                    middle = left.fillna(0).iloc[i] + value / 2
-                    ink = "white" if color == BLUE else INK
-                    ax.annotate(f"{100 * value:.0f}%", (middle, i), ha="center", va="center", color=ink, fontsize=9)
-            left = left.fillna(0) + values
-    parts.name_bars(ax, [wording.words(name) for name in names])
+        if status in set(found.status[found.share > 0]):
+            ax.barh(range(len(ids)), shares[status], 0.6, left=left, color=color, label=status)
+        for i, value in enumerate(shares[status]):
+            if value > 0.04:
+                ink = "white" if color == BLUE else INK
+                middle = left.iloc[i] + value / 2
+                ax.annotate(f"{100 * value:.0f}%", (middle, i), ha="center", va="center", color=ink, fontsize=9)
+        left = left + shares[status]
+    closed = found.share.isna().groupby(found.campaign_id).any().reindex(ids)
+    if closed.any():
+        at = [i for i, hidden in enumerate(closed) if hidden]
+        rest = (1 - left[closed]).clip(lower=0)
+        style = {"facecolor": "white", "edgecolor": GREY, "hatch": "////", "linewidth": 0}
+        ax.barh(at, rest, 0.6, left=left[closed], label="hidden", **style)
+        for i, start, width in zip(at, left[closed], rest, strict=True):
+            if width > 0.1:
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+                ax.annotate("hidden", (start + width / 2, i), ha="center", va="center", fontsize=9, bbox=box)
+    parts.name_bars(ax, [names[campaign] for campaign in ids])
     percent_axis(ax.xaxis)
     ax.set_xlim(0, 1)
     ax.set_xlabel("share of customers")
     ax.grid(visible=False, axis="y")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
-    open_to = shares.reindex(columns=["may join", "may join after a task"]).sum(axis=1)
-    best = str(open_to.idxmax())
-    share = wording.quantity(open_to[best], "share")
-    claim(ax, f"{wording.words(best)}: {share} of customers may join or could after a task", 18)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.2)
+    open_to = found[found.status.isin(["may join", "may join after a task"])].groupby("campaign_id").share
+    told = open_to.sum(min_count=1).where(~open_to.agg(lambda values: values.isna().any())).dropna()
+    if len(told):
+        best = told.idxmax()
+        text = f"{names[best]}: {wording.quantity(told[best], 'share')} of customers may join or could after a task"
+    else:
+        text = "How many may join is hidden" if found.share.isna().any() else "Nobody may join any more"
+    claim(ax, text, 18)
     return ax
+
+
+def campaign_names(found: "pd.DataFrame") -> dict[object, str]:
+    """Return the name of each campaign in words, with its number where two have the same.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        ``campaign_id`` and ``campaign``, as of :func:`bankmkt.tags.eligibility_summary`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> campaign_names(pd.DataFrame({"campaign_id": [1, 2, 2, 3], "campaign": ["a_b", "c", "c", "c"]}))
+    {1: 'a b', 2: 'c (2)', 3: 'c (3)'}
+    """
+    one = found.drop_duplicates("campaign_id")
+    again = one.campaign.duplicated(keep=False)
+    named = zip(one.campaign_id, one.campaign, again, strict=True)
+    return {key: wording.words(name) + (f" ({key})" if twice else "") for key, name, twice in named}

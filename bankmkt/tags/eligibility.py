@@ -159,9 +159,10 @@ def eligibility_summary(bank: Bank, as_of: datetime.date | str, *, k: int = K) -
     Returns
     -------
     pandas.DataFrame
-        A row per campaign, status and reason or task: ``campaign``, ``business_line``, ``status``, ``because`` (the
-        reason or task, empty if none), ``customers``, ``share`` (of all customers), ``to_contact`` (those whom the bank
-        may address; null if unknown), ``suppressed``.
+        A row per campaign, status and reason or task: ``campaign_id``, ``campaign``, ``business_line``, ``status``,
+        ``because`` (the reason or task, empty if none), ``customers``, ``share`` (of all customers), ``to_contact`` (of
+        those who may join, now or after a task, whom the bank may address; 0 in other rows, null if unknown or hidden),
+        ``suppressed``.
 
     Raises
     ------
@@ -181,7 +182,8 @@ def eligibility_summary(bank: Bank, as_of: datetime.date | str, *, k: int = K) -
     t = eligibility(bank, as_of)
     keys = ["campaign_id", "campaign", "business_line", "status"]
     t = t.mutate(because=t.reason.fill_null(t.task).fill_null(""))
-    fine = t.contact.isnull().ifelse(ibis.null("int64"), (t.contact == "fine").ifelse(1, 0))
+    open_to = t.status.isin((MAY, TASK))
+    fine = t.contact.isnull().ifelse(ibis.null("int64"), (open_to & (t.contact == "fine")).ifelse(1, 0))
     counts = bank.frame(t.group_by(*keys, "because").aggregate(customers=t.count(), to_contact=fine.sum()))
     order = {status: i for i, status in enumerate(STATUSES)}
     counts = counts.assign(order=counts.status.map(order)).sort_values(["campaign", "campaign_id", "order", "because"])
@@ -191,7 +193,7 @@ def eligibility_summary(bank: Bank, as_of: datetime.date | str, *, k: int = K) -
     hidden = small_cells(counts.customers, by=by, k=k)
     hidden_contact = small_parts(counts.to_contact.fillna(0).astype(int), counts.customers, by=by, k=k, hidden=hidden)
     return pd.DataFrame({
-        **{name: counts[name] for name in ("campaign", "business_line", "status", "because")},
+        **{name: counts[name] for name in ("campaign_id", "campaign", "business_line", "status", "because")},
         "customers": counts.customers.astype("float64").mask(hidden),
         "share": (counts.customers / total).mask(hidden),
         "to_contact": counts.to_contact.astype("float64").mask(hidden_contact),

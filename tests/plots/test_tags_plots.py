@@ -26,6 +26,7 @@ TELLING = pd.DataFrame({
     "points": [5.0, 5.0, 90.0],
 })  # fmt: skip
 SUMMARY = pd.DataFrame({
+    "campaign_id": [1] * 3 + [2] * 2,
     "campaign": ["growth_journey"] * 3 + ["wealth_newcomer"] * 2,
     "status": ["joined", "may join", "may not join", "may join after a task", "may not join"],
     "share": [0.04, 0.21, 0.75, np.nan, 0.9],
@@ -58,15 +59,30 @@ def test_figures_are_whole_and_say_what_they_show(name):
         assert box.y1 <= height + 1, text.get_text()
 
 
-def test_bars_add_up_and_hidden_parts_are_left_open():
+def test_bars_add_up_and_hidden_parts_are_hatched():
     ax = draw.eligibility(SUMMARY)
     ends = {}
     for bar in ax.patches:
         row = round(bar.get_y() + bar.get_height() / 2)
         ends[row] = max(ends.get(row, 0), bar.get_x() + bar.get_width())
-    assert ends == {0: pytest.approx(1.0), 1: pytest.approx(0.9)}
+    assert ends == {0: pytest.approx(1.0), 1: pytest.approx(1.0)}
+    (hatched,) = [bar for bar in ax.patches if bar.get_hatch()]
+    assert (hatched.get_x(), hatched.get_width()) == (pytest.approx(0.9), pytest.approx(0.1))
+    assert "0%" not in {text.get_text() for text in ax.texts}
     bars = draw.families(FAMILIES).patches
     assert [bar.get_width() for bar in bars] == [16, 38, 2, 0]
+
+
+def test_a_claim_never_rests_on_what_is_hidden():
+    """Of the second campaign, some of those who may join are hidden: its share is not known, and not claimed."""
+    rows = pd.concat([SUMMARY, SUMMARY.tail(1).assign(status="may join", share=0.5)])
+    assert draw.eligibility(rows).get_title("left").replace("\n", " ").startswith("growth journey: 21.0%")
+    assert draw.eligibility(SUMMARY.tail(2)).get_title("left") == "How many may join is hidden"
+
+
+def test_two_campaigns_of_one_name_are_two_bars():
+    ax = draw.eligibility(SUMMARY.assign(campaign="spring"))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["spring (1)", "spring (2)"]
 
 
 def test_nothing_to_show_is_an_empty_figure():

@@ -165,6 +165,26 @@ def test_summary_counts_everybody_and_hides_small_cells(found):
         assert hidden.empty or hidden.sum() >= 10, name
 
 
+def test_only_who_may_still_join_is_to_be_contacted(found):
+    every = tags.eligibility_summary(open_bank(planted()), DAY, k=1)
+    able = found[found.status.str.startswith("may join") & (found.contact == "fine")]
+    by_campaign = every.groupby("campaign_id").to_contact.sum()
+    assert (
+        by_campaign.to_dict() == able.groupby("campaign_id").size().reindex(by_campaign.index, fill_value=0).to_dict()
+    )
+    assert every.to_contact[every.status.isin(["joined", "may not join"])].eq(0).all()
+    assert (every.to_contact <= every.customers).all()
+
+
+def test_campaigns_of_one_name_are_told_apart(found):
+    frames = planted()
+    frames["campaigns"]["name"] = "spring"
+    shown = tags.eligibility_summary(open_bank(frames), DAY, k=1)
+    assert shown.groupby("campaign_id").customers.sum().nunique() == 1
+    sizes = found.groupby(["campaign_id", "status"]).size()
+    assert shown.groupby(["campaign_id", "status"]).customers.sum().to_dict() == sizes.to_dict()
+
+
 def test_a_bank_without_campaigns_says_so(tiny_frames):
     del tiny_frames["campaigns"], tiny_frames["assignments"], tiny_frames["contacts"], tiny_frames["benefits"]
     with pytest.raises(SchemaError, match="campaigns is not in this bank"):
