@@ -128,7 +128,7 @@ def tags(
     """Compute the tags of every customer of the bank in PATH (or demo) and write them to a file."""
     import bankmkt as bm
 
-    chosen = bm.tags.pick(codes.split(",") if codes else None, own)
+    chosen = bm.tags.pick(None if codes is None else codes.split(","), own)
     if path == "demo":
         path = str(bm.demo_bank().path)
     rows = bm.tags.write(bm.open_bank(path, engine, mapping=mapping), as_of, out, chosen)

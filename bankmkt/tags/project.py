@@ -12,9 +12,6 @@ from bankmkt.tags.catalogue import used
 from bankmkt.tags.declare import Tag
 from bankmkt.tags.families import choose, house_tags
 
-_FAULTS = (ArithmeticError, AttributeError, ImportError, LookupError, NameError, SyntaxError, TypeError, ValueError)
-"""What a file of declarations may raise by mistake."""
-
 
 def read(path: str | Path) -> list[Tag]:
     """Read the tags that a Python file declares.
@@ -37,7 +34,7 @@ def read(path: str | Path) -> list[Tag]:
     DataError
         If the file is not there, cannot be run (the message names the line), or declares no tag.
     ParameterError
-        If a definition uses what is no feature and no attribute, or its code is taken.
+        If a definition uses what is no feature and no attribute, its code is taken, or two differ under one code.
 
     Examples
     --------
@@ -49,16 +46,17 @@ def read(path: str | Path) -> list[Tag]:
     ...     [tag.code for tag in read(Path(folder) / "my_tags.py")]
     ['rich']
     """
-    path = Path(path)
+    path = Path(path).absolute()
     if path.suffix != ".py" or not path.is_file():
         raise DataError("tags", str(path), "a Python file that declares tags", "check the path")
-    found = list(dict.fromkeys(_declared(vars(_run(path)).values())))
+    # By identity: a tag may stand in several lists, but two tags of one code are a mistake even where they look alike
+    found = list({id(tag): tag for tag in _declared(vars(_run(path)).values())}.values())
     if not found:
-        todo = "declare one at the top level: rich = Tag(…); docs/tags.md shows how"
+        todo = "declare one at the top level, as rich = Tag(…); help(bankmkt.tags.Tag) shows how"
         raise DataError("tags", str(path), "at least one Tag", todo)
     for tag in choose(found):
         if tag.code in house_tags():
-            raise ParameterError("tag", tag.code, "a code that the catalogue does not have", "choose another")
+            raise ParameterError("tag", tag.code, "a code that the catalogue does not have", f"rename it in {path}")
         used(tag)
     return found
 
@@ -69,14 +67,14 @@ def pick(codes: Iterable[str] | None = None, own: str | Path | None = None) -> l
     Parameters
     ----------
     codes
-        Spaces around them do not matter.
+        At least one; spaces around them do not matter.
     own
         As in :func:`read`.
 
     Raises
     ------
     DataError, ParameterError
-        As :func:`read`, or if a code is in neither.
+        As :func:`read`, or if there is no code, or one is in neither.
 
     Examples
     --------
@@ -87,6 +85,8 @@ def pick(codes: Iterable[str] | None = None, own: str | Path | None = None) -> l
     if codes is None:
         return [*choose(None), *mine.values()]
     names = [code.strip() for code in codes]
+    if not all(names) or not names:
+        raise ParameterError("tags", ", ".join(names), "codes, such as payroll, age", "leave them out to take all tags")
     return choose(mine.get(name, name) for name in names)
 
 
@@ -98,11 +98,12 @@ def _run(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except _FAULTS as error:
+    except Exception as error:  # the file is not ours: it may raise anything, and its author wants file and line
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        line = error.lineno if isinstance(error, SyntaxError) and not lines else lines[-1] if lines else None
         where = f"{path}, line {line}" if line else str(path)
-        raise DataError(f"{where}: {type(error).__name__}: {error}", todo="correct the file") from error
+        what = f"{where}: {type(error).__name__}: {error}" if str(error) else f"{where}: {type(error).__name__}"
+        raise DataError(what, todo="correct the file there") from error
     return module
 
 

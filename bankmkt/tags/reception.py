@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ibis import _
 
@@ -48,7 +48,8 @@ def telling(
     tags
         Conditions to choose from; those of the whole catalogue by default.
     k
-        The fewest customers of a shown cell, or of what it leaves.
+        The fewest customers of a shown cell, or of what it leaves. Groups add up to all customers, so a small one hides
+        the next larger.
     top
         How many tags a group.
 
@@ -82,14 +83,16 @@ def telling(
     flags = [tag for tag in chosen if t[tag.code].type().is_boolean()]
     counts = {f"c{i}": t[tag.code].ifelse(1, 0).sum() for i, tag in enumerate(flags)}
     wide = bank.frame(t.group_by(group=t[groups.code].cast("string")).aggregate(customers=t.count(), **counts))
+    wide = wide.assign(small=small_cells(wide.customers, k=k))
     parts = [
-        wide[["group", "customers"]].assign(code=tag.code, name=tag.name, n=wide[f"c{i}"])
+        wide[["group", "customers", "small"]].assign(code=tag.code, name=tag.name, n=wide[f"c{i}"])
         for i, tag in enumerate(flags)
     ]
     cells = pd.concat(parts, ignore_index=True).fillna({"n": 0})
     whole = cells.groupby("code")[["n", "customers"]].transform("sum")
-    small = (cells.customers < k) | cells.group.isna()
+    small = cells.small | (cells.customers < k)
     hidden = small_parts(cells.n.astype("int64"), cells.customers, by=[cells.code], k=k, hidden=small)
+    hidden |= cells.group.isna()
     cells = cells.assign(share=cells.n / cells.customers, share_all=whole.n / whole.customers)
     cells = cells.assign(points=100 * (cells.share - cells.share_all))[~hidden & (whole.n > 0)]
     cells = cells.sort_values(["customers", "group", "points"], ascending=[False, True, False], kind="stable")
@@ -170,6 +173,10 @@ def visitors(
 def recognition(bank: Bank, as_of: datetime.date | str, months: int = 3, *, k: int = K) -> "pd.DataFrame":
     """Say how visitors to branches were recognised, what staff were shown, and what came of it.
 
+    One who comes often says less than as many who come once: the intervals take a customer's visits together (Korn and
+    Graubard: Clopper and Pearson's interval for the number of visits that, each of another customer, would tell as
+    much). Visits that nobody was recognised at count one by one.
+
     Parameters
     ----------
     bank, as_of
@@ -177,14 +184,19 @@ def recognition(bank: Bank, as_of: datetime.date | str, months: int = 3, *, k: i
     months
         Length of the time that ends on the day.
     k
-        The fewest customers of a shown cell.
+        The fewest different customers of a shown figure, or of those it leaves out.
 
     Returns
     -------
     pandas.DataFrame
         A row per way of recognition, ``"not recognised"`` among them: ``recognised_via``, ``visits``, ``customers``
-        (different ones), ``shown_a_tag`` and ``app_activated`` (shares of visits), null where hidden; empty if the bank
-        lacks visits.
+        (different ones; null for visits not recognised), ``shown_a_tag`` and ``app_activated`` (shares of visits), each
+        with ``_lower`` and ``_upper`` (95 % interval); null where hidden. Empty if the bank lacks visits.
+
+    References
+    ----------
+    Korn, E. and Graubard, B. (1998), "Confidence intervals for proportions with small expected number of positive
+    counts estimated from survey data", *Survey Methodology* 24(2).
 
     Examples
     --------
@@ -196,30 +208,56 @@ def recognition(bank: Bank, as_of: datetime.date | str, months: int = 3, *, k: i
     import pandas as pd
 
     day = parse_date("as_of", as_of)
-    names = ["recognised_via", "visits", "customers", "shown_a_tag", "app_activated"]
+    told = {"shown_a_tag": "shown", "app_activated": "activated"}
+    names = ["recognised_via", "visits", "customers"]
+    names += [f"{name}{end}" for name in told for end in ("", "_lower", "_upper")]
     known = check_bank(bank).as_of(day)
     if not known.has("visits"):
         return pd.DataFrame(columns=names)
     t = known.visits
     start = datetime.datetime.combine(months_before(day, months) + datetime.timedelta(days=1), datetime.time())
     t = t.filter(t.ts >= ibis.literal(start))
-    rows = t.group_by(
-        recognised_via=t.customer_id.isnull().ifelse("not recognised", t.recognised_via.fill_null("other"))
-    )
-    frame = bank.frame(
-        rows.aggregate(
-            visits=t.count(),
-            customers=t.customer_id.nunique(),
-            shown=t.pushed_tag.count(),
-            activated=t.activated.ifelse(1, 0).sum(),
-        )
-    ).sort_values(["visits", "recognised_via"], ascending=[False, True], kind="stable", ignore_index=True)
+    nobody = t.customer_id.isnull()
+    people = t.group_by(
+        recognised_via=nobody.ifelse("not recognised", t.recognised_via.fill_null("other")),
+        unit=nobody.ifelse(t.visit_id.cast("string"), t.customer_id.cast("string")),
+    ).aggregate(n=t.count(), shown=t.pushed_tag.count(), activated=t.activated.fill_null(False).ifelse(1, 0).sum())
+    sums = {"visits": people.n.sum(), "units": people.count(), "nn": (people.n * people.n).sum()}
+    for part in told.values():
+        x = people[part]
+        sums |= {part: x.sum(), f"{part}_xx": (x * x).sum(), f"{part}_xn": (x * people.n).sum()}
+        sums |= {f"{part}_any": (x > 0).ifelse(1, 0).sum(), f"{part}_not": (x < people.n).ifelse(1, 0).sum()}
+    frame = bank.frame(people.group_by("recognised_via").aggregate(**sums))
+    frame = frame.sort_values(["visits", "recognised_via"], ascending=[False, True], kind="stable", ignore_index=True)
+    hidden = small_cells(frame.units, k=k, overlapping=True)
     named = frame.recognised_via != "not recognised"
-    hidden = small_cells(frame.customers.where(named, frame.visits), k=k, overlapping=True)
-    parts: dict[str, Any] = {"shown_a_tag": frame.shown, "app_activated": frame.activated.fillna(0)}
-    shares = {
-        name: (part / frame.visits).astype("float64").mask(hidden | discloses(part, frame.visits, k))
-        for name, part in parts.items()
-    }
-    shown = {name: frame[name].astype("float64").mask(hidden) for name in ("visits", "customers")}
-    return frame[["recognised_via"]].assign(**shown, **shares)[names]
+    out = frame[["recognised_via"]].assign(
+        visits=frame.visits.astype("float64").mask(hidden),
+        customers=frame.units.astype("float64").where(named).mask(hidden),
+    )
+    for name, part in told.items():
+        few = frame[f"{part}_any"].between(1, k - 1) | frame[f"{part}_not"].between(1, k - 1)
+        for column, values in zip(("", "_lower", "_upper"), _clustered(frame, part), strict=True):
+            out[f"{name}{column}"] = values.mask(hidden | few)
+    return out[names]
+
+
+def _clustered(frame: "pd.DataFrame", part: str) -> tuple["pd.Series", "pd.Series", "pd.Series"]:
+    """Return a share of visits with its 95 % interval, from sums over customers of visits n and of those that count, x.
+
+    The variance of the ratio Σx / Σn is that of the sums of x − share × n over customers. The number of visits that
+    would tell as much is at least 1 and at most that of the visits; where nothing varies, the number of customers.
+    """
+    import pandas as pd
+    from scipy.stats import beta
+
+    visits, units = frame.visits.astype("float64"), frame.units.astype("float64")
+    share = frame[part] / visits
+    squares = frame[f"{part}_xx"] - 2 * share * frame[f"{part}_xn"] + share**2 * frame.nn
+    variance = squares.clip(lower=0) * units / (units - 1).clip(lower=1) / visits**2
+    spread = share * (1 - share)
+    n = units.where((variance <= 0) | (spread <= 0), spread / variance).clip(lower=1).clip(upper=visits)
+    x = share * n
+    lower = pd.Series(beta.ppf(0.025, x.clip(lower=1e-12), n - x + 1), index=frame.index).where(x > 0, 0.0)
+    upper = pd.Series(beta.ppf(0.975, x + 1, (n - x).clip(lower=1e-12)), index=frame.index).where(x < n, 1.0)
+    return share, lower, upper

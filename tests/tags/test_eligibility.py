@@ -180,7 +180,6 @@ def test_campaigns_of_one_name_are_told_apart(found):
     frames = planted()
     frames["campaigns"]["name"] = "spring"
     shown = tags.eligibility_summary(open_bank(frames), DAY, k=1)
-    assert shown.groupby("campaign_id").customers.sum().nunique() == 1
     sizes = found.groupby(["campaign_id", "status"]).size()
     assert shown.groupby(["campaign_id", "status"]).customers.sum().to_dict() == sizes.to_dict()
 

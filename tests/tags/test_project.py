@@ -53,6 +53,18 @@ def test_tags_of_a_file_are_found_once_and_in_order(own):
         (("from ibis import _", "import no_such_module"), DataError, "line 2: ModuleNotFoundError"),
         (("[nights]", "[night]"), DataError, "my_tags.py, line 7: NameError: name 'night' is not defined"),
         ((", version=3", ", colour=3"), DataError, "my_tags.py, line 7: TypeError"),
+        (("more = [", "assert 1 > 2, 'no'\nmore = ["), DataError, "my_tags.py, line 8: AssertionError: no"),
+        (("more = [", "assert 1 > 2\nmore = ["), DataError, "my_tags.py, line 8: AssertionError; correct the file"),
+        (("more = [", "raise OSError(28, 'full')\nmore = ["), DataError, "my_tags.py, line 8: OSError"),
+        (
+            (
+                "more = [owl, ",
+                "alike = Tag('owl', 'Owl', '夜猫子', 'mine', _.aum > 1, 'up at night', [nights], version=3)\n"
+                "more = [owl, ",
+            ),
+            ParameterError,
+            "tags = 'owl': expected each code once",
+        ),
     ],
 )
 def test_a_bad_file_says_what_and_where(own, change, error, message):
@@ -60,6 +72,33 @@ def test_a_bad_file_says_what_and_where(own, change, error, message):
     assert text != GOOD
     with pytest.raises(error, match=message):
         tags.read(own(text))
+
+
+def test_a_relative_path_has_its_line_too(own, tmp_path, monkeypatch):
+    own(GOOD.replace("[nights]", "[night]"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"my_tags\.py, line 7: NameError"):
+        tags.read("my_tags.py")
+
+
+def test_codes_are_at_least_one(own):
+    for codes in ([], [""], ["payroll", " "]):
+        with pytest.raises(ParameterError, match="leave them out to take all tags"):
+            tags.pick(codes)
+    with pytest.raises(ParameterError, match="did you mean payroll"):
+        tags.pick(["payrol"])
+
+
+def test_the_command_refuses_no_codes(tmp_path):
+    from click.testing import CliRunner
+
+    from bankmkt.cli import main
+
+    call = ["tags", "demo", "--as-of", "2026-06-30", "--out", str(tmp_path / "t.parquet"), "--tags", ""]
+    found = CliRunner().invoke(main, call)
+    assert found.exit_code != 0
+    assert "leave them out" in found.output + str(found.exception)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_without_tags_or_none_at_all(own, tmp_path):

@@ -1,13 +1,16 @@
 """What sets groups apart and what the tablet shows: counts of pandas, equal on both engines, small cells hidden."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from ibis import _
+from scipy.stats import binomtest
 
 from bankmkt import tags
 from bankmkt.bank import open_bank
 from bankmkt.errors import ParameterError
 from bankmkt.tags import Tag
+from bankmkt.tags.reception import _clustered
 
 DAY = "2025-06-30"
 CODES = ["payroll", "app_monthly", "car_owner", "wealth_holder", "fund_holder", "manager_missing"]
@@ -81,6 +84,7 @@ def test_recognition_counts_visits_by_way(tiny_bank, tiny_frames, spark_bank):
     assert found.visits.sum() == len(visits[visits.ts < "2025-04-01"])
     unknown = visits.customer_id.isna()
     assert found.visits["not recognised"] == unknown.sum()
+    assert np.isnan(found.customers["not recognised"])
     ticket = visits[~unknown & (visits.recognised_via == "queue_ticket")]
     assert found.customers["queue_ticket"] == ticket.customer_id.nunique()
     assert found.shown_a_tag["queue_ticket"] == pytest.approx(ticket.pushed_tag.notna().mean())
@@ -88,6 +92,73 @@ def test_recognition_counts_visits_by_way(tiny_bank, tiny_frames, spark_bank):
     assert tags.recognition(tiny_bank, "2025-03-31", k=10)[["visits", "customers"]].isna().all().all()
     other = tags.recognition(spark_bank, "2025-03-31", k=1).set_index("recognised_via")
     pd.testing.assert_frame_equal(other, found, check_dtype=False)
+
+
+def visits_bank(tiny_frames, sizes, shown):
+    """The small bank with visits by face: customer i comes sizes[i] times, and is shown a tag at shown[i] of them."""
+    frames = {name: frame.copy() for name, frame in tiny_frames.items()}
+    times = [(i + 1, j < s) for i, (n, s) in enumerate(zip(sizes, shown, strict=True)) for j in range(n)]
+    one = frames["visits"].iloc[[0]].drop(columns=["visit_id", "customer_id", "pushed_tag"])
+    rows = pd.concat([one] * len(times), ignore_index=True)
+    rows = rows.assign(visit_id=range(1, len(times) + 1), customer_id=[i for i, _ in times], recognised_via="face")
+    rows["pushed_tag"] = ["greet" if tag else None for _, tag in times]
+    frames["visits"] = rows.assign(ts=pd.Timestamp("2025-03-20 10:00"))
+    for name in ("opened_on", "closed_on"):
+        frames["customers"][name] = pd.Timestamp("2020-01-01") if name == "opened_on" else pd.NaT
+    return open_bank(frames)
+
+
+def test_one_who_comes_often_counts_as_one(tiny_frames):
+    """Of 30 customers with a visit each, 15 were shown a tag: as binomial. The same with each visit four times over:
+    the shares are the same, and so is the interval, as there are no more customers."""
+    once = tags.recognition(visits_bank(tiny_frames, [1] * 30, [1] * 15 + [0] * 15), "2025-03-31", k=1).iloc[0]
+    often = tags.recognition(visits_bank(tiny_frames, [4] * 30, [4] * 15 + [0] * 15), "2025-03-31", k=1).iloc[0]
+    exact = binomtest(15, 30).proportion_ci(method="exact")
+    assert once[["visits", "customers", "shown_a_tag"]].tolist() == [30, 30, 0.5]
+    assert often[["visits", "customers", "shown_a_tag"]].tolist() == [120, 30, 0.5]
+    for row in (once, often):  # n − 1 in the variance makes 29 of the 30 customers
+        assert row.shown_a_tag_lower == pytest.approx(exact.low, abs=0.01)
+        assert row.shown_a_tag_upper == pytest.approx(exact.high, abs=0.01)
+    nobody = tags.recognition(visits_bank(tiny_frames, [4] * 30, [0] * 30), "2025-03-31", k=1).iloc[0]
+    assert nobody[["shown_a_tag", "shown_a_tag_lower"]].tolist() == [0, 0]
+    assert nobody.shown_a_tag_upper == pytest.approx(binomtest(0, 30).proportion_ci(method="exact").high)
+
+
+def test_the_interval_covers_the_share_of_all_visits():
+    """Customers with a tendency of their own and one to nine visits: 95 % intervals cover the truth 95 times of 100."""
+    rng = np.random.default_rng(11)
+    draws, people = 1_000, 80
+    n = rng.integers(1, 10, (draws, people))
+    x = rng.binomial(n, rng.beta(1, 2, (draws, people)))
+    frame = pd.DataFrame({
+        "visits": n.sum(1), "units": people, "nn": (n * n).sum(1), "x": x.sum(1), "x_xx": (x * x).sum(1),
+        "x_xn": (x * n).sum(1),
+    })  # fmt: skip
+    _share, lower, upper = _clustered(frame, "x")
+    covered = ((lower <= 1 / 3) & (upper >= 1 / 3)).mean()
+    assert covered >= 0.95 - 3 * (0.95 * 0.05 / draws) ** 0.5
+    naive = 1.96 * (2 / 9 / n.sum(1)) ** 0.5
+    assert (abs(x.sum(1) / n.sum(1) - 1 / 3) <= naive).mean() < 0.85, "visits taken one by one do not"
+
+
+def test_a_way_of_few_customers_is_hidden_however_often_they_come(tiny_frames):
+    bank = visits_bank(tiny_frames, [20] * 5, [10] * 5)
+    assert tags.recognition(bank, "2025-03-31", k=10).iloc[0, 1:].isna().all()
+    bank = visits_bank(tiny_frames, [5] * 30, [5] * 4 + [0] * 26)  # four customers, twenty visits
+    shown = tags.recognition(bank, "2025-03-31", k=10).iloc[0]
+    assert shown.visits == 150
+    assert shown[["shown_a_tag", "shown_a_tag_lower", "shown_a_tag_upper"]].isna().all()
+
+
+def test_a_small_group_cannot_be_worked_out_from_the_others(tiny_frames):
+    """Groups of 4, 12 and the rest: the 4 would be all customers less the two others."""
+    people = tiny_frames["customers"]
+    people["opened_on"], people["closed_on"] = pd.Timestamp("2020-01-01"), pd.NaT
+    people["acquired_via"] = ["app"] * 4 + ["referral"] * 12 + ["branch"] * (len(people) - 16)
+    bank = open_bank(tiny_frames)
+    assert set(tags.telling(bank, DAY, "acquired_by", CODES, k=1).group) == {"app", "referral", "branch"}
+    shown = tags.telling(bank, DAY, "acquired_by", [*CODES, "managed", "card_user", "active"], k=10, top=10)
+    assert {"app", "referral"}.isdisjoint(shown.group)
 
 
 def test_groups_and_visitors_are_equal_on_both_engines(tiny_bank, spark_bank):

@@ -1,10 +1,11 @@
 """The house's catalogue: features and tags, a module a family."""
 
+import difflib
 import functools
 from collections.abc import Iterable
 from typing import Any
 
-from bankmkt.errors import ParameterError, one_of
+from bankmkt.errors import ParameterError
 from bankmkt.tags.declare import Feature, Tag, by_name
 from bankmkt.tags.families import (
     channels,
@@ -51,9 +52,15 @@ def choose(tags: Iterable[Tag | str] | None) -> list[Tag]:
     chosen = []
     for tag in known.values() if tags is None else tags:
         if isinstance(tag, str) and tag not in known:
-            raise ParameterError("tags", tag, one_of(known), "bm.tags.catalogue() lists them")
+            raise ParameterError("tags", tag, "a code of the catalogue", _nearest(tag, known))
         chosen.append(known[tag] if isinstance(tag, str) else tag)
     codes = [tag.code for tag in chosen]
     if twice := [code for code in codes if codes.count(code) > 1]:
         raise ParameterError("tags", twice[0], "each code once", "rename or leave out one")
     return chosen
+
+
+def _nearest(code: str, known: Iterable[str]) -> str:
+    """Say what to do about a code that nobody knows."""
+    near = difflib.get_close_matches(code, list(known), 3)
+    return f"did you mean {' or '.join(near)}?" if near else "docs/tags.md and bm.tags.catalogue() list them"
