@@ -23,6 +23,8 @@ STYLE = {
     "best achievable": (theme.GREEN, "D", "-."),
 }
 """Colour, marker and line of each score; the three differ in more than colour."""
+LABELS = {"best achievable": "best achievable (at least)"}
+"""What the legend says where it is not the score's name."""
 
 
 def ranking(figures: "pd.DataFrame", names: Mapping[str, str], ax: "Axes | None" = None) -> "Axes":
@@ -52,7 +54,7 @@ def ranking(figures: "pd.DataFrame", names: Mapping[str, str], ax: "Axes | None"
         at = [n + 0.22 * (i - (len(scores) - 1) / 2) for n in range(len(codes))]
         colour, marker, _line = STYLE[score]
         ax.hlines(at, own["ci_lower"], own["ci_upper"], color=colour, linewidth=2.5)
-        ax.plot(own["value"], at, marker, color=colour, markersize=6, label=score)
+        ax.plot(own["value"], at, marker, color=colour, markersize=6, label=LABELS.get(score, score))
     ax.axvline(0.5, color=theme.GREY, linewidth=1)
     ax.set_xlabel(
         "AUC: chance that of two customers, one with the outcome and one without, the right one scores higher"
@@ -65,17 +67,18 @@ def ranking(figures: "pd.DataFrame", names: Mapping[str, str], ax: "Axes | None"
 
 
 def ranking_claim(figures: "pd.DataFrame") -> str:
-    """Say for how many predictions the model ranks better than the simple rule.
+    """Say for how many predictions the model is shown to rank better than the simple rule (Holm-corrected, 5%).
 
     Examples
     --------
     >>> import pandas as pd
-    >>> row = {"code": "a", "score": "model − simple rule", "measure": "auc", "ci_lower": 0.01, "suppressed": False}
-    >>> ranking_claim(pd.DataFrame([row, row | {"code": "b", "ci_lower": -0.01}]))
-    'Surely better than the simple rule: 1 of 2 models'
+    >>> row = {"code": "a", "score": "model − simple rule", "measure": "auc", "value": 0.1, "p_holm": 0.01}
+    >>> ranking_claim(pd.DataFrame([row, row | {"code": "b", "p_holm": 0.2}]).assign(suppressed=False))
+    'Shown to rank better than the simple rule: 1 of 2 models'
     """
     rows = figures[(figures["score"] == "model − simple rule") & (figures["measure"] == "auc") & ~figures["suppressed"]]
-    return f"Surely better than the simple rule: {int((rows['ci_lower'] > 0).sum())} of {len(rows)} models"
+    better = (rows["p_holm"] < 0.05) & (rows["value"] > 0)
+    return f"Shown to rank better than the simple rule: {int(better.sum())} of {len(rows)} models"
 
 
 def lift(curve: "pd.DataFrame", code: str, name: str, ax: "Axes | None" = None) -> "Axes":
@@ -101,7 +104,8 @@ def lift(curve: "pd.DataFrame", code: str, name: str, ax: "Axes | None" = None) 
         rows = own[own["score"] == score]
         if rows.empty:
             continue
-        ax.plot([0, *rows["share"]], [0, *rows["captured"]], line, color=colour, linewidth=2, label=score)
+        ax.plot([0, *rows["share"]], [0, *rows["captured"]], line, color=colour, linewidth=2,
+                label=LABELS.get(score, score))  # fmt: skip
         if score == "model":
             ax.fill_between(
                 [0, *rows["share"]], [0, *rows["ci_lower"]], [0, *rows["ci_upper"]], color=colour, alpha=0.2, lw=0,
@@ -119,7 +123,7 @@ def lift(curve: "pd.DataFrame", code: str, name: str, ax: "Axes | None" = None) 
 
 
 def calibration(frame: "pd.DataFrame", code: str, name: str, ax: "Axes | None" = None) -> "Axes":
-    """Draw what came true against what was said, by tenth of the customers, with 95% intervals.
+    """Draw what came true against what was said, by groups of like probability, with 95% intervals.
 
     Parameters
     ----------
@@ -144,7 +148,7 @@ def calibration(frame: "pd.DataFrame", code: str, name: str, ax: "Axes | None" =
         colour, marker, _line = STYLE["best achievable"]
         inside = best[(best["predicted"] <= top) & (best["happened"] <= top)]
         ax.plot(inside["predicted"], inside["happened"], marker, color=colour, markerfacecolor="none",
-                markersize=5, label="best achievable")  # fmt: skip
+                markersize=5, label=LABELS["best achievable"])  # fmt: skip
     colour, marker, _line = STYLE["model"]
     ax.vlines(rows["predicted"], rows["ci_lower"], rows["ci_upper"], color=colour, linewidth=2)
     ax.plot(rows["predicted"], rows["happened"], marker, color=colour, markersize=5, label="model")
@@ -155,9 +159,29 @@ def calibration(frame: "pd.DataFrame", code: str, name: str, ax: "Axes | None" =
     ax.set_ylim(0, top)
     ax.set_xlabel("said")
     ax.set_ylabel("came true")
-    inside_all = ((rows["ci_lower"] <= rows["predicted"]) & (rows["predicted"] <= rows["ci_upper"])).sum()
-    _title(ax, name, f"{inside_all} of {len(rows)} within")
+    _title(ax, name, calibration_claim(rows))
     return ax
+
+
+def calibration_claim(rows: "pd.DataFrame") -> str:
+    """Say whether probabilities fit what came true; of ten bins that fit, one in two times one is off by chance.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"predicted": [0.1, 0.2, 0.3], "ci_lower": [0.05, 0.1, 0.1], "ci_upper": [0.15, 0.3, 0.4]})
+    >>> calibration_claim(rows), calibration_claim(rows.assign(predicted=0.5)), calibration_claim(rows.head(0))
+    ('fits in 3 of 3 groups', 'too high in 3 of 3 groups', 'too few to show')
+    """
+    high, low = int((rows["predicted"] > rows["ci_upper"]).sum()), int((rows["predicted"] < rows["ci_lower"]).sum())
+    number = len(rows)
+    if not number:
+        return "too few to show"
+    if high + low <= 1:
+        return f"fits in {number - high - low} of {number} groups"
+    if high and low:
+        return f"too high in {high}, too low in {low} of {number}"
+    return f"too {'high' if high else 'low'} in {high + low} of {number} groups"
 
 
 def _few() -> Any:

@@ -58,20 +58,21 @@ def calibration_table(figures: "pd.DataFrame", names: Mapping[str, str]) -> "pd.
     Returns
     -------
     pandas.DataFrame
-        prediction, said, came_true (with interval), off_by (calibration error with interval), by_chance (what a
-        perfectly calibrated model would show): all text.
+        prediction, said, came_true (with interval), off_by (calibration error as seen), perfect (the range that a
+        perfectly calibrated model would show), debiased (the error without what chance adds, with interval): all text.
     """
     import pandas as pd
 
     rows = []
     for code in _codes(figures, names):
         own = _told(figures, code)
-        chance = own.get(("model", "ece_by_chance"))
+        chance, rest = (own.get(("model", name)) for name in ("ece_by_chance", "ece_debiased"))
         rows.append({
             "prediction": names[code], "said": _percent(own["model", "predicted"]["value"]),
             "came_true": _interval(own["model", "actual"], percent=True),
-            "off_by": _interval(own["model", "ece"], percent=True),
-            "by_chance": _percent(chance["value"]) if chance else MISSING,
+            "off_by": _percent(own["model", "ece"]["value"]),
+            "perfect": f"{chance['ci_lower']:.1%} – {chance['ci_upper']:.1%}" if chance else MISSING,
+            "debiased": _interval(rest, percent=True) if rest else MISSING,
         })  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -87,7 +88,7 @@ def marks_table(marks: "pd.DataFrame", names: Mapping[str, str]) -> "pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        prediction, judged, marked, probability_from, mean_of_marked, mean_of_all, expected: all text.
+        prediction, judged, marked, probability_from, mean_of_marked, mean_of_all, expected, verdict: all text.
     """
     import pandas as pd
 
@@ -99,6 +100,7 @@ def marks_table(marks: "pd.DataFrame", names: Mapping[str, str]) -> "pd.DataFram
             "prediction": names[row["code"]], "judged": count(row["judged"]), "marked": count(row["marked"]),
             "probability_from": _percent(row["limit"]), "mean_of_marked": _percent(row["marked_mean"]),
             "mean_of_all": _percent(row["judged_mean"]), "expected": count(row["expected"]),
+            "verdict": f"withheld: {row['verdict']}" if row["withheld"] else row["verdict"],
         }
         for row in marks.to_dict("records")
     ])  # fmt: skip
@@ -130,7 +132,7 @@ def reasons_table(drivers: "Mapping[str, pd.DataFrame]", names: Mapping[str, str
 
 
 def strongest(figures: "pd.DataFrame", names: Mapping[str, str], number: int = 3) -> str:
-    """Name the predictions whose highest-scored tenth holds most outcomes.
+    """Name the predictions, of those in ``names``, whose highest-scored tenth holds most outcomes.
 
     Examples
     --------
@@ -140,25 +142,58 @@ def strongest(figures: "pd.DataFrame", names: Mapping[str, str], number: int = 3
     'App dormancy (4.4 times)'
     """
     rows = figures[(figures["score"] == "model") & (figures["measure"] == "lift_10") & ~figures["suppressed"]]
-    rows = rows.dropna(subset="value").sort_values("value", ascending=False).head(number)
+    rows = (
+        rows[rows["code"].isin(list(names))].dropna(subset="value").sort_values("value", ascending=False).head(number)
+    )
     return ", ".join(f"{names[row['code']]} ({row['value']:.1f} times)" for row in rows.to_dict("records")) or "none"
 
 
 def off(figures: "pd.DataFrame", names: Mapping[str, str]) -> str:
-    """Say for which predictions too little or too much was said on average, beyond chance.
+    """Say for which predictions too little or too much was said on average, beyond chance (Holm-corrected, 5%).
 
     Examples
     --------
     >>> import pandas as pd
-    >>> row = {"code": "a", "score": "model", "measure": "gap", "ci_lower": -0.02, "ci_upper": -0.01}
+    >>> row = {"code": "a", "score": "model", "measure": "gap", "value": -0.02, "p_holm": 0.01}
     >>> off(pd.DataFrame([row | {"suppressed": False}]), {"a": "Fund propensity"})
     'too low for Fund propensity'
     """
     rows = figures[(figures["score"] == "model") & (figures["measure"] == "gap") & ~figures["suppressed"]]
-    low = [names[code] for code in rows.loc[rows["ci_upper"] < 0, "code"]]
-    high = [names[code] for code in rows.loc[rows["ci_lower"] > 0, "code"]]
+    rows = rows[rows["p_holm"] < 0.05]
+    low, high = ([names[code] for code in rows.loc[side, "code"]] for side in (rows["value"] < 0, rows["value"] > 0))
     parts = [f"too {word} for {', '.join(codes)}" for word, codes in (("low", low), ("high", high)) if codes]
-    return "; ".join(parts) or "neither too high nor too low on average, for any prediction"
+    return "; ".join(parts) or "neither too high nor too low by more than chance, for any prediction"
+
+
+def definitions_table(predictions: Sequence[Any]) -> "pd.DataFrame":
+    """Write what predictions mean.
+
+    Parameters
+    ----------
+    predictions : sequence of bankmkt.tags.Prediction
+
+    Returns
+    -------
+    pandas.DataFrame
+        prediction, who_is_judged_and_what_counts, simple_rule: all text.
+    """
+    import pandas as pd
+
+    rows = [(one.name, one.meaning[:1].upper() + one.meaning[1:], one.simple_meaning) for one in predictions]
+    return pd.DataFrame(rows, columns=["prediction", "who_is_judged_and_what_counts", "simple_rule"])
+
+
+def listed(verdicts: "pd.DataFrame", names: Mapping[str, str], *words: str) -> str:
+    """Name the predictions that have one of some verdicts; "none" if there are none.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> told = pd.DataFrame({"code": ["a", "b"], "verdict": ["fine", "not fine"]})
+    >>> listed(told, {"a": "App dormancy", "b": "Loan need"}, "not fine"), listed(told, {}, "bad")
+    ('Loan need', 'none')
+    """
+    return ", ".join(names[code] for code in verdicts.loc[verdicts["verdict"].isin(words), "code"]) or "none"
 
 
 def _codes(figures: "pd.DataFrame", names: Mapping[str, str]) -> list[str]:

@@ -7,7 +7,8 @@ customer, :func:`eligibility` which running campaigns each may join; :func:`tell
 :func:`recognition` sum up groups and those who come to a branch.
 
 What will probably happen: :data:`PREDICTIVE` declares (:class:`Prediction`), :func:`train` learns, :func:`predict`
-scores, :func:`save_models` and :func:`load_models` keep, :func:`marks` counts whom the tags mark.
+scores, :func:`save_models` and :func:`load_models` keep, :func:`marks` counts whom the tags mark,
+:func:`verdicts` which of them later months support.
 :func:`evaluate_models` judges, with :func:`later_rows`, :func:`lift_curve`, :func:`reliability` and :func:`fairness`;
 :func:`true_probabilities` is the best achievable where the truth is known (:func:`truth_known`, :func:`best_left`).
 :func:`leaks` looks for inputs that know the future; :func:`model_card` writes it all down.
@@ -24,7 +25,7 @@ from bankmkt.tags.export import write
 from bankmkt.tags.judging import evaluate_models, later_rows
 from bankmkt.tags.leakage import leaks
 from bankmkt.tags.learning import train
-from bankmkt.tags.marks import marks
+from bankmkt.tags.marks import marks, verdicts
 from bankmkt.tags.models import Model
 from bankmkt.tags.portrait import Portrait, portrait, showable
 from bankmkt.tags.predictive import PREDICTIVE, Prediction
@@ -40,5 +41,5 @@ __all__ = [
     "catalogue", "compute", "eligibility", "eligibility_summary", "evaluate_models", "fairness", "features",
     "house_inputs", "later_rows", "leaks", "lift_curve", "lineage", "load_models", "marks", "model_card", "pick",
     "portrait", "predict", "quality", "read", "recognition", "reliability", "save_models", "showable", "stale",
-    "telling", "train", "true_probabilities", "truth_known", "visitors", "write",
+    "telling", "train", "true_probabilities", "truth_known", "verdicts", "visitors", "write",
 ]  # fmt: skip

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DRAWS = 50
+UNSETTLED = 0.1
+"""Part left unknown over which the best achievable is not told."""
 _AT_ONCE = 10
 
 
@@ -54,8 +56,9 @@ def true_probabilities(
     p (1 − p) / K around the truth: with p = 2 % and K = 50 as much as customers differ. So the shares are not taken as
     they are. A regression on all hidden traits and states, fitted to the futures of the other half of the customers,
     gives each customer an expectation m, and the share is drawn towards it as the beta-binomial law asks for (an
-    empirical Bayes estimate): (α m + times happened) / (α + K). What is left of the noise only lowers the figures of
-    the best, so that it errs on the safe side; ``noise`` states it, and :func:`best_left` sums it up.
+    empirical Bayes estimate): (α m + times happened) / (α + K). What is left of the noise can only
+    worsen the order, so that a ranking by these is the *least* that could have been known; ``noise`` states it, and
+    :func:`best_left` sums it up.
 
     Parameters
     ----------
@@ -190,10 +193,12 @@ def best_left(truth: "pd.DataFrame") -> "pd.DataFrame":
     -------
     pandas.DataFrame
         A row per code: code, spread (standard deviation of the probabilities between customers), noise (root mean
-        square of what is not known about each), unknown (noise² ÷ (spread² + noise²)).
+        square of what is not known about each), unknown (noise² ÷ (spread² + noise²)), settled (whether that is a
+        tenth at most; otherwise a ranking by these says too little of the best achievable).
     """
     grouped = truth.assign(square=truth["noise"] ** 2).groupby("code", sort=False)
     frame = grouped["probability"].std().rename("spread").to_frame()
     frame["noise"] = np.sqrt(grouped["square"].mean())
     frame["unknown"] = frame["noise"] ** 2 / (frame["noise"] ** 2 + frame["spread"] ** 2)
+    frame["settled"] = frame["unknown"] <= UNSETTLED
     return frame.reset_index()

@@ -5,7 +5,12 @@ import math
 from typing import TYPE_CHECKING
 
 from bankmkt.privacy import K, discloses
+from bankmkt.tags.compute import features_of
+from bankmkt.tags.declare import Tag
 from bankmkt.tags.judging import BEST, MODEL, SIMPLE
+from bankmkt.tags.lineage import attributes as attributes_of
+from bankmkt.tags.lineage import types
+from bankmkt.tags.marks import ALIKE, CHANCE, FEW, WORSE, verdicts
 from bankmkt.tags.models import Model
 
 if TYPE_CHECKING:
@@ -15,8 +20,14 @@ _DRIVERS = 8
 _WORDS = {
     "auc": "ranking (AUC: 0.5 is chance, 1 is perfect)",
     "lift_10": "lift in the highest-scored tenth (times the average)",
-    "ece": "calibration error (mean gap between probability and frequency)",
+    "ece_debiased": "calibration error (mean gap between probability and frequency, less what chance adds)",
 }
+
+
+_ADVICE = {
+    FEW: " Do not use it.", CHANCE: " Do not use it.", WORSE: " Use the rule.",
+    ALIKE: " Use the rule: it needs no model.",
+}  # fmt: skip
 
 
 def model_card(
@@ -100,14 +111,20 @@ def _figures(model: Model, figures: "pd.DataFrame | None") -> list[str]:
     if figures is None:
         return ["**How good.** Not judged yet: see `bm.tags.evaluate_models`.", ""]
     own = figures[figures["code"] == model.prediction.code]
-    if own["suppressed"].any() or own.empty:
-        return ["**How good.** Too few outcomes in the later months to say.", ""]
+    if own.empty:
+        return ["**How good.** Not judged: the figures are of other predictions.", ""]
+    verdict = str(verdicts(own)["verdict"].iloc[0])
+    told = f"**Verdict.** {_sentence(verdict)}{_ADVICE.get(verdict, '')}"
+    if own["suppressed"].any():
+        return [told, ""]
     scores = [name for name in (MODEL, SIMPLE, BEST) if name in set(own["score"])]
+    heads = [f"{name} (at least)" if name == BEST else name for name in scores]
     lines = [
+        told, "",
         f"**How good, on later months** ({int(own['customers'].iloc[0]):,} judged customers and months, "
         f"{int(own['events'].iloc[0]):,} with the outcome; 95% intervals). Simple rule: "
         f"{model.prediction.simple_meaning}.", "",
-        "| | " + " | ".join(scores) + " |", "|---" * (len(scores) + 1) + "|",
+        "| | " + " | ".join(heads) + " |", "|---" * (len(scores) + 1) + "|",
     ]  # fmt: skip
     for measure, words in _WORDS.items():
         cells = []
@@ -115,16 +132,18 @@ def _figures(model: Model, figures: "pd.DataFrame | None") -> list[str]:
             row = own[(own["score"] == score) & (own["measure"] == measure)]
             cells.append("–" if row.empty else _range(row.iloc[0], measure))
         lines.append(f"| {words} | " + " | ".join(cells) + " |")
+    chance = own[(own["score"] == MODEL) & (own["measure"] == "ece_by_chance")].iloc[0]
     said, came = (own[(own["score"] == MODEL) & (own["measure"] == name)].iloc[0] for name in ("predicted", "actual"))
     lines += ["", f"On average the model said {said['value']:.2%}; {came['value']:.2%} came true "
-              f"({came['ci_lower']:.2%} to {came['ci_upper']:.2%}).", ""]  # fmt: skip
+              f"({came['ci_lower']:.2%} to {came['ci_upper']:.2%}). Seen over ten bins, a perfect model would show a "
+              f"calibration error of {chance['ci_lower']:.2%} – {chance['ci_upper']:.2%}.", ""]  # fmt: skip
     return lines
 
 
 def _range(row: "pd.Series", measure: str) -> str:
     if math.isnan(row["value"]):
         return "–"
-    if measure == "ece":
+    if measure == "ece_debiased":
         return f"{row['value']:.2%} ({row['ci_lower']:.2%} – {row['ci_upper']:.2%})"
     return f"{row['value']:.2f} ({row['ci_lower']:.2f} – {row['ci_upper']:.2f})"
 
@@ -136,7 +155,7 @@ def _groups(model: Model, groups: "pd.DataFrame | None") -> list[str]:
     own = groups[groups["code"] == model.prediction.code]
     lines = [
         "**Groups.** What the model said of each group and what came true, with a 95% interval: outside it, the model "
-        "is too high or too low for them. Gender is not an input; age and city tier are.", "",
+        "is too high or too low for them. " + _known_of(model), "",
         "| | group | judged | said | came true | ranking (AUC) |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
     for row in own.to_dict("records"):
@@ -154,13 +173,24 @@ def _groups(model: Model, groups: "pd.DataFrame | None") -> list[str]:
     return [*lines, ""]
 
 
+def _known_of(model: Model) -> str:
+    """Say which of the attributes by which groups are told are among what the model looks at."""
+    read: set[str] = set()
+    for one in model.inputs:
+        if isinstance(one, Tag):
+            read |= set(attributes_of(one, types(features_of([one]))))
+    words = {"birth_date": "age", "gender": "gender", "city_tier": "city tier"}
+    told = [f"{word} is {'' if name in read else 'not '}an input" for name, word in words.items()]
+    return _sentence("; ".join(told))
+
+
 def _limits(model: Model) -> list[str]:
     """Return where the model must not be trusted."""
     return [
         "**Limits.**", "",
         "- It says who will, not who will *because of a contact*: for that, test with a hold-out group.",
         f"- Calibrated on one month: the season and the campaigns of the {model.prediction.months} months after "
-        f"{model.calibrated_on} are in the probabilities. In another season the order holds better than the level.",
+        f"{model.calibrated_on} are in the probabilities; in another season the level may be off.",
         "- Judged on the bank it was made from. For another bank, train again.",
         "- Campaigns that contact the highest-scored change what happens: the next training learns from it.", "",
     ]  # fmt: skip

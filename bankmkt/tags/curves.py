@@ -6,12 +6,12 @@ import numpy as np
 
 from bankmkt.privacy import K, check_k, small_cells, small_parts
 from bankmkt.tags.judging import BEST, MODEL, SCORES, few, tells_few
-from bankmkt.tags.ranking import BINS, auc, bins_of, captured, interval, resampled
+from bankmkt.tags.ranking import BINS, around, auc, bins_of, captured, resampled, share_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+SHARES = np.array([0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0])
 
 
 def lift_curve(rows: "pd.DataFrame", resamples: int = 100, seed: int = 7, k: int = K) -> "pd.DataFrame":
@@ -42,44 +42,42 @@ def lift_curve(rows: "pd.DataFrame", resamples: int = 100, seed: int = 7, k: int
         if few(part, k):
             continue
         months = part["month"].nunique()
-        weights = list(resampled(part["customer_id"].to_numpy(), resamples, seed))
-        for name in (name for name in SCORES if name in part):
-            for share in SHARES:
-                measure = captured(part[name].to_numpy(dtype=float), y, share)
-                value, ends = measure(np.ones(y.size)), (np.nan, np.nan)
-                if tells_few(value, int(y.sum()), months, k):
-                    value = np.nan
-                elif name == MODEL:
-                    ends = interval(np.array([measure(weight) for weight in weights]))
-                out.append((code, name, share, value, value / share, *ends))
+        for name in _scores(part, SCORES):
+            measure = captured(part[name].to_numpy(dtype=float), y, SHARES)
+            values, drawn = measure(np.ones(y.size)), np.empty((0, SHARES.size))
+            if name == MODEL:
+                who = part["customer_id"].to_numpy()
+                drawn = np.concatenate([measure(weight) for weight in resampled(who, resamples, seed)])
+            for share, value, column in zip(SHARES, values, drawn.T, strict=True):
+                hidden = tells_few(value, int(y.sum()), months, k)
+                ends = (np.nan, np.nan) if hidden or not column.size else around(value, column, 0, 1)
+                shown = np.nan if hidden else value
+                out.append((code, name, share, shown, shown / share, *ends))
     return pd.DataFrame(out, columns=["code", "score", "share", "captured", "lift", "ci_lower", "ci_upper"])
 
 
-def reliability(rows: "pd.DataFrame", resamples: int = 100, seed: int = 7, k: int = K) -> "pd.DataFrame":
+def reliability(rows: "pd.DataFrame", k: int = K) -> "pd.DataFrame":
     """Compare probabilities with frequencies, over ten bins of like probability.
 
     Returns
     -------
     pandas.DataFrame
         A row per prediction, score (model, best achievable) and bin: code, score, bin, customers, events, predicted
-        (mean probability), happened (frequency), ci_lower, ci_upper (95%, customers resampled), suppressed.
+        (mean probability), happened (frequency), ci_lower, ci_upper (95%, a customer's months taken together:
+        :func:`bankmkt.tags.ranking.share_interval`), suppressed.
     """
     import pandas as pd
 
     check_k(k)
     frames = []
     for code, part in rows.groupby("code", sort=False):
-        y = part["happened"].to_numpy()
-        weights = list(resampled(part["customer_id"].to_numpy(), resamples, seed))
-        for name in (name for name in (MODEL, BEST) if name in part):
+        y, who = part["happened"].to_numpy(), part["customer_id"].to_numpy()
+        for name in _scores(part, (MODEL, BEST)):
             p = part[name].to_numpy(dtype=float)
             number = bins_of(p)
             size, yes, said = (np.bincount(number, w, minlength=BINS) for w in (np.ones(y.size), y, p))
-            drawn = np.array([
-                np.bincount(number, w * y, minlength=BINS) / np.maximum(np.bincount(number, w, minlength=BINS), 1)
-                for w in weights
-            ])  # fmt: skip
-            low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+            ends = [share_interval(y[number == n], who[number == n]) if size[n] else (np.nan,) * 2 for n in range(BINS)]
+            low, high = np.array(ends).T
             frame = pd.DataFrame({
                 "code": code, "score": name, "bin": np.arange(BINS) + 1, "customers": size, "events": yes,
                 "predicted": said / np.maximum(size, 1), "happened": yes / np.maximum(size, 1), "ci_lower": low,
@@ -101,10 +99,9 @@ def fairness(rows: "pd.DataFrame", k: int = K) -> "pd.DataFrame":
     -------
     pandas.DataFrame
         A row per prediction, attribute and group: code, by, group, customers, events, predicted, actual, ci_lower,
-        ci_upper (of actual: Wilson's 95%, rows taken as independent), auc, suppressed.
+        ci_upper (of actual: 95%, a customer's months taken together), auc, suppressed.
     """
     import pandas as pd
-    from statsmodels.stats.proportion import proportion_confint
 
     check_k(k)
     out = []
@@ -112,8 +109,8 @@ def fairness(rows: "pd.DataFrame", k: int = K) -> "pd.DataFrame":
         for by in ("age", "gender", "city_tier"):
             for group, held in part.groupby(part[by].fillna("unknown"), sort=True):
                 y, p = held["happened"].to_numpy(), held[MODEL].to_numpy()
-                area = auc(p, y)(np.ones(y.size)) if 0 < y.sum() < y.size else np.nan
-                low, high = proportion_confint(y.sum(), y.size, method="wilson")
+                area = float(auc(p, y)(np.ones(y.size))) if 0 < y.sum() < y.size else np.nan
+                low, high = share_interval(y, held["customer_id"].to_numpy())
                 people = _people(held, np.zeros(y.size)).iloc[0]
                 out.append((code, by, group, y.size, int(y.sum()), p.mean(), y.mean(), low, high, area, *people))
     columns = ["code", "by", "group", "customers", "events", "predicted", "actual", "ci_lower", "ci_upper", "auc"]
@@ -121,6 +118,11 @@ def fairness(rows: "pd.DataFrame", k: int = K) -> "pd.DataFrame":
     hidden = _hidden(found, [found["code"], found["by"]], k)
     shown = {name: found[name].astype(float).mask(hidden) for name in columns[3:]}
     return found[columns].assign(**shown, suppressed=hidden)
+
+
+def _scores(rows: "pd.DataFrame", names: "tuple[str, ...]") -> list[str]:
+    """Return the scores that rows have; the best achievable is null where it is not known."""
+    return [name for name in names if name in rows and not (name == BEST and rows[name].isna().all())]
 
 
 def _people(rows: "pd.DataFrame", cell: np.ndarray) -> "pd.DataFrame":

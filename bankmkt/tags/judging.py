@@ -2,7 +2,8 @@
 
 import datetime
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ibis import _
@@ -12,9 +13,21 @@ from bankmkt.errors import ParameterError
 from bankmkt.lookback import parse_date
 from bankmkt.months import month_end, month_number
 from bankmkt.privacy import K, check_k
+from bankmkt.tags.best import best_left
 from bankmkt.tags.declare import Tag
 from bankmkt.tags.models import Model
-from bankmkt.tags.ranking import Measure, auc, calibration_error, interval, lift, resampled
+from bankmkt.tags.ranking import (
+    LEVEL,
+    Measure,
+    around,
+    auc,
+    bin_gaps,
+    calibration_error,
+    chance_errors,
+    interval,
+    lift,
+    resampled,
+)
 from bankmkt.tags.rules import years_since
 from bankmkt.tags.scoring import check_models, inputs_of
 from bankmkt.tags.snapshots import CUSTOMERS, by_horizon, check_month_end, examples, sampled
@@ -24,6 +37,10 @@ if TYPE_CHECKING:
 
 MODEL, SIMPLE, BEST = "model", "simple rule", "best achievable"
 SCORES = (MODEL, SIMPLE, BEST)
+OVER_RULE = f"{MODEL} − {SIMPLE}"
+CHANCE_DRAWS = 300
+"""Outcomes drawn to tell what a perfectly calibrated model would show."""
+_BOUNDS = {"auc": (0.0, 1.0), "lift_10": (0.0, 10.0), "predicted": (0.0, 1.0), "actual": (0.0, 1.0)}
 
 _GROUPS = (
     Tag("by_age", "Age", "年龄", "life cycle", years_since(_.birth_date), "completed years"),
@@ -56,7 +73,8 @@ def later_rows(
     months
         Month ends, none before the day by which a model was trained; by default all such whose outcome is known.
     truth : pandas.DataFrame, optional
-        Of :func:`bankmkt.tags.true_probabilities`, for the same months.
+        Of :func:`bankmkt.tags.true_probabilities`, for the same months. Of predictions of which its futures leave too
+        much unknown (``settled`` of :func:`bankmkt.tags.best_left`) the best achievable stays null.
     customers, seed
         About so many customers of a larger bank are drawn at random by their ids, so that memory is bounded; the same
         in every month and engine.
@@ -107,9 +125,11 @@ def later_rows(
                 frames.append(part)
     found = pd.concat(frames, ignore_index=True)
     if truth is not None:
+        left = best_left(truth)
         best = truth[["code", "month", "customer_id", "probability"]].rename(columns={"probability": BEST})
         found = found.merge(best, on=["code", "month", "customer_id"], how="left", validate="one_to_one")
-        if found[BEST].isna().any():
+        found[BEST] = found[BEST].mask(found["code"].isin(left.loc[~left["settled"], "code"]))
+        if (found[BEST].isna() & found["code"].isin(left.loc[left["settled"], "code"])).any():
             raise ParameterError("truth", "gaps", "all the months that are judged", "pass the same months to both")
     return found
 
@@ -142,7 +162,8 @@ def evaluate_models(
     rows : pandas.DataFrame, optional
         Of :func:`later_rows`, where it has been computed before.
     resamples
-        Times that customers are drawn anew, each with all of their months, for the intervals (95%, percentiles).
+        Times that customers are drawn anew, each with all of their months, for the intervals: 1.96 standard deviations
+        of the resampled figures on either side (95%).
     seed
         Of the resampling, and of the sample.
     k
@@ -151,16 +172,27 @@ def evaluate_models(
     Returns
     -------
     pandas.DataFrame
-        A row per prediction, score and measure: code, score, measure, value, ci_lower, ci_upper, customers (judged,
-        over all months), events, suppressed. Scores: model, simple rule, best achievable (with ``truth``), and the
-        differences model − simple rule and best achievable − model. Measures:
+        A row per prediction, score and measure: code, score, measure, value, ci_lower, ci_upper, p_holm, customers
+        (judged, over all months), events, suppressed. Scores: model, simple rule, best achievable (with ``truth``, the
+        least that could have been known), and the differences model − simple rule and best achievable − model.
+        ``p_holm`` is given for the AUC's difference of model and simple rule and for the model's gap: two-sided, each
+        corrected by Holm for all the predictions that are judged together. Measures:
 
         - auc: the chance that of two customers, one who had the outcome and one who had not, that one scored higher;
         - lift_10: how many times as often the outcome came in the highest-scored tenth as on average;
-        - ece: expected calibration error, the mean gap between probability and frequency over ten bins; resampling adds
-          noise of its own, so that its interval lies rather high;
-        - ece_by_chance: the same if the probabilities were right, from outcomes drawn by them;
+        - ece: expected calibration error, the mean gap between probability and frequency over ten bins, as seen: chance
+          alone makes it over 0, so it has no interval;
+        - ece_by_chance: mean and 95% range of what a perfectly calibrated model would show, from outcomes drawn by the
+          probabilities; an error within the range is no sign of a fault;
+        - ece_debiased: √(ece² − ece_by_chance²), or 0: the error without what chance adds to it. Its interval is ece
+          less and plus what resampling moves the bins by in 95% of draws; as the mean gap cannot be off by more than
+          the bins are, it holds the true error at least 95% of the time;
         - predicted, actual, gap: mean probability, frequency, and the first minus the second.
+
+    References
+    ----------
+    Holm, S. (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6.
+    Kumar, A., Liang, P. and Ma, T. (2019), Verified uncertainty calibration, NeurIPS: why the error as seen is biased.
 
     Examples
     --------
@@ -172,13 +204,17 @@ def evaluate_models(
     True
     """
     import pandas as pd
+    from statsmodels.stats.multitest import multipletests
 
     check_k(k)
     if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 2:
         raise ParameterError("resamples", resamples, "an integer from 2", "pass resamples=200")
     found = later_rows(bank, models, months, truth, customers=customers, seed=seed) if rows is None else rows
     frames = [_judged(str(code), part, resamples, seed, k) for code, part in found.groupby("code", sort=False)]
-    return pd.concat(frames, ignore_index=True)
+    figures = pd.concat(frames, ignore_index=True)
+    for _test, p in figures["p_holm"].dropna().groupby([figures["score"], figures["measure"]]):
+        figures.loc[p.index, "p_holm"] = multipletests(p, method="holm")[1]
+    return figures
 
 
 def few(rows: "pd.DataFrame", k: int) -> bool:
@@ -197,57 +233,93 @@ def tells_few(captured: float, events: int, months: int, k: int) -> bool:
 
 
 def _judged(code: str, rows: "pd.DataFrame", resamples: int, seed: int, k: int) -> "pd.DataFrame":
-    """Return all measures of one prediction."""
-    import pandas as pd
-
+    """Return all measures of one prediction; ``p_holm`` is not yet corrected."""
     y = rows["happened"].to_numpy()
     customers, events = len(y), int(y.sum())
+    kinds = [name for name in SCORES if name in rows and not (name == BEST and rows[name].isna().all())]
+    measures = {key: measure for name in kinds for key, measure in _measures(name, rows).items()}
+    pairs = [pair for pair in ((MODEL, SIMPLE), (BEST, MODEL)) if set(pair) <= set(kinds)]
+    nothing = (np.nan, np.nan, np.nan)
+    if few(rows, k):
+        out = [(*key, *nothing, np.nan) for key in measures if key[1] != "bins"]
+        out += [(f"{one} − {other}", name, *nothing, np.nan) for one, other in pairs for name in ("auc", "lift_10")]
+        return _framed(code, out).assign(customers=np.nan, events=np.nan, suppressed=True)
+    once = {key: measure(np.ones(customers)) for key, measure in measures.items()}
+    wanted = {key: measure for key, measure in measures.items() if key[1] != "ece"}
+    drawn = _drawn(wanted, rows["customer_id"].to_numpy(), resamples, seed)
     months = rows["month"].nunique()
-    kinds = [name for name in SCORES if name in rows]
-    measures = {}
-    for name in kinds:
-        score = rows[name].to_numpy(dtype=float)
-        measures[name, "auc"], measures[name, "lift_10"] = auc(score, y), lift(score, y)
-        if name != SIMPLE:
-            measures[name, "ece"] = calibration_error(score, y)
-            measures[name, "predicted"] = _mean(score)
-            measures[name, "actual"] = _mean(y)
-            measures[name, "gap"] = _mean(score - y)
-    hidden = few(rows, k)
-    once = {key: np.nan if hidden else measure(np.ones(customers)) for key, measure in measures.items()}
-    untold = [key for key, value in once.items() if key[1] == "lift_10" and tells_few(value / 10, events, months, k)]
-    drawn: dict[tuple[str, str], list[float]] = {key: [] for key in measures}
-    if not hidden:
-        for weight in resampled(rows["customer_id"].to_numpy(), resamples, seed):
-            for key, measure in measures.items():
-                drawn[key].append(np.nan if key in untold else measure(weight))
-    once |= dict.fromkeys(untold, np.nan)
-    out = [(*key, once[key], *(interval(np.array(drawn[key])) if not hidden else (np.nan, np.nan))) for key in measures]
-    for one, other in ((MODEL, SIMPLE), (BEST, MODEL)):
-        for name in ("auc", "lift_10"):
-            if (one, name) in measures and (other, name) in measures:
-                more = np.array(drawn[one, name]) - np.array(drawn[other, name])
-                value = once[one, name] - once[other, name]
-                ends = interval(more) if not hidden else (np.nan, np.nan)
-                out.append((f"{one} − {other}", name, value, *ends))
-    if not hidden:
-        out += [(name, "ece_by_chance", *_by_chance(rows[name].to_numpy(), seed)) for name in kinds if name != SIMPLE]
-    frame = pd.DataFrame(out, columns=["score", "measure", "value", "ci_lower", "ci_upper"])
+    for key in measures:
+        if key[1] == "lift_10" and tells_few(once[key] / 10, events, months, k):
+            once[key], drawn[key] = np.nan, np.full(resamples, np.nan)
+    out = []
+    for (name, measure), value in once.items():
+        if measure == "ece":
+            out += _calibration(name, rows, value, drawn[name, "bins"] - once[name, "bins"], seed)
+        elif measure != "bins":
+            bounds = _BOUNDS.get(measure, (-np.inf, np.inf))
+            p = _p(value, drawn[name, measure]) if (name, measure) == (MODEL, "gap") else np.nan
+            out.append((name, measure, value, *_about(value, drawn[name, measure], *bounds), p))
+    for one, other in pairs:
+        for measure in ("auc", "lift_10"):
+            value, more = once[one, measure] - once[other, measure], drawn[one, measure] - drawn[other, measure]
+            p = _p(value, more) if (other, measure) == (SIMPLE, "auc") else np.nan
+            out.append((f"{one} − {other}", measure, value, *_about(value, more), p))
+    return _framed(code, out).assign(customers=customers, events=events, suppressed=False)
+
+
+def _framed(code: str, out: list[Any]) -> "pd.DataFrame":
+    import pandas as pd
+
+    frame = pd.DataFrame(out, columns=["score", "measure", "value", "ci_lower", "ci_upper", "p_holm"])
     frame.insert(0, "code", code)
-    count = (np.nan, np.nan) if hidden else (customers, events)
-    return frame.assign(customers=count[0], events=count[1], suppressed=hidden)
+    return frame
+
+
+def _measures(name: str, rows: "pd.DataFrame") -> dict[tuple[str, str], Measure]:
+    """Return what is measured of a score; a simple rule says no probability."""
+    y, score = rows["happened"].to_numpy(), rows[name].to_numpy(dtype=float)
+    found = {"auc": auc(score, y), "lift_10": lift(score, y)}
+    if name != SIMPLE:
+        found |= {"ece": calibration_error(score, y), "bins": bin_gaps(score, y)}
+        found |= {"predicted": _mean(score), "actual": _mean(y), "gap": _mean(score - y)}
+    return {(name, measure): one for measure, one in found.items()}
+
+
+def _drawn(
+    measures: Mapping[tuple[str, str], Measure], customers: np.ndarray, resamples: int, seed: int
+) -> dict[tuple[str, str], np.ndarray]:
+    """Return each figure in every draw of customers."""
+    found: dict[tuple[str, str], list[np.ndarray]] = {key: [] for key in measures}
+    for weight in resampled(customers, resamples, seed):
+        for key, measure in measures.items():
+            found[key].append(measure(weight))
+    return {key: np.concatenate(parts) for key, parts in found.items()}
 
 
 def _mean(values: np.ndarray) -> Measure:
     """Return the weighted mean."""
-    return lambda weight: float(weight @ values / weight.sum())
+    return lambda weight: weight @ values / weight.sum(axis=-1)
 
 
-def _by_chance(probability: np.ndarray, seed: int, draws: int = 200) -> tuple[float, float, float]:
-    """Return mean and 95% range of the calibration error that right probabilities would have."""
-    rng, ones = np.random.default_rng(seed), np.ones(probability.size)
-    found = np.array([
-        calibration_error(probability, (rng.random(probability.size) < probability).astype(float))(ones)
-        for _ in range(draws)
-    ])  # fmt: skip
-    return float(found.mean()), *interval(found)
+def _about(value: float, drawn: np.ndarray, least: float = -np.inf, most: float = np.inf) -> tuple[float, float]:
+    return (np.nan, np.nan) if np.isnan(value) else around(value, drawn, least, most)
+
+
+def _p(value: float, drawn: np.ndarray) -> float:
+    """Return the two-sided p-value of a difference from how it varies between draws."""
+    error = float(np.std(drawn, ddof=1))
+    if error == 0:
+        return float(value == 0)
+    return 2 * NormalDist().cdf(-abs(value) / error)
+
+
+def _calibration(name: str, rows: "pd.DataFrame", seen: float, moved: np.ndarray, seed: int) -> list[Any]:
+    """Return the rows about calibration errors, from what each draw moved the bins' gaps by."""
+    by_chance = chance_errors(rows[name].to_numpy(), rows["customer_id"].to_numpy(), CHANCE_DRAWS, seed)
+    mean = float(by_chance.mean())
+    width = float(np.quantile(np.abs(moved).sum(axis=-1), LEVEL))
+    return [
+        (name, "ece", seen, np.nan, np.nan, np.nan),
+        (name, "ece_by_chance", mean, *interval(by_chance), np.nan),
+        (name, "ece_debiased", max(seen**2 - mean**2, 0.0) ** 0.5, max(seen - width, 0.0), seen + width, np.nan),
+    ]

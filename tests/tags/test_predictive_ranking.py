@@ -50,10 +50,11 @@ def test_calibration_error_by_hand():
 
 def test_resampling_keeps_a_customers_months_together():
     customers = np.array(["a", "b", "a", "c", "b", "a"])
-    for weight in resampled(customers, 20, 1):
-        assert weight[0] == weight[2] == weight[5]
-        assert weight[1] == weight[4]
-        assert weight[0] + weight[1] + weight[3] == 3
+    for weights in resampled(customers, 20, 1):
+        for weight in weights:
+            assert weight[0] == weight[2] == weight[5]
+            assert weight[1] == weight[4]
+            assert weight[0] + weight[1] + weight[3] == 3
 
 
 def test_the_interval_of_the_auc_is_delongs(scored):
@@ -61,7 +62,7 @@ def test_the_interval_of_the_auc_is_delongs(scored):
     p, y = scored
     above = (p[y == 1][:, None] > p[y == 0][None, :]) + 0.5 * (p[y == 1][:, None] == p[y == 0][None, :])
     se = np.sqrt(above.mean(1).var(ddof=1) / y.sum() + above.mean(0).var(ddof=1) / (1 - y).sum())
-    drawn = np.array([auc(p, y)(weight) for weight in resampled(np.arange(p.size), 400, 2)])
+    drawn = np.concatenate([auc(p, y)(weights) for weights in resampled(np.arange(p.size), 400, 2)])
     assert drawn.std(ddof=1) == pytest.approx(se, rel=4 / np.sqrt(800))
     low, high = interval(drawn)
     assert low < above.mean() < high
