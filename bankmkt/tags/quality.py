@@ -9,10 +9,11 @@ from bankmkt.damage import reading
 from bankmkt.errors import ParameterError
 from bankmkt.lookback import parse_date
 from bankmkt.privacy import K, check_k, discloses
-from bankmkt.tags.catalogue import KINDS
+from bankmkt.tags.catalogue import KINDS, used
 from bankmkt.tags.compute import compute
 from bankmkt.tags.declare import Tag
 from bankmkt.tags.families import choose
+from bankmkt.tags.windows import beginnings, reaches_before, window_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,8 @@ def quality(
     Drift is measured by the population stability index, the sum of (p − q) ln(p / q) over the shares of customers in
     each bin on both days: yes, no and unknown; each text; tenths of the earlier day for numbers. Half a customer is
     added to each bin. Below 0.1 a tag is *stable*, below 0.25 *moving*, from there on *shifted*; never more than
-    stable where chance alone could do as much, with customers drawn anew on both days.
+    stable where chance alone could do as much, with customers drawn anew on both days. A tag whose window reaches back
+    before the records on the earlier day is not compared: the records would have drifted, not the customers.
 
     Parameters
     ----------
@@ -58,8 +60,8 @@ def quality(
         A row per tag: ``code``, ``name``, ``family``, ``type``, ``customers`` (of the day), ``coverage`` (share whose
         value is known), ``mean`` (of yes/no the share of yes among the known, of numbers the mean, of texts the share
         of the most frequent), ``top`` (that text), ``coverage_before``, ``mean_before``, ``psi``, ``psi_by_chance``
-        (what chance exceeds one time in twenty), ``drift``; ``suppressed`` where a figure is hidden. ``as_of``,
-        ``before`` and ``k`` are in ``.attrs``.
+        (what chance exceeds one time in twenty), ``drift`` (empty if it is not told, and then why in ``not_told``);
+        ``suppressed`` where a figure is hidden. ``as_of``, ``before`` and ``k`` are in ``.attrs``.
 
     Raises
     ------
@@ -88,10 +90,25 @@ def quality(
     chosen = choose(tags)
     days = [day] if then is None else [then, day]
     counts = _counted(check_bank(bank), days, chosen)
-    rows = [_judged(tag, [found[tag.code] for found in counts], k) for tag in chosen]
+    short = {} if then is None else _short_records(bank, then, chosen)
+    rows = [_judged(tag, [found[tag.code] for found in counts], k, short.get(tag.code, "")) for tag in chosen]
     frame = pd.DataFrame(rows)
     frame.attrs.update(as_of=str(day), before=None if then is None else str(then), k=k)
     return frame
+
+
+def _short_records(bank: Bank, day: datetime.date, chosen: Sequence[Tag]) -> dict[str, str]:
+    """Return, for tags with a window that begins before the records do, which table's and by how much, by code."""
+    read = {tag.code: used(tag)[0] for tag in chosen}
+    begun = beginnings(bank.as_of(day), day, {feature.table for features in read.values() for feature in features})
+    found = {}
+    for code, features in read.items():
+        early = [f for f in features if f.table in begun and reaches_before(f, day, begun[f.table])]
+        if early:
+            first = min(early, key=lambda f: window_of(f, day)[0])
+            since, needed = (d + datetime.timedelta(days=1) for d in (begun[first.table], window_of(first, day)[0]))
+            found[code] = f"on {day} it looked back to {needed}, and {first.table} begin on {since}"
+    return found
 
 
 def _counted(bank: Bank, days: Sequence[datetime.date], chosen: Sequence[Tag]) -> list[dict[str, dict[str, Any]]]:
@@ -178,8 +195,8 @@ def _row(bank: Bank, t: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[short] for short, name in names.items()}
 
 
-def _judged(tag: Tag, counts: Sequence[Mapping[str, Any]], k: int) -> dict[str, Any]:
-    """Return a tag's row from its counts on one day, or on two, the later last."""
+def _judged(tag: Tag, counts: Sequence[Mapping[str, Any]], k: int, short: str) -> dict[str, Any]:
+    """Return a tag's row from its counts on one day, or on two, the later last; ``short`` says why not to compare."""
     now = counts[-1]
     shown = [_shown(day, k) for day in counts]
     coverage, mean, top, hidden = shown[-1]
@@ -194,10 +211,11 @@ def _judged(tag: Tag, counts: Sequence[Mapping[str, Any]], k: int) -> dict[str, 
         coverage_before, mean_before, _top, hidden_before = shown[0]
         hidden = hidden or hidden_before
         psi, chance = stability(counts[0]["bins"], now["bins"])
-        known = bool(counts[0]["known"] or now["known"]) and not hidden
+        no_data = "" if counts[0]["known"] or now["known"] else "no data on either day"
+        why = no_data or short or ("hidden: few customers" if hidden else "")
         row |= {"coverage_before": coverage_before, "mean_before": mean_before}
-        row |= {"psi": psi if known else None, "psi_by_chance": chance if known else None}
-        row["drift"] = _drift(psi, chance) if known else ""
+        row |= {"psi": None if why else psi, "psi_by_chance": None if why else chance}
+        row |= {"drift": "" if why else _drift(psi, chance), "not_told": why}
     return row | {"suppressed": hidden}
 
 

@@ -8,11 +8,15 @@ from ibis import _
 from bankmkt import tags
 from bankmkt.bank import open_bank
 from bankmkt.errors import ParameterError
-from bankmkt.tags import Tag
+from bankmkt.tags import Feature, Tag
 from bankmkt.tags.quality import stability
 
 DAY, BEFORE = "2025-06-30", "2025-04-30"
-CODES = ["payroll", "age", "wealth_tier", "mean_purchase", "app_monthly", "days_since_purchase", "main_channel"]
+CODES = [
+    "payroll", "age", "wealth_tier", "mean_purchase", "app_monthly", "days_since_purchase", "main_channel",
+    "net_inflow", "login_rhythm",
+]  # fmt: skip
+"""The sixth and seventh look back before the records begin."""
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +55,14 @@ def test_the_index_is_that_of_pandas(found, days):
     before, now = days
     counts = [[(when.payroll == flag).sum() for flag in (True, False)] for when in days]
     assert found.psi["payroll"] == pytest.approx(psi(*counts))
-    names = sorted(set(before.main_channel.dropna()) | set(now.main_channel.dropna()))
-    counts = [[(when.main_channel == n).sum() for n in names] for when in days]
-    if before.main_channel.isna().any() or now.main_channel.isna().any():
-        counts = [[*c, when.main_channel.isna().sum()] for c, when in zip(counts, days, strict=True)]
-    assert found.psi["main_channel"] == pytest.approx(psi(*counts))
-    for code in ("age", "mean_purchase", "days_since_purchase"):
+    names = sorted(set(before.login_rhythm.dropna()) | set(now.login_rhythm.dropna()))
+    assert len(names) > 1
+    counts = [[(when.login_rhythm == n).sum() for n in names] for when in days]
+    if before.login_rhythm.isna().any() or now.login_rhythm.isna().any():
+        counts = [[*c, when.login_rhythm.isna().sum()] for c, when in zip(counts, days, strict=True)]
+    assert found.psi["login_rhythm"] == pytest.approx(psi(*counts))
+    assert found.psi[["days_since_purchase", "main_channel"]].isna().all()
+    for code in ("age", "mean_purchase", "net_inflow"):
         cuts = np.unique(np.quantile(before[code].dropna().astype(float), np.arange(1, 10) / 10))
         bins = []
         for when in days:
@@ -96,6 +102,25 @@ def test_drift_words(tiny_frames):
     assert shown.drift.tolist() == ["shifted"]
     assert shown["mean"].tolist() == [1.0]
     assert shown.mean_before.tolist() == [0.0]
+
+
+def test_what_looks_back_before_the_records_is_not_compared(tiny_frames):
+    """Records from 2025-01 on: on 31 March a window of six months held three, so spending "rose" by June."""
+    bank = open_bank(tiny_frames)
+    first = min(tiny_frames["transactions"].ts)
+    half = Feature("bought", "transactions", _.count(where=_.kind == "spend"), 6, "purchases in six months")
+    long = Tag("long", "Long", "长", "mine", _.bought, "purchases of six months", [half])
+    last = Feature("latest", "transactions", _.ts.max(), 6, "last movement within six months", empty=None)
+    silent = Tag("silent", "Silent", "静", "mine", _.as_of.delta(_.latest.date(), unit="day"), "days", [last])
+    shown = tags.quality(bank, "2025-06-30", "2025-04-30", [long, silent, "payroll", "age"], k=1).set_index("code")
+    assert first >= pd.Timestamp("2025-01-01")
+    assert shown.drift[["long", "silent"]].tolist() == ["", ""]
+    assert shown.psi[["long", "silent"]].isna().all()
+    assert shown.not_told["long"] == "on 2025-04-30 it looked back to 2024-11-01, and transactions begin on 2025-01-01"
+    assert shown.not_told[["payroll", "age"]].tolist() == ["", ""]
+    assert (shown.drift[["payroll", "age"]] != "").all()
+    alone = tags.quality(bank, "2025-06-30", None, [long], k=1)
+    assert "not_told" not in alone
 
 
 def test_small_cells_are_hidden(tiny_bank, days):
