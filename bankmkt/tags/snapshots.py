@@ -137,8 +137,6 @@ def sampled(bank: Bank, customers: int, seed: int) -> Callable[[Any], Any] | Non
     callable or None
         From a column of ids to whether they are in the sample; None if the bank has no more customers than that.
     """
-    import ibis
-
     for name, value, least in (("customers", customers, 1), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ParameterError(name, value, f"an integer from {least}", "leave it out")
@@ -146,7 +144,7 @@ def sampled(bank: Bank, customers: int, seed: int) -> Callable[[Any], Any] | Non
     if there <= customers:
         return None
     limit = f"{customers * 16**8 // there:08x}"
-    return lambda ids: (ibis.literal(f"{seed}:") + ids.cast("string")).hexdigest("md5") < limit
+    return lambda ids: ids.cast("string").concat(f":{seed}").hexdigest("md5") < limit
 
 
 def examples(

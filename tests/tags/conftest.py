@@ -20,3 +20,11 @@ def busy_bank():
     from bankmkt.bank import open_bank
 
     return open_bank(busy.frames())
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory):
+    """A bank of 6,000 customers and 14 months, July 2024 to August 2025, whose truth is known."""
+    from bankmkt.synth import generate
+
+    return generate(tmp_path_factory.mktemp("generated") / "bank", 6_000, 14, seed=3, workers=1, progress=False)
