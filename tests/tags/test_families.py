@@ -164,6 +164,27 @@ def test_every_feature_serves_a_tag():
     assert used == set(known)
 
 
+def test_values_age_as_fast_as_what_they_rest_on():
+    """Contacts by the day, acts on line by the week, balances by the month, a home city by the year."""
+    from bankmkt import tags
+
+    listed = tags.catalogue(list(house_tags())).set_index("code")
+    assert set(listed.fresh_days) == {1, 7, 31, 365}
+    reads = {
+        name: listed["columns"].str.contains(rf"\b{name}\b") for name in ("contacts", "visits", "events", "balances")
+    }
+    assert (listed.fresh_days[reads["contacts"] | reads["visits"]] == 1).all()
+    assert (listed.fresh_days[reads["events"]] <= 7).all()
+    assert (listed.fresh_days[reads["balances"]] <= 31).all()
+    only = listed["columns"].str.fullmatch(r"(customers|organisations)\.\w+")
+    assert set(listed.index[listed.fresh_days == 365]) < set(listed.index[only])
+    codes = ["opted_out", "fund_fan", "aum_change", "branch_city"]
+    for days, stale in ((1, 0), (2, 1), (8, 2), (32, 3), (366, 4)):
+        later = pd.Timestamp("2026-06-30") + pd.Timedelta(days=days)
+        found = tags.stale("2026-06-30", later.date(), codes)
+        assert found.stale.tolist() == [True] * stale + [False] * (4 - stale), days
+
+
 def test_an_unknown_code_is_refused():
     from bankmkt.errors import ParameterError
 

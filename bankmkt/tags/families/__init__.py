@@ -3,6 +3,7 @@
 import difflib
 import functools
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from bankmkt.errors import ParameterError
@@ -20,7 +21,8 @@ from bankmkt.tags.families import (
     spending,
     wealth,
 )
-from bankmkt.tags.lineage import types
+from bankmkt.tags.families.freshness import fresh_days
+from bankmkt.tags.lineage import types, unbound
 
 _FAMILIES = (
     life_cycle, wealth, products, channels, spending, scenarios, preferences, risk, contacts, location, optional,
@@ -36,8 +38,11 @@ def house() -> tuple[dict[str, Feature], dict[str, Any]]:
 
 @functools.cache
 def house_tags() -> dict[str, Tag]:
-    """Return the catalogue's tags by code."""
-    return {tag.code: tag for family in _FAMILIES for tag in family.TAGS}
+    """Return the catalogue's tags by code, each with the days after which its value is stale."""
+    known, kinds = house()
+    wide = unbound("customers", unit_city="string", **kinds, as_of="date")
+    tags = [tag for family in _FAMILIES for tag in family.TAGS]
+    return {tag.code: replace(tag, fresh_days=fresh_days(tag, known, wide)) for tag in tags}
 
 
 def choose(tags: Iterable[Tag | str] | None) -> list[Tag]:
