@@ -4,7 +4,7 @@ Each takes a frame of :mod:`bankmkt.segments` and an optional ``ax``, and return
 that the frame supports.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -28,8 +28,8 @@ CURVES = 6
 def retention(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     """Draw the share of customers still there, by months since they opened, a curve per cohort with its interval.
 
-    A curve begins at all who were there, and stays level until the next month's end; it is broken where points are
-    hidden.
+    A curve begins at all who were there, and stays level until the next month's end. Where points are hidden, it runs
+    straight between those that are shown.
 
     Parameters
     ----------
@@ -50,15 +50,18 @@ def retention(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     hidden, ends = 0, {}
     for cohort, line in zip(cohorts, colours, strict=False):
         rows = frame[frame["cohort"] == cohort]
+        unseen = int(rows["retained"].isna().sum())
+        hidden += unseen
+        rows = rows.dropna(subset=["retained"])
         begin = int(rows["from_month"].iloc[0])
         at = np.concatenate([[begin], rows["months"] + 1])
         share, lower, upper = (np.concatenate([[1.0], rows[name]]) for name in ("retained", "ci_lower", "ci_upper"))
         label = _cohort(by, cohort) + ("" if rows["complete"].all() else " (not over)")
-        ax.plot(at, share, color=line, marker=".", markersize=4, drawstyle="steps-post", label=label)
-        level = np.column_stack([at, np.minimum(at + 1, at[-1])]).ravel()
-        ax.fill_between(level, lower.repeat(2), upper.repeat(2), color=line, alpha=0.15, linewidth=0)
-        hidden += int(rows["retained"].isna().sum())
-        last = rows.dropna(subset=["retained"]).iloc[-1]
+        steps: Literal["post"] | None = None if unseen else "post"
+        ax.plot(at, share, color=line, marker=".", markersize=6 if unseen else 4, label=label,
+                drawstyle="default" if unseen else "steps-post")  # fmt: skip
+        ax.fill_between(at, lower, upper, step=steps, color=line, alpha=0.12, linewidth=0)
+        last = rows.iloc[-1]
         ends[cohort] = (int(last["months"]) + 1, last["retained"], begin)
     theme.percent_axis(ax.yaxis)
     theme.count_axis(ax.xaxis)

@@ -5,6 +5,7 @@ that the frame supports.
 """
 
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,6 +90,52 @@ def matrix(frame: "pd.DataFrame", value: str = "customers", currency: str = "yua
     title = _matrix_claim(cells, value, unit)
     figure.suptitle(textwrap.fill(title.replace("$", r"\$"), 74), x=0.01, ha="left", fontsize=11, weight="bold")
     return np.asarray(panels)
+
+
+def preferences(frame: "pd.DataFrame", names: Mapping[str, str], ax: "Axes | None" = None) -> "Axes":
+    """Draw where each preference is most common, beside how common it is among all.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of :func:`bankmkt.segments.preferences`; its first twelve rows are drawn.
+    names : mapping of str to str
+        Preference → what readers call it.
+    ax : matplotlib Axes, optional
+
+    Raises
+    ------
+    DataError
+        If there is no preference to show.
+    """
+    rows = frame.head(12).iloc[::-1]
+    if rows.empty:
+        raise DataError("frame", "no preference to show", "a preference with enough customers", "take a larger bank")
+    ax = theme.axes(ax, 1.4 + 0.52 * len(rows))
+    at = np.arange(len(rows))
+    gap = (rows["share_there"] - rows["ci_lower"], rows["ci_upper"] - rows["share_there"])
+    ax.hlines(at, rows["share"], rows["share_there"], color="#D0D0D0", linewidth=3, zorder=1)
+    ax.errorbar(
+        rows["share_there"], at, xerr=gap, fmt="o", color=theme.BLUE, capsize=3,
+        label="in the segment where it is most common, with 95% interval",
+    )  # fmt: skip
+    ax.plot(rows["share"], at, "D", color=theme.VERMILION, markersize=5, label="among all customers shown")
+    labels = [
+        f"{names.get(row['preference'], row['preference'])}\n{row['state']}, {row['tier']}, {row['occupation_group']}"
+        for row in rows.to_dict("records")
+    ]
+    ax.set_yticks(at, labels, fontsize=8.5)
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.set_xlim(left=0)
+    theme.percent_axis(ax.xaxis)
+    ax.set_xlabel("share of customers with the preference")
+    ax.grid(visible=False, axis="y")
+    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.12), fontsize=9)
+    top = frame.iloc[0]
+    name = names.get(top["preference"], top["preference"])
+    where = f"{top['state']}, {top['tier']}, {top['occupation_group']}"
+    theme.claim(ax, f"“{name}” is {top['times']:.1f} times as common as among all in “{where}”")
+    return ax
 
 
 def choice(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":

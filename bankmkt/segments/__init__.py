@@ -9,10 +9,12 @@ from bankmkt.segments.base import CustomerBase, customer_base
 from bankmkt.segments.clusters import Clusters, clusters
 from bankmkt.segments.health import HealthCheck, health_check
 from bankmkt.segments.lifecycle import STATES, lifecycle
-from bankmkt.segments.matrix import matrix, matrix_summary
+from bankmkt.segments.matrix import matrix
+from bankmkt.segments.matrix_sums import matrix_summary
 from bankmkt.segments.migration import flows, migration
 from bankmkt.segments.outlook import Outlook, purchase_outlook
 from bankmkt.segments.potential import potential_value
+from bankmkt.segments.preferences import preferences
 from bankmkt.segments.product_value import margin_by_product
 from bankmkt.segments.retention import retention
 from bankmkt.segments.rfm import RFM, rfm
@@ -61,6 +63,7 @@ __all__ = [
     "matrix_summary",
     "migration",
     "potential_value",
+    "preferences",
     "purchase_outlook",
     "purchase_summary",
     "purchase_value",

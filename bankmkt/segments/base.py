@@ -16,7 +16,7 @@ from bankmkt.segments.attrition import Attrition, attrition, least_months, trans
 from bankmkt.segments.clusters import Clusters, clusters
 from bankmkt.segments.lifecycle import STATES, lifecycle, span_of
 from bankmkt.segments.margins import check_margins
-from bankmkt.segments.matrix import matrix_summary
+from bankmkt.segments.matrix_sums import matrix_summary
 from bankmkt.segments.migration import flows, migration
 from bankmkt.segments.outlook import Outlook, purchase_outlook
 from bankmkt.segments.retention import retention
@@ -45,6 +45,7 @@ class CustomerBase:
     before : datetime.date or None
         The earlier month end that moves are counted from.
     rfm : RFM or None
+        Of the customers whose account is open.
     sensitivity : pandas.DataFrame or None
         Of :func:`bankmkt.segments.rfm_sensitivity`.
     states : pandas.DataFrame or None
@@ -103,6 +104,7 @@ def customer_base(
     margins: Mapping[str, float] | None = None,
     attrition_rate: float | None = None,
     seed: int = 7,
+    tags: Callable[[Bank, dt.date], Any] | None = None,
 ) -> CustomerBase:
     """Look at a bank's customers from all sides that its tables allow.
 
@@ -126,6 +128,9 @@ def customer_base(
         Of :func:`bankmkt.rfm`.
     seed : int
         Of the groups.
+    tags : callable, optional
+        Given the bank and the day, returns the table of tags that :func:`bankmkt.segments.matrix_summary` takes, such
+        as ``functools.partial(bm.tags.compute, tags=["wealth_fan"])``; ``cells`` then tells their shares.
 
     Returns
     -------
@@ -149,20 +154,30 @@ def customer_base(
 
     def part(name: str, compute: Callable[[], Any]) -> Any:
         try:
-            return compute()
+            found = compute()
         except (DataError, Refused) as reason:
             left_out[name] = str(reason)
             return None
+        rows = found.rates if isinstance(found, Attrition) else found
+        if "suppressed" in getattr(rows, "columns", ()) and not _tells(rows):
+            left_out[name] = f"every number would be about fewer than {k} customers, or give such a one away"
+            return None
+        return found
 
     known = bank.as_of(day)
+    theirs = known.transactions.semi_join(known.customers.filter(known.customers.closed_on.isnull()), "customer_id")
+    scores = part("rfm", lambda: _told(rfm(theirs, day, window_days), k))
+    if scores is None:
+        left_out["sensitivity"] = left_out["rfm"]
     base = CustomerBase(
         day,
-        rfm=part("rfm", lambda: rfm(known.transactions, day, window_days)),
-        sensitivity=part("sensitivity", lambda: rfm_sensitivity(known.transactions, day, window_days, k=k)),
+        rfm=scores,
+        sensitivity=scores and part("sensitivity", lambda: rfm_sensitivity(theirs, day, window_days, k=k)),
         left_out=left_out,
     )
     if not bank.has("balances"):
-        parts = ("states", "moves", "chances", "retention", "attrition", "cells", "clusters", "value", "calibration")
+        parts = ("states", "moves", "flows", "chances", "retention", "attrition", "cells", "clusters", "value", "total",
+                 "calibration")  # fmt: skip
         left_out |= dict.fromkeys(parts, NO_BALANCES)
         return dataclasses.replace(base, outlook=part("outlook", lambda: purchase_outlook(bank, day, k=k)))
     left_out["outlook"] = "customers of a bank close their account, so what they are worth is told from balances"
@@ -175,19 +190,23 @@ def customer_base(
         left_out["cells"] = "the records hold one month, so that nobody can have moved"
     with reading(bank.con, bank.path):
         states = lifecycle(bank, day, acts=acts).cache()
+
+    def segments() -> "pd.DataFrame":
+        return matrix_summary(bank, day, margins=margins, tags=tags and tags(bank, day), k=k, acts=acts)
+
     then, now = (states.filter(month_of(states.month) == number) for number in (before, last))
     then, now = (t.select("customer_id", "state", "aum") for t in (then, now))
     by = "occupation" if bank.fetch(bank.customers.occupation.notnull().any()).as_py() else "gender"
     return dataclasses.replace(
         base,
         before=month_end(before),
-        states=state_sizes(bank, states, k),
+        states=part("states", lambda: state_sizes(bank, states, k)),
         moves=part("moves", lambda: migration(then, now, k=k)),
         flows=part("flows", lambda: flows(then, now, k=k)),
         chances=part("chances", lambda: transitions(states, k)),
         retention=part("retention", lambda: retention(bank, day, k=k)),
         attrition=None if "attrition" in left_out else part("attrition", lambda: attrition(bank, day, k=k, acts=acts)),
-        cells=matrix_summary(bank, day, margins=margins, k=k, acts=acts) if last > first else None,
+        cells=None if "cells" in left_out else part("cells", segments),
         clusters=part("clusters", lambda: clusters(bank, day, margins=margins, seed=seed, k=k)),
         value=part("value", lambda: value_by(bank, day, by, **rates)),
         total=part("total", lambda: value_by(bank, day, **rates)),
@@ -254,6 +273,19 @@ def _day(bank: Bank, month: str | None) -> dt.date:
     if last is None:
         raise DataError("transactions", "no rows", "one or more", "open a bank with transactions")
     return last_month_end(last.date())
+
+
+def _tells(rows: "pd.DataFrame") -> bool:
+    """Return whether a frame shows anything: a row that is not hidden, and not of nobody."""
+    there = rows["customers"].fillna(0) > 0 if "customers" in rows else True
+    return bool((~rows["suppressed"].astype(bool) & there).any())
+
+
+def _told(found: RFM, k: int) -> RFM:
+    """Return the scores, or raise Refused where they are too few to be told of."""
+    found.summary(k)
+    found.grid(k)
+    return found
 
 
 def _calibration(bank: Bank, first: int, last: int, rates: Mapping[str, Any]) -> "pd.DataFrame":

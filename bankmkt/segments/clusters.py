@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 FEWEST = 200
 """Customers below which no grouping is tried."""
 
+HIDDEN = "hidden: few customers"
+"""The name of a group that is not told of."""
+
 HALF = 0.5
 """The key groups are the first, by potential, that together hold this part of it."""
 
@@ -208,7 +211,10 @@ def _described(
     out["cluster"] = np.arange(1, len(out) + 1)
     out["suppressed"] = hidden[out.index]
     money = ["customers", "share", "aum", "contribution", "potential", "potential_share"]
-    out[money] = out[money].astype("float64").mask(out["suppressed"], axis=0)
+    out["key"] &= ~out["suppressed"]
+    out["name"] = out["name"].mask(out["suppressed"], HIDDEN)
+    told = [*money, "overlap", "overlap_low", "overlap_high"]
+    out[told] = out[told].astype("float64").mask(out["suppressed"], axis=0)
     order = [
         "cluster", "name", *money, "overlap", "overlap_low", "overlap_high", "key", "suppressed", "place",
     ]  # fmt: skip
@@ -262,12 +268,12 @@ def _empty() -> "tuple[pd.DataFrame, pd.DataFrame]":
 
 
 def _verdict(profile: "pd.DataFrame", found: Grouping) -> str:
-    least = profile["overlap"].min()
+    least = found.overlaps[:, 0].min()
     silhouette = found.choice.loc[found.choice["chosen"], "silhouette"].item()
     text = f"{len(profile)} groups come again when customers are drawn anew (least overlap {least:.2f}, limit {STABLE})"
     if silhouette <= GAPLESS:
         text += f", with no gaps between them (silhouette {silhouette:.2f}): a useful division, not natural kinds"
-    key = profile[profile["key"] & ~profile["suppressed"]]
+    key = profile[profile["key"]]
     if not len(key):
         return text
     share, of = key["potential_share"].sum(), key["share"].sum()

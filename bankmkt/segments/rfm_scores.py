@@ -90,11 +90,9 @@ def movements(t: Any, money: str, by: str, time: str, amount: str) -> Any:
     Returns
     -------
     ibis table
-        customer_id, ts, paid (NaN where the amount is missing, so that it is not passed over), and counted: false for
-        refunds, which are no purchase.
+        customer_id, ts, paid (NaN where the amount is missing, so that it is not passed over); of spending also
+        counted: false for refunds, which are no purchase.
     """
-    import ibis
-
     if money == "aum":
         t = t.filter(t["product"].isin(ASSETS), ~t.kind.isin((*BANK_KINDS, *DEBT_KINDS)))
     elif MONEY[money]:
@@ -103,8 +101,8 @@ def movements(t: Any, money: str, by: str, time: str, amount: str) -> Any:
     if money == "spend":
         moved = terms.paid(t, amount).cast("float64") if "product" in t.columns else moved.abs()
     paid = moved.fill_null(float("nan"))
-    refund = paid < 0 if money == "spend" else ibis.literal(False)
-    return t.select(customer_id=t[by], ts=t[time], paid=paid, counted=~refund)
+    refunds = {"counted": ~(paid < 0)} if money == "spend" else {}  # a condition on each row costs a tenth of the time
+    return t.select(customer_id=t[by], ts=t[time], paid=paid, **refunds)
 
 
 def measure(moved: Any, day: dt.date, window_days: int, frequency: str) -> Any:
@@ -122,8 +120,9 @@ def measure(moved: Any, day: dt.date, window_days: int, frequency: str) -> Any:
     if moved.ts.type().is_timestamp():
         start, end = (dt.datetime.combine(date, dt.time()) for date in (start, end))
     t = moved.filter(moved.ts >= ibis.literal(start), moved.ts < ibis.literal(end))
-    number = t.ts.cast("date").nunique(where=t.counted) if frequency == "days" else t.count(where=t.counted)
-    found = t.group_by("customer_id").aggregate(last=t.ts.max(where=t.counted), frequency=number, sum=t.paid.sum())
+    counted = t.counted if "counted" in t.columns else None
+    number = t.ts.cast("date").nunique(where=counted) if frequency == "days" else t.count(where=counted)
+    found = t.group_by("customer_id").aggregate(last=t.ts.max(where=counted), frequency=number, sum=t.paid.sum())
     found = found.filter(found.frequency > 0)
     cents = found["sum"] * UNITS["monetary"]
     countable = ~found["sum"].isnan() & (cents.abs() < LARGEST // 2)

@@ -115,3 +115,29 @@ def test_differences_are_written_by_group_and_trait():
     assert title == "Group 2 (rich): age is 1.8 standard deviations below the others"
     with pytest.raises(DataError, match="no groups to show"):
         segments.differences(kinds().assign(suppressed=True))
+
+
+def liked(number=14):
+    """Where preferences gather, the strongest first."""
+    rng = np.random.default_rng(2)
+    share = rng.uniform(0.05, 0.2, number)
+    there = share * np.linspace(4, 1.5, number)
+    return pd.DataFrame({
+        "preference": [f"p{i}" for i in range(number)], "share": share, "segment": "x", "state": "growing",
+        "tier": "under 50,000", "occupation_group": "state sector", "customers": 200.0, "share_there": there,
+        "ci_lower": there - 0.03, "ci_upper": there + 0.04, "times": there / share,
+    })  # fmt: skip
+
+
+def test_preferences_stand_at_their_shares():
+    frame = liked()
+    ax = segments.preferences(frame, {"p0": "Gold <fan>"})
+    labels = [tick.get_text() for tick in ax.get_yticklabels()][::-1]
+    assert labels[0].startswith("Gold <fan>\ngrowing")
+    assert [label.split("\n")[0] for label in labels[1:]] == [f"p{i}" for i in range(1, 12)]
+    drawn = {line.get_marker(): np.asarray(line.get_xdata(), dtype=float)[::-1] for line in ax.lines}
+    np.testing.assert_allclose(drawn["o"], frame.share_there[:12])
+    np.testing.assert_allclose(drawn["D"], frame.share[:12])
+    assert "“Gold <fan>” is 4.0 times as common" in ax.get_title("left").replace("\n", " ")
+    with pytest.raises(DataError, match="no preference"):
+        segments.preferences(frame.iloc[:0], {})

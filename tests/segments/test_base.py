@@ -64,6 +64,26 @@ def test_a_source_without_balances_has_rfm_and_an_outlook(frames):
     assert who.outlook is not None or who.why("outlook")
 
 
+def test_scores_are_of_open_accounts(bank, frames):
+    who = customer_base(bank, acts=1)
+    c, t = frames["customers"], frames["transactions"]
+    gone = set(c.customer_id[c.closed_on <= pd.Timestamp(who.day)])
+    late = t[(t.ts > pd.Timestamp(who.day) - pd.Timedelta(days=365)) & t.kind.isin(["spend", "bill"])]
+    spent = set(late.customer_id)
+    assert gone & spent, "some who spent have left"
+    scored = set(bank.frame(who.rfm.table).customer_id)
+    assert scored == spent - gone
+
+
+def test_nothing_is_told_of_few(bank):
+    who = customer_base(bank, k=100_000)
+    assert who.rfm is None
+    assert who.why("sensitivity") == who.why("rfm")
+    for part in ("rfm", "states", "moves", "flows", "cells"):
+        assert getattr(who, part) is None
+        assert "fewer than 100000" in who.why(part)
+
+
 def test_a_young_bank_says_what_it_is_too_young_for(frames):
     young = customer_base(bm.open_bank(frames), "2025-01")
     assert young.cells is None

@@ -182,7 +182,10 @@ def test_small_groups_are_hidden(planted, found):
     assert (exact < 120).any()
     assert few.profile.suppressed[exact < 120].all()
     assert few.profile.suppressed.sum() >= 2
-    assert few.profile.loc[few.profile.suppressed, ["customers", "aum", "potential", "share"]].isna().all(axis=None)
+    secret = few.profile[few.profile.suppressed]
+    assert secret[["customers", "aum", "potential", "share", "overlap", "overlap_low"]].isna().all(axis=None)
+    assert not secret.key.any()
+    assert set(secret.name) == set(few.differences.name[few.differences.suppressed]) == {"hidden: few customers"}
     hidden = few.differences[few.differences.suppressed]
     assert hidden[["mean", "mean_others", "difference"]].isna().all(axis=None)
 

@@ -9,7 +9,8 @@ import bankmkt as bm
 from bankmkt.errors import ParameterError, SchemaError
 from bankmkt.schema import OCCUPATIONS
 from bankmkt.segments import lifecycle, matrix, matrix_summary
-from bankmkt.segments.matrix import AXES, GROUPS, LIMITS, OCCUPATION_GROUPS, WORKING, _shown, tier_names
+from bankmkt.segments.matrix import AXES, GROUPS, LIMITS, OCCUPATION_GROUPS, WORKING, tier_names
+from bankmkt.segments.matrix_sums import _shown
 from bankmkt.terms import TIERS, TOP_TIER
 
 SMALL = (500.0, 2_500.0, 4_000.0)

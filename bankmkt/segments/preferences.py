@@ -1,0 +1,77 @@
+"""Where preferences gather: in which of the 112 segments each is most at home."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bankmkt.errors import SchemaError
+from bankmkt.segments.matrix import AXES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVEL = 0.95
+
+
+def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
+    """Find the segment in which each preference is most common, beyond what chance makes of small segments.
+
+    It is the one whose share has the highest lower end of a 95% interval, so that a handful of customers who happen to
+    agree do not win.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        Of :func:`bankmkt.segments.matrix_summary`, with tags.
+    names : sequence of str
+        The columns of tags.
+
+    Returns
+    -------
+    pandas.DataFrame
+        preference, share (of the customers of all segments shown), segment, state, tier, occupation_group, customers
+        (of the segment), share_there, ci_lower, ci_upper (Wilson, for one segment looked at alone), times (share_there
+        over share); the largest times first. Preferences that nobody shown has, or that are hidden everywhere, are
+        left out.
+
+    Raises
+    ------
+    SchemaError
+        If a column is missing.
+
+    References
+    ----------
+    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. *JASA* 22, 209–212.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> cells = pd.DataFrame({
+    ...     "state": ["new", "mature", "mature"], "tier": "under 50,000", "occupation_group": "others",
+    ...     "segment": ["a", "b", "c"], "customers": [10.0, 200.0, 400.0], "fan": [0.5, 0.4, 0.1]})
+    >>> preferences(cells, ["fan"])[["segment", "share_there", "times"]].round(2)
+      segment  share_there  times
+    0       b          0.4   1.95
+    """
+    import pandas as pd
+    from statsmodels.stats.proportion import proportion_confint
+
+    for name in names:
+        if name not in cells:
+            raise SchemaError("cells has no column", name, "a tag of matrix_summary(tags=…)", "name one of its tags")
+    rows = []
+    for name in names:
+        shown = cells[cells[name].notna() & (cells["customers"] > 0)]
+        with_it = (shown[name] * shown["customers"]).round()
+        if not with_it.sum():
+            continue
+        share = with_it.sum() / shown["customers"].sum()
+        low, high = proportion_confint(with_it, shown["customers"], alpha=1 - LEVEL, method="wilson")
+        best = int(low.to_numpy().argmax())
+        there = shown.iloc[best]
+        rows.append({
+            "preference": name, "share": share, **{part: there[part] for part in ("segment", *AXES, "customers")},
+            "share_there": there[name], "ci_lower": low.iloc[best], "ci_upper": high.iloc[best],
+            "times": there[name] / share,
+        })  # fmt: skip
+    columns = ["preference", "share", "segment", *AXES, "customers", "share_there", "ci_lower", "ci_upper", "times"]
+    return pd.DataFrame(rows, columns=columns).sort_values("times", ascending=False, ignore_index=True)
