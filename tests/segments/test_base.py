@@ -21,6 +21,11 @@ def bank(frames):
     return bm.open_bank(frames)
 
 
+@pytest.fixture(scope="module")
+def whole(bank):
+    return customer_base(bank, acts=1, tags=lambda bank, _: bank.customers.select("customer_id", fan=True))
+
+
 def test_sizes_of_states_are_those_of_the_rows(bank):
     found = state_sizes(bank, lifecycle(bank, END), k=1)
     rows = states(bank)
@@ -42,9 +47,10 @@ def test_small_states_are_hidden_and_not_alone(bank):
         assert hidden.sum() == 0 or (len(hidden) > 1 and hidden.sum() >= 10)
 
 
-def test_a_bank_with_balances_has_all_parts_or_says_why(bank):
-    who = customer_base(bank, acts=1)
+def test_a_bank_with_balances_has_all_parts_or_says_why(whole):
+    who = whole
     assert who.day == MONTHS[-1].date()
+    assert who.cells.fan.dropna().isin([0, 1]).all()
     assert who.before == pd.Timestamp("2025-02-28").date()
     for part in PARTS:
         assert getattr(who, part) is not None or who.why({"flows": "moves"}.get(part, part)), part
@@ -64,8 +70,8 @@ def test_a_source_without_balances_has_rfm_and_an_outlook(frames):
     assert who.outlook is not None or who.why("outlook")
 
 
-def test_scores_are_of_open_accounts(bank, frames):
-    who = customer_base(bank, acts=1)
+def test_scores_are_of_open_accounts(whole, bank, frames):
+    who = whole
     c, t = frames["customers"], frames["transactions"]
     gone = set(c.customer_id[c.closed_on <= pd.Timestamp(who.day)])
     late = t[(t.ts > pd.Timestamp(who.day) - pd.Timedelta(days=365)) & t.kind.isin(["spend", "bill"])]

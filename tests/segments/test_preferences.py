@@ -5,12 +5,12 @@ from test_lifecycle import END, random_bank
 
 import bankmkt as bm
 from bankmkt.errors import SchemaError
-from bankmkt.segments import customer_base, matrix_summary, preferences
+from bankmkt.segments import matrix_summary, preferences
 
 
 @pytest.fixture(scope="module")
 def bank():
-    return bm.open_bank(random_bank(6, customers=900))
+    return bm.open_bank(random_bank(6, customers=600))
 
 
 def even(bank, day):
@@ -56,11 +56,6 @@ def test_hidden_segments_are_never_the_answer(bank):
     nothing = preferences(cells.assign(even=np.nan), ["even"])
     assert nothing.empty
     assert list(nothing.columns) == list(found.columns)
-
-
-def test_the_report_takes_preferences(bank):
-    who = customer_base(bank, tags=even)
-    assert {"even", "nobody"} <= set(who.cells.columns)
 
 
 def test_a_tag_that_is_not_there(bank):
