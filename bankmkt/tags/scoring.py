@@ -14,6 +14,7 @@ from bankmkt.errors import ParameterError
 from bankmkt.lookback import parse_date
 from bankmkt.tags.export import batches
 from bankmkt.tags.models import Model
+from bankmkt.tags.prints import fingerprint
 from bankmkt.tags.snapshots import Input, name_of, snapshot
 
 BATCH = 50_000
@@ -118,6 +119,7 @@ def inputs_of(models: Iterable[Model]) -> tuple[Input, ...]:
     found: dict[str, Input] = {}
     for model in models:
         for one in model.inputs:
-            if found.setdefault(name_of(one), one) != one:
+            other = found.setdefault(name_of(one), one)
+            if other is not one and fingerprint(other) != fingerprint(one):
                 raise ParameterError("models", name_of(one), "one definition of an input", "score them one by one")
     return tuple(found.values())

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from bankmkt import tags
 from bankmkt.bank import open_bank
-from bankmkt.errors import DataError, ParameterError, Refused
+from bankmkt.errors import ParameterError, Refused
 from bankmkt.tags.snapshots import by_horizon, examples
 
 CODES = ("wealth_propensity", "card_activation", "app_dormancy")
@@ -234,55 +234,6 @@ def test_marks(bank, models):
         assert found.expected[code] == pytest.approx(told[told >= told.quantile(0.8)].sum())
     assert tags.marks(bank, scores, 0.2, units=[1]).suppressed.sum() == 0
     assert (tags.marks(bank, scores, 0.2, units=[1]).marked == 0).all()
-
-
-def test_files(models, tmp_path):
-    folder = tags.save_models(models, tmp_path / "models")
-    assert {p.suffix for p in folder.iterdir()} == {".txt", ".json"}
-    again = tags.load_models(folder)
-    assert list(again) == list(models)
-    for code, model in models.items():
-        other = again[code]
-        assert (other.trees, other.slope, other.intercept) == (model.trees, model.slope, model.intercept)
-        assert (other.prediction, other.inputs, other.categories) == (model.prediction, model.inputs, model.categories)
-        assert (other.as_of, other.trained_on, other.calibrated_on) == (
-            model.as_of,
-            model.trained_on,
-            model.calibrated_on,
-        )
-        pd.testing.assert_frame_equal(other.drivers, model.drivers)
-        assert tags.model_card(other) == tags.model_card(model)
-    with pytest.raises(DataError, match="a folder that does not exist"):
-        tags.save_models(models, folder)
-
-
-def test_a_changed_file_is_refused(models, tmp_path):
-    folder = tags.save_models(models, tmp_path / "models")
-    trees = folder / "app_dormancy.txt"
-    trees.write_text(trees.read_text() + "\n")
-    with pytest.raises(DataError, match=r"app_dormancy\.txt.*missing or changed"):
-        tags.load_models(folder)
-    with pytest.raises(DataError, match="cannot be read"):
-        tags.load_models(tmp_path / "nothing")
-    (tmp_path / "models.json").write_text('{"format": 99}')
-    with pytest.raises(DataError, match="models of format 1"):
-        tags.load_models(tmp_path)
-
-
-def test_a_changed_definition_is_refused(models, tmp_path, monkeypatch):
-    from bankmkt.errors import SchemaError
-    from bankmkt.tags import storing
-
-    folder = tags.save_models(models, tmp_path / "models")
-    now = {f.name: f for f in storing.house_inputs() if isinstance(f, tags.Feature)}
-    other = tags.Feature("buys", "transactions", _.amount.count(), 3, "purchases, otherwise counted")
-    assert "buys" in now
-    with pytest.raises(SchemaError, match="input buys is no longer defined"):
-        tags.load_models(folder, inputs=[other])
-    own = tags.Prediction("mine", "Mine", "我的", "risk", "m", _.aum > 0, _.aum > 1, False, _.aum, "s")
-    monkeypatch.setattr(storing, "PREDICTIVE", (own,))
-    with pytest.raises(SchemaError, match="prediction = 'wealth_propensity'"):
-        tags.load_models(folder)
 
 
 def test_too_few_outcomes_are_refused(bank):
