@@ -16,6 +16,7 @@ from bankmkt.errors import DataError, ParameterError
 from bankmkt.months import month_number
 from bankmkt.schema import PRODUCTS
 from bankmkt.synth.calendar import month_at
+from bankmkt.synth.produce import MODEL
 from bankmkt.synth.simulate import Block, Plan, Step, advance, new_block
 from bankmkt.synth.state import State
 from bankmkt.synth.streams import BLOCK
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from bankmkt.bank import Bank
 
 _WINDOW = 3
+_CENT = 0.005
+_AGAIN = "make the bank again: bm.generate(path, ...)"
 _HIGHEST = {"wealth_high": "wealth", "fund_high": "fund", "loan_high": "loan"}
 FUTURE_FEATURES = ("aum", "aum_quarter_ago", *_HIGHEST, "card_buys", "login_quarter", "salaries_two_months")
 """Features of :mod:`bankmkt.tags` that are read off the simulation, without writing its rows."""
@@ -37,11 +40,13 @@ def made_with(bank: "Bank") -> dict[str, Any]:
     Raises
     ------
     DataError
-        If the bank was not made by this package.
+        If the bank was not made by this package, or by a version whose model was another.
     """
     made: dict[str, Any] = (bank.manifest or {}).get("parameters", {})
-    if not {"customers", "months", "seed", "start", "arrivals"} <= made.keys():
+    if not {"customers", "months", "seed", "start", "arrivals", "model"} <= made.keys():
         raise DataError("bank", repr(bank), "a generated bank", "the truth of another bank is not known")
+    if made["model"] != MODEL:
+        raise DataError(f"the model of {bank!r}", made["model"], f"{MODEL}, this version's", _AGAIN)
     return made
 
 
@@ -54,6 +59,14 @@ def present(bank: "Bank", days: list[datetime.date]) -> Iterator[tuple[datetime.
         Made by :func:`bankmkt.generate`.
     days : list of date
         Month ends, ascending, within the bank's months.
+
+    Raises
+    ------
+    ParameterError
+        If a day is not within the bank's months.
+    DataError
+        If the bank was not made by this model, or its balances are not those of the simulated state: rows were changed
+        since, or it was made by another state of the code.
     """
     made = made_with(bank)
     plan = Plan(made["seed"], made["start"], made["arrivals"])
@@ -66,7 +79,28 @@ def present(bank: "Bank", days: list[datetime.date]) -> Iterator[tuple[datetime.
         for day in days:
             while block.month < month_number(day) - first:
                 advance(block)
+            _check_fits(bank, day, block, made["customers"])
             yield day, block
+
+
+def _check_fits(bank: "Bank", day: datetime.date, block: Block, customers: int) -> None:
+    """Raise DataError unless the AUM of a block's customers is in the bank as it is in the simulated state."""
+    import pandas as pd
+
+    ids = block.traits.customer_id
+    here = (block.state.closed < 0) & (block.traits.opened_month <= block.month) & (ids <= customers)
+    simulated = pd.Series(block.state.aum[here] / 100, ids[here])
+    t = bank.balances
+    held = bank.fetch(t.filter((t.month == day) & t.customer_id.between(int(ids.min()), int(ids.max()))))
+    found = held.select(["customer_id", "aum"]).to_pandas().set_index("customer_id")["aum"]
+    if sorted(found.index) == sorted(simulated.index):
+        gap = (found.reindex(simulated.index) - simulated).abs() > _CENT
+        if not gap.any():
+            return
+        what = f"{int(gap.sum())} of {len(gap)} customers with another AUM on {day} than the simulation gives"
+    else:
+        what = f"{len(found)} customers with balances on {day} where the simulation has {len(simulated)}"
+    raise DataError(f"{bank!r} is not as it was made: {what}", todo=_AGAIN)
 
 
 def futures(block: Block, months: int, draws: int, seed: int) -> Iterator["pd.DataFrame"]:

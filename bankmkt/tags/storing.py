@@ -137,7 +137,8 @@ def _codes(path: Path) -> list[str]:
     index = _read(path / INDEX)
     if index.get("format") != FORMAT:
         raise DataError(str(path / INDEX), index.get("format"), f"models of format {FORMAT}", _AGAIN)
-    codes, files = index.get("models"), index.get("files")
+    codes: Any = index.get("models")
+    files: Any = index.get("files")
     names = isinstance(codes, list) and codes and all(isinstance(c, str) and _CODE.fullmatch(c) for c in codes)
     if not names or len(set(codes)) < len(codes):
         raise DataError(f"{path / INDEX}: models", codes, "codes in snake_case, each once", _FOREIGN)

@@ -1,5 +1,6 @@
 """Futures start from what the bank holds, obey its laws, and are read as the tags would read their rows."""
 
+import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import bankmkt as bm
 from bankmkt import tags
 from bankmkt.errors import DataError, ParameterError
-from bankmkt.synth.futures import FUTURE_FEATURES, future_features, futures, hidden, present
+from bankmkt.synth.futures import FUTURE_FEATURES, future_features, futures, hidden, made_with, present
 from bankmkt.synth.simulate import advance
 from bankmkt.tags.compute import features_of
 
@@ -94,3 +95,38 @@ def test_only_a_generated_bank_has_futures(bank, tiny_bank):
         next(present(tiny_bank, [DAY]))
     with pytest.raises(ParameterError, match="within the bank's 8 months"):
         next(present(bank, [dt.date(2025, 3, 31)]))
+
+
+def changed(bank, manifest=None, balances=None):
+    """Return the bank with another manifest or other balances."""
+    tables = dict(bank.raw)
+    if balances is not None:
+        tables["balances"] = dataclasses.replace(bank.raw["balances"], expr=balances)
+    return type(bank)(bank.con, tables, path=bank.path, manifest=manifest or bank.manifest)
+
+
+@pytest.mark.parametrize("model", [0, 2, None])
+def test_a_bank_of_another_model_has_no_futures_here(bank, model):
+    other = changed(bank, bank.manifest | {"parameters": bank.manifest["parameters"] | {"model": model}})
+    with pytest.raises(DataError, match="this version's; make the bank again"):
+        made_with(other)
+    assert not tags.truth_known(other)
+    assert tags.truth_known(bank)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.mutate(aum=(t.customer_id == 7).ifelse(t.aum + 1, t.aum)), "1 of .* customers with another AUM"),
+        (lambda t: t.filter(t.customer_id != 7), "the simulation has"),
+    ],
+)
+def test_a_bank_that_was_changed_has_no_futures(bank, change, message):
+    with pytest.raises(DataError, match=f"is not as it was made: .*{message}.*make the bank again"):
+        next(present(changed(bank, balances=change(bank.balances)), [DAY]))
+
+
+def test_another_seed_is_not_the_banks(bank):
+    other = changed(bank, bank.manifest | {"parameters": bank.manifest["parameters"] | {"seed": 6}})
+    with pytest.raises(DataError, match="is not as it was made"):
+        next(present(other, [DAY]))
