@@ -192,13 +192,12 @@ def _drivers(
     some = matrix[:: max(1, len(matrix) // 1_000)]
     parts = booster.predict(some, pred_contrib=True)[:, :-1]
     weight = np.abs(parts).mean(axis=0)
+    values = pd.DataFrame(some, dtype=float)
+    ranked = values.rank().corrwith(pd.DataFrame(parts).where(values.notna()).rank())
     rows = []
-    for column, one in enumerate(inputs):
-        name, both = name_of(one), pd.DataFrame({"value": some[:, column], "part": parts[:, column]}).dropna()
-        ranked = both.rank()
-        varies = name not in categories and ranked["value"].std() > 0 and ranked["part"].std() > 0
+    for one, direction in zip(inputs, ranked, strict=True):
         meaning = one.meaning if isinstance(one, Feature) else one.name[:1].lower() + one.name[1:]
-        rows.append((name, meaning, ranked["value"].corr(ranked["part"]) if varies else np.nan))
+        rows.append((name_of(one), meaning, np.nan if name_of(one) in categories else direction))
     frame = pd.DataFrame(rows, columns=["input", "meaning", "direction"])
     frame.insert(2, "share", weight / max(weight.sum(), 1e-300))
     return frame.sort_values("share", ascending=False, kind="stable", ignore_index=True)
