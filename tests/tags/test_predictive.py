@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from bankmkt import tags
 from bankmkt.bank import open_bank
 from bankmkt.errors import ParameterError, Refused
+from bankmkt.tags.families import house
 from bankmkt.tags.snapshots import by_horizon, examples
 
 CODES = ("wealth_propensity", "card_activation", "app_dormancy")
@@ -124,6 +125,23 @@ def test_both_engines_score_alike(models, tiny_bank, spark_bank):
     assert third.to_numpy() == pytest.approx(one.to_numpy(), nan_ok=True)
 
 
+def test_a_sample_of_customers_has_the_values_of_the_whole(bank, models, rows):
+    part = tags.later_rows(bank, models, [DAY], customers=2_000, seed=1)
+    ids = part.customer_id.unique()
+    assert 1_000 < len(ids) < 2_200
+    whole = rows[rows.customer_id.isin(ids)].drop(columns="best achievable").reset_index(drop=True)
+    pd.testing.assert_frame_equal(part, whole)
+    other = tags.later_rows(bank, models, [DAY], customers=2_000, seed=2)
+    assert set(other.customer_id) != set(ids)
+
+
+def test_a_day_within_a_month_is_judged_from_its_end_on(bank):
+    few = [house()[0][name] for name in ("login_quarter", "buys")]
+    learned = tags.train(bank, "2025-05-15", ["app_dormancy"], few, snapshots=1)
+    assert learned["app_dormancy"].calibrated_on == dt.date(2025, 1, 31)
+    assert tags.later_rows(bank, learned).month.unique().tolist() == [DAY]
+
+
 def test_figures_are_scikit_learns(rows, figures):
     values = figures.set_index(["code", "score", "measure"]).value
     for code, part in rows.groupby("code"):
@@ -232,14 +250,27 @@ def test_marks(bank, models):
         assert found.judged[code] == len(told)
         assert found.marked[code] == (told >= told.quantile(0.8)).sum()
         assert found.expected[code] == pytest.approx(told[told >= told.quantile(0.8)].sum())
-    assert tags.marks(bank, scores, 0.2, units=[1]).suppressed.sum() == 0
-    assert (tags.marks(bank, scores, 0.2, units=[1]).marked == 0).all()
+    org = bank.fetch(bank.customers.select("customer_id", "org_id")).to_pandas().set_index("customer_id").org_id
+    sizes = org[frame.customer_id].value_counts()
+    unit = int(sizes.index[(sizes - 60).abs().argmin()])  # a unit of some 60 customers
+    here = frame[frame.customer_id.map(org) == unit]
+    small = tags.marks(bank, scores, 0.2, units=[unit]).set_index("code")
+    hidden = []
+    for code in CODES:
+        marked = int((here[code] >= frame[code].quantile(0.8)).sum())
+        judged = int(here[code].count())
+        hidden.append(any(0 < n < 10 for n in (judged, len(here) - judged, marked, judged - marked)))
+        assert small.suppressed[code] == hidden[-1]
+        assert np.isnan(small.marked[code]) if hidden[-1] else small.marked[code] == marked
+    assert any(hidden)
+    assert not tags.marks(bank, scores, 0.2, units=[unit], k=1).suppressed.any()
 
 
 def test_too_few_outcomes_are_refused(bank):
+    few = [house()[0]["aum"]]
     with pytest.raises(Refused, match=r"payroll_loss: .* customers tell the outcome apart"):
-        tags.train(bank, DAY, ["payroll_loss"], snapshots=1, customers=2_000)
-    assert tags.train(bank, DAY, ["payroll_loss"], snapshots=1, customers=2_000, strict=False) == {}
+        tags.train(bank, DAY, ["payroll_loss"], few, snapshots=1, customers=2_000)
+    assert tags.train(bank, DAY, ["payroll_loss"], few, snapshots=1, customers=2_000, strict=False) == {}
 
 
 def test_card(models, figures, rows):
