@@ -1,6 +1,7 @@
 """How fast predictions are learned and given, in how much memory, and how both grow with the bank.
 
     python benchmarks/predictive.py [--bank PATH] [--memory 4GB] [--train-large]
+    python benchmarks/predictive.py --docs  # prints the tables of docs/predictive-tags.md, in some minutes
 
 Models are learned on the demo bank, which scores its 20,000 customers; with ``--bank`` they score that bank too, and
 the growth between the two is printed. Each part runs in a process of its own, so that its peak memory is its own.
@@ -27,7 +28,11 @@ def main() -> None:
     parser.add_argument("--memory", help="memory limit of the engine, such as 4GB")
     parser.add_argument("--threads", type=int, help="threads of DuckDB")
     parser.add_argument("--train-large", action="store_true", help="learn on the larger bank too (50,000 customers)")
+    parser.add_argument("--docs", action="store_true", help="print the tables of docs/predictive-tags.md and stop")
     options = parser.parse_args()
+    if options.docs:
+        print("\n".join(documented()))
+        return
 
     figures = {"benchmark": "predictive", "memory_limit": options.memory}
     demo = str(demo_bank().path)
@@ -81,6 +86,40 @@ def train(place, options, models):
 def score(place, options, models):
     scores = tags.predict(opened(place, options), options.as_of, tags.load_models(models))
     return scores.count().execute()
+
+
+def documented():
+    """Return the tables of docs/predictive-tags.md: models of 31 December 2025, judged on the four month ends since."""
+    bank = demo_bank()
+    models = tags.train(bank, "2025-12-31")
+    months = [day for day in bank.months if "2025-12-31" <= str(day) <= "2026-03-31"]
+    truth = tags.true_probabilities(bank, months)
+    rows = tags.later_rows(bank, models, months, truth)
+    told = tags.evaluate_models(bank, models, rows=rows).set_index(["code", "score", "measure"])
+    verdicts, left = (frame.set_index("code") for frame in (tags.verdicts(told.reset_index()), tags.best_left(truth)))
+    happened = rows.groupby("code")["happened"].mean()
+    lines = ["| tag | left unknown | true probabilities: said, came true |", "|---|---|---|"]
+    for code in models:
+        said = truth.loc[truth["code"] == code, "probability"].mean()
+        lines.append(f"| `{code}` | {left.unknown[code]:.0%} | {said:.1%}, {happened[code]:.1%} |")
+    scores = ("model", "simple rule", "best achievable")
+    lines += ["", "| tag | model | simple rule | best achievable, at least | verdict |", "|---|---|---|---|---|"]
+    for code in models:
+        found = [told.loc[code, score, "auc"] if (code, score, "auc") in told.index else None for score in scores]
+        cells = ["–" if r is None else f"{r.value:.3f} ({r.ci_lower:.3f}–{r.ci_upper:.3f})" for r in found]
+        lines.append(f"| `{code}` | {' | '.join(cells)} | {verdicts.verdict[code]} |")
+    lines += ["", "| tag | said | came true | off by | a perfect model would show | off by, without chance |",
+              "|---|---|---|---|---|---|"]  # fmt: skip
+    for code in models:
+        own = told.loc[code, "model"]
+        chance, rest = own.loc["ece_by_chance"], own.loc["ece_debiased"]
+        cells = [
+            *(f"{own.value[name]:.1%}" for name in ("predicted", "actual", "ece")),
+            f"{chance.ci_lower:.1%} – {chance.ci_upper:.1%}",
+            f"{rest.value:.1%} ({rest.ci_lower:.1%} – {rest.ci_upper:.1%})",
+        ]
+        lines.append(f"| `{code}` | {' | '.join(cells)} |")
+    return lines
 
 
 if __name__ == "__main__":

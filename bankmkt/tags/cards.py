@@ -55,14 +55,14 @@ def model_card(
     Mitchell, M. et al. (2019), Model cards for model reporting, FAT*.
     """
     p = model.prediction
-    months = ", ".join(str(day) for day in model.trained_on)
+    months = f"the month end{'s' * (len(model.trained_on) > 1)} {', '.join(map(str, model.trained_on))}"
     lines = [
         f"## {p.name} ({p.name_zh})", "",
         f"**Purpose.** To rank customers for contact or care. {_sentence(p.meaning)} Not for granting, pricing or "
         "refusing credit, nor for deciding anything about a person without one looking at it.", "",
         f"**Outcome.** Within {p.months} months. Customers who have closed their account by then count as "
         f"{'having' if p.closed else 'not having'} the outcome.", "",
-        f"**Data.** Learned from the month ends {months} ({_counted(model.customers, model.events, k)}); probabilities "
+        f"**Data.** Learned from {months} ({_counted(model.customers, model.events, k)}); probabilities "
         f"calibrated on {model.calibrated_on} ({_counted(model.calibration_customers, model.calibration_events, k)}). "
         f"Nothing after {model.as_of} was seen. Owner: {p.owner}; version {p.version}; made with "
         f"{', '.join(f'{name} {version}' for name, version in model.made_with.items())}; a score is stale after "

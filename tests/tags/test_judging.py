@@ -1,12 +1,17 @@
 """Judgements hold what they say: intervals cover, chance is told from error, a tag that fails is withheld."""
 
+from types import SimpleNamespace
+
 import ibis
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
+from ibis import _
+from scipy.stats import binom, norm
 
 from bankmkt import tags
+from bankmkt.plots import prediction_tables as tables
+from bankmkt.tags.cards import _known_of
 from bankmkt.tags.judging import few
 from bankmkt.tags.ranking import (
     around,
@@ -104,7 +109,7 @@ def test_the_interval_of_a_frequency_covers_when_months_are_alike(share):
     rng = np.random.default_rng(9)
     who = np.tile(np.arange(400), 3)
     inside = naive = 0
-    for _ in range(300):
+    for _number in range(300):
         p = rng.beta(0.3 * share, 0.3 * (1 - share), 400)
         happened = (rng.random(1_200) < p[who]).astype(float)
         low, high = share_interval(happened, who)
@@ -178,15 +183,9 @@ def test_tests_are_corrected_for_how_many_there_are():
     found = figures(*cases).dropna(subset="p_holm")
     together = found[found.measure == "auc"].set_index("code")
     z = together.value / ((together.ci_upper - together.ci_lower) / (2 * 1.96))
-    alone = pd.Series(2 * (1 - np.vectorize(_phi)(z.abs())), together.index).sort_values()
+    alone = pd.Series(2 * (1 - norm.cdf(z.abs())), together.index).sort_values()
     expected = (alone * [3, 2, 1]).cummax().clip(upper=1)
     assert together.p_holm.reindex(expected.index).to_numpy() == pytest.approx(expected.to_numpy(), rel=0.01)
-
-
-def _phi(z):
-    from scipy.stats import norm
-
-    return norm.cdf(z)
 
 
 def test_a_tag_that_fails_marks_nobody(judged, tiny_bank):
@@ -217,3 +216,24 @@ def test_the_best_is_told_only_where_the_futures_tell_it():
     assert set(found.score) == {"model", "simple rule", "model − simple rule"}
     assert set(tags.lift_curve(rows, resamples=5).score) == {"model", "simple rule"}
     assert set(tags.reliability(rows).score) == {"model"}
+
+
+def test_the_card_says_what_the_model_looks_at():
+    age = tags.Tag("years", "Years", "年龄", "life cycle", _.birth_date.year(), "year of birth")
+    sex = tags.Tag("sex", "Gender", "性别", "life cycle", _.gender == "female", "as registered")
+    told = {inputs: _known_of(SimpleNamespace(inputs=inputs)) for inputs in ((), (age,), (age, sex))}
+    assert told[()] == "Age is not an input; gender is not an input; city tier is not an input."
+    assert told[age,].startswith("Age is an input; gender is not")
+    assert "gender is an input" in told[age, sex]
+
+
+def test_tables_tell_what_is_withheld(judged, tiny_bank):
+    ids = tiny_bank.fetch(tiny_bank.customers.customer_id).to_pylist()
+    score = np.linspace(0, 1, len(ids)).tolist()
+    scores = ibis.memtable({"customer_id": ids, "better": score, "chance": score})
+    names = {"better": "Good", "chance": "Bad"}
+    told = tables.marks_table(tags.marks(tiny_bank, scores, 0.3, figures=judged), names).set_index("prediction")
+    assert told.verdict.tolist() == ["better than the simple rule", "withheld: on later months no better than chance"]
+    assert told.loc["Bad", ["marked", "probability_from", "expected"]].tolist() == ["–"] * 3
+    assert tables.listed(tags.verdicts(judged), names, "better than the simple rule") == "Good"
+    assert list(tables.definitions_table(tags.PREDICTIVE).prediction) == [p.name for p in tags.PREDICTIVE]
