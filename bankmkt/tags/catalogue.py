@@ -9,7 +9,9 @@ from bankmkt.lookback import parse_date
 from bankmkt.tags.declare import RELATED, Feature, Tag, by_name
 from bankmkt.tags.families import choose, house
 from bankmkt.tags.lineage import attributes, columns, needed, types, value_type
+from bankmkt.tags.models import Model
 from bankmkt.tags.predictive import PREDICTIVE, Prediction
+from bankmkt.tags.snapshots import house_inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,15 +28,26 @@ def used(tag: Tag | Prediction) -> tuple[list[Feature], list[str]]:
     ParameterError
         If the rule uses something that is neither.
     """
-    known = house()[0]
-    own = by_name(tag.features)
     found: dict[str, Feature] = {}
     given: dict[str, None] = {}
-    for part in [tag] if isinstance(tag, Tag) else [tag.tag("population"), tag.tag("outcome")]:
-        every = kinds(part)
-        found |= {name: own.get(name) or known[name] for name in needed(part, every)}
-        given |= dict.fromkeys(attributes(part, every))
+    for _role, part in _parts(tag):
+        features, attributes_of = _needs(part)
+        found |= by_name(features)
+        given |= dict.fromkeys(attributes_of)
     return list(found.values()), list(given)
+
+
+def _parts(tag: Tag | Prediction) -> list[tuple[str, Tag | Feature]]:
+    """Return what defines a tag, each with its role."""
+    return [("rule", tag)] if isinstance(tag, Tag) else [(role, tag.tag(role)) for role in ("population", "outcome")]
+
+
+def _needs(part: Tag | Feature) -> tuple[list[Feature], list[str]]:
+    """Return the features that a tag's rule uses, and the attributes beside them; a feature uses itself."""
+    if isinstance(part, Feature):
+        return [part], []
+    known, own, every = house()[0], by_name(part.features), kinds(part)
+    return [own.get(name) or known[name] for name in needed(part, every)], attributes(part, every)
 
 
 def _chosen(tags: Iterable[Tag | Prediction | str] | None) -> list[Tag | Prediction]:
@@ -76,7 +89,8 @@ def catalogue(tags: Iterable[Tag | Prediction | str] | None = None) -> "pd.DataF
         A row per tag: ``code``, ``name``, ``name_zh``, ``family``, ``kind`` (``"tag"`` or ``"predictive"``), ``type``
         (``"yes/no"``, ``"number"``, ``"text"``; ``"probability"`` of what is predicted), ``meaning``, ``owner``,
         ``version``, ``fresh_days``, ``features`` and ``columns``, the last two as text with commas (a table's name
-        where its rows are only counted).
+        where its rows are only counted); of a predictive tag those that define it, while :func:`lineage` has what its
+        model looks at, too.
 
     Raises
     ------
@@ -117,20 +131,23 @@ def _reads(feature: Feature) -> list[str]:
     return columns(feature) or [feature.table]
 
 
-def lineage(tag: Tag | Prediction | str) -> "pd.DataFrame":
+def lineage(tag: Tag | Prediction | Model | str) -> "pd.DataFrame":
     """Say what a tag rests on: its features, their windows, the columns they read.
 
     Parameters
     ----------
     tag
-        A declaration, or a code.
+        A declaration, a code, or a model of :func:`bankmkt.tags.train`. What a model looks at is known of the model;
+        of a prediction without one, it is what :func:`bankmkt.tags.train` would offer it.
 
     Returns
     -------
     pandas.DataFrame
-        A row per feature or attribute and column: ``tag``, ``feature`` (or attribute), ``meaning``, ``months`` and
-        ``before`` (the window's length, null for all that is known, and how long before the day it ends), ``column``
-        (a table's name where its rows are only counted).
+        A row per role, feature or attribute, and column: ``tag``, ``role`` (``"rule"``; of a predictive tag
+        ``"population"``, who is judged on the day, ``"outcome"``, what counts as happened in the months after, and
+        ``"input"``, what the model looks at), ``feature`` (or attribute), ``meaning``, ``months`` and ``before`` (the
+        window's length, null for all that is known, and how long before the day it ends), ``column`` (a table's name
+        where its rows are only counted).
 
     Raises
     ------
@@ -144,13 +161,18 @@ def lineage(tag: Tag | Prediction | str) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    (chosen,) = _chosen([tag])
-    features, given = used(chosen)
-    rows = [(f.name, f.meaning, f.months, f.before, column) for f in features for column in _reads(f)]
-    rows += [(name, "attribute of the customer", None, 0, source(name)) for name in given]
-    frame = pd.DataFrame(rows, columns=["feature", "meaning", "months", "before", "column"])
+    (chosen,) = _chosen([tag.prediction if isinstance(tag, Model) else tag])
+    parts = _parts(chosen)
+    if isinstance(chosen, Prediction):
+        parts += [("input", one) for one in (tag.inputs if isinstance(tag, Model) else house_inputs())]
+    rows: list[tuple[Any, ...]] = []
+    for role, part in parts:
+        features, given = _needs(part)
+        rows += [(role, f.name, f.meaning, f.months, f.before, column) for f in features for column in _reads(f)]
+        rows += [(role, name, "attribute of the customer", None, 0, source(name)) for name in given]
+    frame = pd.DataFrame(rows, columns=["role", "feature", "meaning", "months", "before", "column"]).drop_duplicates()
     frame.insert(0, "tag", chosen.code)
-    return frame.astype({"months": "Int64"})
+    return frame.reset_index(drop=True).astype({"months": "Int64"})
 
 
 def stale(

@@ -15,7 +15,8 @@ Written by `python -m bankmkt.tags.document docs/tags.md` from `bankmkt/tags/fam
 A tag is something worth knowing about a customer on a day, by a rule over features and attributes. *yes/no* tags are
 conditions, others are numbers or texts; a *probability* is a predictive tag: what will happen, learned from the past.
 A value is stale after *days*. *Reads* lists the columns behind it. `bm.tags.catalogue()` gives the same as a frame,
-`bm.tags.lineage("payroll")` the features of one, and `bm.tags.quality(bank, as_of)` how many customers it covers.
+`bm.tags.lineage("payroll")` the features of one, and of a predictive tag what its model looks at, too.
+`bm.tags.quality(bank, as_of)` tells how many customers a tag covers.
 """
 
 

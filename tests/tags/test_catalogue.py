@@ -46,7 +46,35 @@ def test_known_lineages(listed):
     ]  # fmt: skip
     assert shown.months.tolist() == [1, 3, 3, 12, 12]
     assert listed.loc["potential_vip", ["type", "features"]].tolist() == ["probability", "aum"]
-    assert tags.lineage("potential_vip").column.tolist() == ["balances.aum"]
+    assert set(shown.role) == {"rule"}
+
+
+def test_a_prediction_rests_on_its_model_s_inputs_too():
+    shown = tags.lineage("fund_propensity")
+    defined = shown[shown.role != "input"]
+    assert defined[["role", "feature", "column"]].values.tolist() == [
+        ["population", "fund_now", "balances.fund"], ["outcome", "fund_high", "balances.fund"],
+    ]  # fmt: skip
+    offered = shown[shown.role == "input"]
+    assert {"aum", "login_month", "birth_date", "occupation"} <= set(offered.feature)
+    assert {"balances.aum", "events.event", "customers.occupation", "customers.birth_date"} <= set(offered.column)
+    assert not set(offered.column) & {"customers.gender", "customers.has_car", "customers.manager_id"}
+
+
+def test_a_model_s_lineage_is_of_its_own_inputs(generated):
+    few = [house()[0]["login_quarter"], house_tags()["age"]]
+    model = tags.train(generated, "2025-05-31", ["app_dormancy"], few, snapshots=1)["app_dormancy"]
+    shown = tags.lineage(model)
+    assert shown.tag.unique().tolist() == ["app_dormancy"]
+    assert shown[shown.role == "input"][["feature", "column"]].values.tolist() == [
+        ["login_quarter", "events.event"], ["birth_date", "customers.birth_date"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("one", ["potential_vip", tags.PREDICTIVE[0]])
+def test_what_is_predicted_is_not_computed(tiny_bank, one):
+    with pytest.raises(ParameterError, match=r"'potential_vip'.*predicted; models = bm.tags.train.*bm.tags.predict"):
+        tags.compute(tiny_bank, "2025-06-30", ["payroll", one])
 
 
 def test_own_tags_are_listed_as_the_house_s():

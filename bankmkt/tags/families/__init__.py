@@ -23,6 +23,7 @@ from bankmkt.tags.families import (
 )
 from bankmkt.tags.families.freshness import fresh_days
 from bankmkt.tags.lineage import types, unbound
+from bankmkt.tags.predictive import PREDICTIVE, Prediction
 
 _FAMILIES = (
     life_cycle, wealth, products, channels, spending, scenarios, preferences, risk, contacts, location, optional,
@@ -51,11 +52,15 @@ def choose(tags: Iterable[Tag | str] | None) -> list[Tag]:
     Raises
     ------
     ParameterError
-        If a code is not in the catalogue, or two tags share one.
+        If a code is not in the catalogue or has to be predicted, or two tags share one.
     """
     known = house_tags()
     chosen = []
     for tag in known.values() if tags is None else tags:
+        if isinstance(tag, Prediction) or tag in {one.code for one in PREDICTIVE}:
+            code = tag if isinstance(tag, str) else tag.code
+            todo = f"models = bm.tags.train(bank, as_of, ['{code}']), then bm.tags.predict(bank, as_of, models)"
+            raise ParameterError("tags", code, "tags that are computed; this one is predicted", todo)
         if isinstance(tag, str) and tag not in known:
             raise ParameterError("tags", tag, "a code of the catalogue", _nearest(tag, known))
         chosen.append(known[tag] if isinstance(tag, str) else tag)
