@@ -111,7 +111,7 @@ def eligibility(found: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
         claim(ax, "No campaign is running")
         return ax
     names = campaign_names(found)
-    shares = found.groupby(["campaign_id", "status"]).share.sum().unstack(fill_value=0.0).reindex(ids).fillna(0.0)
+    shares = found.groupby(["campaign_id", "status"]).share.sum().unstack().reindex(ids).fillna(0.0)
     shares = shares.reindex(columns=list(STATUS), fill_value=0.0)
     left = shares.iloc[:, 0] * 0
     for status, color in STATUS.items():
@@ -123,29 +123,28 @@ def eligibility(found: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
                 middle = left.iloc[i] + value / 2
                 ax.annotate(f"{100 * value:.0f}%", (middle, i), ha="center", va="center", color=ink, fontsize=9)
         left = left + shares[status]
-    closed = found.share.isna().groupby(found.campaign_id).any().reindex(ids)
-    if closed.any():
-        at = [i for i, hidden in enumerate(closed) if hidden]
-        rest = (1 - left[closed]).clip(lower=0)
-        style = {"facecolor": "white", "edgecolor": GREY, "hatch": "////", "linewidth": 0}
-        ax.barh(at, rest, 0.6, left=left[closed], label="hidden", **style)
-        for i, start, width in zip(at, left[closed], rest, strict=True):
-            if width > 0.1:
-                box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-                ax.annotate("hidden", (start + width / 2, i), ha="center", va="center", fontsize=9, bbox=box)
+    closed = set(found.campaign_id[found.share.isna()])
+    rests = [(i, start, 1 - start) for i, (key, start) in enumerate(zip(ids, left, strict=True)) if key in closed]
+    for i, start, width in rests:
+        label = "hidden" if i == rests[0][0] else None
+        ax.barh(i, width, 0.6, left=start, label=label, facecolor="white", edgecolor=GREY, hatch="////", linewidth=0)
+        if width > 0.1:
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+            ax.annotate("hidden", (start + width / 2, i), ha="center", va="center", fontsize=9, bbox=box)
     parts.name_bars(ax, [names[campaign] for campaign in ids])
     percent_axis(ax.xaxis)
     ax.set_xlim(0, 1)
     ax.set_xlabel("share of customers")
     ax.grid(visible=False, axis="y")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.2)
-    open_to = found[found.status.isin(["may join", "may join after a task"])].groupby("campaign_id").share
-    told = open_to.sum(min_count=1).where(~open_to.agg(lambda values: values.isna().any())).dropna()
+    open_to = found[found.status.isin(["may join", "may join after a task"])]
+    unsure = set(open_to.campaign_id[open_to.share.isna()])
+    told = open_to[~open_to.campaign_id.isin(unsure)].groupby("campaign_id").share.sum()
     if len(told):
-        best = told.idxmax()
-        text = f"{names[best]}: {wording.quantity(told[best], 'share')} of customers may join or could after a task"
+        best = told.sort_values(kind="stable").index[-1]
+        text = f"{names[best]}: {wording.quantity(told.max(), 'share')} of customers may join or could after a task"
     else:
-        text = "How many may join is hidden" if found.share.isna().any() else "Nobody may join any more"
+        text = "How many may join is hidden" if unsure or closed else "Nobody may join any more"
     claim(ax, text, 18)
     return ax
 

@@ -1,6 +1,7 @@
 """A portrait of one customer as of a day: who, what they hold, what they do, which tags they have and why."""
 
 import datetime
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -99,7 +100,7 @@ def portrait(
     bank
         Of :func:`bankmkt.open_bank`; tables it lacks are left out.
     customer_id
-        Of the type that the bank has; numbers of NumPy too.
+        As the bank has it; a number may be given as text, and the other way round.
     as_of
         The day; nothing later is seen.
     models
@@ -180,10 +181,10 @@ def _checked(bank: Bank, customer_id: Any, day: datetime.date) -> int | str:
     """Return the id as the bank has it, or raise unless there is such a customer on the day."""
     people = bank.customers
     text = people.customer_id.type().is_string()
-    if isinstance(customer_id, bool) or not isinstance(customer_id, str if text else Integral):
-        kind, todo = ("a text", "in quotes") if text else ("a whole number", "without quotes")
-        given = type(customer_id).__name__
-        raise ParameterError("customer_id", given, kind, f"pass the id as the bank has it, {todo}")
+    number = isinstance(customer_id, Integral) and not isinstance(customer_id, bool)
+    if not (number or (isinstance(customer_id, str) and (text or re.fullmatch(r"-?[0-9]+", customer_id)))):
+        kind = "a text" if text else "a whole number"
+        raise ParameterError("customer_id", type(customer_id).__name__, kind, "pass the id as the bank has it")
     customer_id = str(customer_id) if text else int(customer_id)
     dates = people.filter(people.customer_id == customer_id).select("opened_on", "closed_on")
     found = bank.fetch(dates).to_pylist()

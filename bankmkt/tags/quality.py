@@ -9,10 +9,11 @@ from bankmkt.damage import reading
 from bankmkt.errors import ParameterError
 from bankmkt.lookback import parse_date
 from bankmkt.privacy import K, check_k, discloses
-from bankmkt.tags.catalogue import KINDS, used
+from bankmkt.tags.catalogue import KINDS
 from bankmkt.tags.compute import compute
-from bankmkt.tags.declare import Tag
-from bankmkt.tags.families import choose
+from bankmkt.tags.declare import Tag, by_name
+from bankmkt.tags.families import choose, house
+from bankmkt.tags.lineage import needed, types
 from bankmkt.tags.windows import beginnings, reaches_before, window_of
 
 if TYPE_CHECKING:
@@ -99,15 +100,19 @@ def quality(
 
 def _short_records(bank: Bank, day: datetime.date, chosen: Sequence[Tag]) -> dict[str, str]:
     """Return, for tags with a window that begins before the records do, which table's and by how much, by code."""
-    read = {tag.code: used(tag)[0] for tag in chosen}
+    known, kinds = house()
+    read = {}
+    for tag in chosen:
+        own = by_name(tag.features)
+        read[tag.code] = [own.get(name) or known[name] for name in needed(tag, kinds | types(tag.features))]
     begun = beginnings(bank.as_of(day), day, {feature.table for features in read.values() for feature in features})
     found = {}
     for code, features in read.items():
         early = [f for f in features if f.table in begun and reaches_before(f, day, begun[f.table])]
         if early:
             first = min(early, key=lambda f: window_of(f, day)[0])
-            since, needed = (d + datetime.timedelta(days=1) for d in (begun[first.table], window_of(first, day)[0]))
-            found[code] = f"on {day} it looked back to {needed}, and {first.table} begin on {since}"
+            since, start = (d + datetime.timedelta(days=1) for d in (begun[first.table], window_of(first, day)[0]))
+            found[code] = f"on {day} it looked back to {start}, and {first.table} begin on {since}"
     return found
 
 

@@ -181,7 +181,8 @@ def test_the_chart_takes_an_empty_account_and_a_single_month(one):
         (999, DAY, DataError, "no such customer"),
         (5, DAY, DataError, "closed on 2025-04-15; ask as of a day before"),
         (50, "2025-06-14", DataError, "came on 2025-06-15, after 2025-06-14"),
-        ("24", DAY, ParameterError, "expected a whole number; pass the id as the bank has it, without quotes"),
+        ("C24", DAY, ParameterError, "expected a whole number; pass the id as the bank has it"),
+        ("999", DAY, DataError, "no such customer"),
         (24.0, DAY, ParameterError, "expected a whole number"),
         (None, DAY, ParameterError, "expected a whole number"),
         (True, DAY, ParameterError, "expected a whole number"),
@@ -193,11 +194,19 @@ def test_who_is_not_there_is_refused(tiny_bank, customer, day, error, message):
         tags.portrait(tiny_bank, customer, day)
 
 
-def test_ids_of_numpy_are_ids_and_numbers_are_no_texts(tiny_bank, one):
-    for customer in (np.int64(WHO), np.uint8(WHO), pd.Series([WHO]).iloc[0]):
+def test_an_id_is_an_id_however_it_is_written(tiny_bank, tiny_frames, one):
+    for customer in (np.int64(WHO), np.uint8(WHO), str(WHO)):
         assert tags.portrait(tiny_bank, customer, DAY, tags=["payroll"]).who == one.who
-    with pytest.raises(ParameterError, match="expected a text; pass the id as the bank has it, in quotes"):
-        tags.portrait(open_bank(tiny.with_text_ids(tiny.frames())), 24, DAY)
+    few = {name: tiny_frames[name] for name in ("organisations", "staff", "customers", "balances", "transactions")}
+    for name in ("customers", "balances", "transactions"):
+        few[name]["customer_id"] = few[name].customer_id.astype("Int64").astype("string")
+    texts = open_bank(few)
+    for customer in (WHO, np.int64(WHO), str(WHO)):
+        assert tags.portrait(texts, customer, DAY, tags=["payroll"]).who == one.who
+    with pytest.raises(DataError, match="no such customer"):
+        tags.portrait(texts, 999, DAY)
+    with pytest.raises(ParameterError, match="expected a text"):
+        tags.portrait(texts, 24.0, DAY)
 
 
 def test_the_state_is_read_from_the_life_cycle_as_of_the_day(tiny_bank):
