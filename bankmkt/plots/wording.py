@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from bankmkt.names import words as words
+from bankmkt.names import WORDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -11,6 +11,21 @@ if TYPE_CHECKING:
 MISSING = "–"
 COUNTS = ("customers", "transactions")
 _SCALES = ((1e9, "billion "), (1e6, "million "), (1e3, "thousand "), (1.0, ""))
+_WORDS = WORDS | {
+    "aum_per_head": "AUM per head", "change of aum": "change of AUM", "active": "active customers",
+    "opened": "customers who joined", "closed": "customers who left",
+}  # fmt: skip
+
+
+def words(name: str) -> str:
+    """Turn a name of the contract, of an indicator, product, channel or kind, into words.
+
+    Examples
+    --------
+    >>> words("aum_per_head"), words("active_share"), words("metal"), words("Head office")
+    ('AUM per head', 'active share', 'precious metals', 'Head office')
+    """
+    return _WORDS.get(name, name.replace("_", " "))
 
 
 def hidden(k: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from bankmkt.names import words as worded
+from bankmkt.names import WORDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,8 @@ _STYLE = """<style>
 .bm-portrait table{border-collapse:collapse;width:100%;margin:0;font-size:13px}
 .bm-portrait td,.bm-portrait th{text-align:left;vertical-align:top;padding:2px 8px 2px 0;border:0;background:none;
  white-space:normal}
-.bm-portrait td.bm-n{text-align:right;white-space:nowrap}.bm-portrait .bm-soft{color:#595959;font-size:12px}
+.bm-portrait td.bm-n{text-align:right}.bm-portrait td.bm-n,.bm-portrait .bm-cards td{white-space:nowrap}
+.bm-portrait .bm-soft{color:#595959;font-size:12px}
 .bm-portrait .bm-bar{background:#0072B2;height:9px;display:inline-block;vertical-align:baseline}
 .bm-portrait .bm-key{width:10px;height:10px;display:inline-block;margin-right:4px}
 .bm-portrait .bm-wide{margin-top:12px}.bm-portrait svg{display:block;max-width:100%;height:auto}
@@ -73,7 +74,7 @@ def money(value: float) -> str:
 
 
 def words(name: Any) -> str:
-    """Turn a name of the contract into words, escaped.
+    """Turn the name of a product or channel into words, escaped.
 
     Examples
     --------
@@ -82,7 +83,7 @@ def words(name: Any) -> str:
     """
     if name is None or name != name:
         return "–"
-    return escape(worded(str(name)))
+    return escape(WORDS.get(str(name), str(name).replace("_", " ")))
 
 
 def _card(title: str, body: str) -> str:
@@ -120,7 +121,7 @@ def _channels(p: "Portrait") -> str:
     most = p.channels.movements.max()
     bar = '<span class="bm-bar" style="width:{:.0f}px"></span> {:,}'
     return _table(
-        (words(r["channel"]), bar.format(100 * r["movements"] / most, r["movements"])) for r in _rows(p.channels)
+        (words(r["channel"]), bar.format(80 * r["movements"] / most, r["movements"])) for r in _rows(p.channels)
     )
 
 
@@ -165,9 +166,20 @@ def _contacts(contacts: "pd.DataFrame") -> str:
     if not len(contacts):
         return "none is known"
     return _table(
-        (str(r["day"])[:10], *(words(r[name]) for name in ("department", "channel", "status", "campaign")))
+        (str(r["day"])[:10], plain(r["department"]), words(r["channel"]), plain(r["status"]), plain(r["campaign"]))
         for r in _rows(contacts)
     )
+
+
+def plain(name: Any) -> str:
+    """Write any other name with spaces, escaped.
+
+    Examples
+    --------
+    >>> plain("opted_out"), plain("<b>"), plain(None)
+    ('opted out', '&lt;b&gt;', '–')
+    """
+    return "–" if name is None or name != name else escape(str(name).replace("_", " "))
 
 
 def chart(months: "pd.DataFrame") -> str:
@@ -219,7 +231,7 @@ def chart(months: "pd.DataFrame") -> str:
 def alt(months: "pd.DataFrame") -> str:
     """Say in a sentence what the chart shows."""
     first, last = months.iloc[0], months.iloc[-1]
-    held = ", ".join(f"{worded(name)} {money(last[name])}" for name in COLOURS if last[name]) or "nothing"
+    held = ", ".join(f"{WORDS.get(name, name)} {money(last[name])}" for name in COLOURS if last[name]) or "nothing"
     return (
         f"AUM {money(first.aum)} in {str(first.month)[:7]} and {money(last.aum)} in {str(last.month)[:7]}; "
         f"at the end: {held}."

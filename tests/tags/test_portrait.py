@@ -133,6 +133,14 @@ def test_text_ids_and_spark_give_the_same(one, spark_bank):
         assert other._repr_html_() == one._repr_html_()
 
 
+def test_contacts_read_as_they_are_recorded(tiny_frames):
+    """A contact that was opened was opened: "customers who joined" is how a flow of that name reads."""
+    tiny_frames["contacts"]["status"] = "opened"
+    tiny_frames["contacts"]["channel"] = "rm"
+    text = tags.portrait(open_bank(tiny_frames), WHO, DAY, tags=["payroll"])._repr_html_()
+    assert "<td>relationship manager</td><td>opened</td>" in text
+
+
 def test_what_a_bank_lacks_is_left_out(tiny_frames):
     few = {name: tiny_frames[name] for name in ("organisations", "customers", "balances", "transactions")}
     few["customers"] = few["customers"].drop(columns=["manager_id", "has_car", "risk_level"])
