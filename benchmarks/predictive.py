@@ -95,7 +95,7 @@ def documented():
     months = [day for day in bank.months if "2025-12-31" <= str(day) <= "2026-03-31"]
     truth = tags.true_probabilities(bank, months)
     rows = tags.later_rows(bank, models, months, truth)
-    told = tags.evaluate_models(bank, models, rows=rows).set_index(["code", "score", "measure"])
+    told = tags.evaluate_models(bank, models, rows=rows).set_index(["code", "score", "measure"]).sort_index()
     verdicts, left = (frame.set_index("code") for frame in (tags.verdicts(told.reset_index()), tags.best_left(truth)))
     happened = rows.groupby("code")["happened"].mean()
     lines = ["| tag | left unknown | true probabilities: said, came true |", "|---|---|---|"]

@@ -148,7 +148,7 @@ def calibration(frame: "pd.DataFrame", code: str, name: str, ax: "Axes | None" =
         colour, marker, _line = STYLE["best achievable"]
         inside = best[(best["predicted"] <= top) & (best["happened"] <= top)]
         ax.plot(inside["predicted"], inside["happened"], marker, color=colour, markerfacecolor="none",
-                markersize=5, label=LABELS["best achievable"])  # fmt: skip
+                markersize=5, label="best achievable")  # fmt: skip
     colour, marker, _line = STYLE["model"]
     ax.vlines(rows["predicted"], rows["ci_lower"], rows["ci_upper"], color=colour, linewidth=2)
     ax.plot(rows["predicted"], rows["happened"], marker, color=colour, markersize=5, label="model")
