@@ -17,13 +17,13 @@ from bankmkt.tags.best import best_left
 from bankmkt.tags.declare import Tag
 from bankmkt.tags.models import Model
 from bankmkt.tags.ranking import (
-    LEVEL,
     Measure,
     around,
     auc,
     bin_gaps,
     calibration_error,
     chance_errors,
+    error_width,
     interval,
     lift,
     resampled,
@@ -185,8 +185,8 @@ def evaluate_models(
         - ece_by_chance: mean and 95% range of what a perfectly calibrated model would show, from outcomes drawn by the
           probabilities; an error within the range is no sign of a fault;
         - ece_debiased: √(ece² − ece_by_chance²), or 0: the error without what chance adds to it. Its interval is ece
-          less and plus what resampling moves the bins by in 95% of draws; as the mean gap cannot be off by more than
-          the bins are, it holds the true error at least 95% of the time;
+          less and plus what resampling, or chance alone, moves the bins by in 95% of draws; as the mean gap cannot be
+          off by more than the bins are, it is a cautious 95%;
         - predicted, actual, gap: mean probability, frequency, and the first minus the second.
 
     References
@@ -317,7 +317,7 @@ def _calibration(name: str, rows: "pd.DataFrame", seen: float, moved: np.ndarray
     """Return the rows about calibration errors, from what each draw moved the bins' gaps by."""
     by_chance = chance_errors(rows[name].to_numpy(), rows["customer_id"].to_numpy(), CHANCE_DRAWS, seed)
     mean = float(by_chance.mean())
-    width = float(np.quantile(np.abs(moved).sum(axis=-1), LEVEL))
+    width = error_width(moved, by_chance)
     return [
         (name, "ece", seen, np.nan, np.nan, np.nan),
         (name, "ece_by_chance", mean, *interval(by_chance), np.nan),

@@ -137,6 +137,22 @@ def chance_errors(probability: np.ndarray, customers: np.ndarray, draws: int, se
     return found
 
 
+def error_width(moved: np.ndarray, by_chance: np.ndarray) -> float:
+    """Return how far a calibration error may be from the true one, with 95% confidence.
+
+    The mean gap over bins cannot be off by more than the bins' gaps are: by what they move by between resamples, or by
+    chance alone where that is more (few outcomes in a bin make resamples too alike).
+
+    Parameters
+    ----------
+    moved
+        Of each draw, the bins' gaps less those seen.
+    by_chance
+        Of :func:`chance_errors`.
+    """
+    return float(max(np.quantile(np.abs(moved).sum(axis=-1), LEVEL), np.quantile(by_chance, LEVEL)))
+
+
 def resampled(customers: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Yield weights, draws × rows, that stand for customers drawn anew with all their months; some draws at a time."""
     known, row = np.unique(customers, return_inverse=True)

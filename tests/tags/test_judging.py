@@ -20,6 +20,7 @@ from bankmkt.tags.ranking import (
     calibration_error,
     captured,
     chance_errors,
+    error_width,
     interval,
     resampled,
     share_interval,
@@ -84,7 +85,7 @@ def test_the_errors_interval_holds_the_true_error(gap):
         happened = (rng.random(500)[who] < p).astype(float)
         gaps, ones = bin_gaps(p + gap, happened), np.ones(p.size)
         drawn = np.concatenate([gaps(weight) for weight in resampled(who, 60, seed)])
-        width = np.quantile(np.abs(drawn - gaps(ones)).sum(axis=1), 0.95)
+        width = error_width(drawn - gaps(ones), chance_errors(p + gap, who, 200, seed))
         inside += abs(calibration_error(p + gap, happened)(ones) - gap) <= width
     assert inside / 300 >= LUCK[0]
 
