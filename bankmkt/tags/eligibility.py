@@ -40,7 +40,7 @@ def eligibility(bank: Bank, as_of: datetime.date | str) -> Any:
     may not join            *held out*: in the control group; joining would spoil the comparison
     may not join            *not chosen*: the bank chooses who takes part (targeted or by lot), and did not
     may not join            *another unit's*: the campaign is open, but only to customers of the unit that runs it
-    may not join            *not on the list*: the open campaign has a list of those who may join
+    may not join            *not on the list*: the open campaign has a list: rows, by the day, of who has not joined
     may not join            *has the product*: it is judged by first sales, and the customer holds the product
     may join after a task   *sign up for the app*: a campaign of the digital line, and the customer has no app
     may join after a task   *answer the risk questionnaire*: it sells wealth products or funds, and none was answered
@@ -52,7 +52,8 @@ def eligibility(bank: Bank, as_of: datetime.date | str) -> Any:
     Parameters
     ----------
     bank
-        With the tables campaigns and assignments; contacts if there.
+        With the tables campaigns and assignments; contacts if there. An open campaign without a list has a row per
+        customer who joins, ``assigned_on`` that day: an earlier ``assigned_on`` says that the customer was listed.
     as_of
         The day; nothing later is seen. Campaigns run from ``starts_on`` to ``ends_on``.
 
@@ -85,10 +86,7 @@ def eligibility(bank: Bank, as_of: datetime.date | str) -> Any:
     campaigns = known.campaigns
     campaigns = campaigns.filter(campaigns.starts_on <= ibis.literal(day), campaigns.ends_on >= ibis.literal(day))
     running = bank.fetch(campaigns.select("campaign_id", "org_id", "assignment")).to_pylist()
-    later = bank.assignments  # who joins an open campaign later is not yet one of its rows
-    later = later.filter(later.arm == "open", later.participated_on > ibis.literal(day))
-    rows = known.assignments.anti_join(later, ["campaign_id", "customer_id"])
-    rows = rows.select("arm", "participated", given_to="campaign_id", given="customer_id")
+    rows = known.assignments.select("arm", "participated", given_to="campaign_id", given="customer_id")
     lists = bank.fetch(rows.filter(rows.arm == "open", ~rows.participated).select("given_to").distinct()).to_pylist()
     listed = [row["given_to"] for row in lists]
 

@@ -41,7 +41,9 @@ def planted():
     rows = pd.DataFrame(given, columns=["campaign_id", "customer_id", "arm", "participated_on"])
     rows["participated_on"] = pd.to_datetime(rows.participated_on)
     rows["participated"] = rows.participated_on.notna()
-    frames["assignments"] = rows.assign(propensity=0.5, assigned_on=pd.Timestamp("2025-04-01"))
+    rows["assigned_on"] = pd.Timestamp("2025-04-01")
+    rows.loc[rows.arm == "open", "assigned_on"] = pd.Timestamp("2025-04-05")  # no list: a row on the day of joining
+    frames["assignments"] = rows.assign(propensity=0.5)
     funds = frames["balances"]
     funds["fund"] = np.where(funds.customer_id == 7, 500.0, 0.0)
     frames["contacts"] = pd.DataFrame({
@@ -68,6 +70,42 @@ def test_who_joins_later_is_nobodys_list_yet():
     found = bank.fetch(tags.eligibility(bank, "2025-04-03")).to_pandas().set_index(["campaign_id", "customer_id"])
     assert found.loc[(3, 12), "status"] == "may join"
     assert not (found.loc[3, "reason"] == "not on the list").any()
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_who_will_join_is_not_known_before(joins):
+    """Customers 10 and 12 are on a list from 1 April; on the 3rd, whether 10 joins on the 5th changes nothing."""
+    frames = planted()
+    rows = frames["assignments"]
+    row = rows.arm == "open"
+    rows.loc[row, "assigned_on"] = pd.Timestamp("2025-04-01")
+    if not joins:
+        rows.loc[row, ["participated", "participated_on"]] = [False, pd.NaT]
+    more = rows[row].assign(customer_id=12, participated=False, participated_on=pd.NaT)
+    frames["assignments"] = pd.concat([rows, more], ignore_index=True)
+    bank = open_bank(frames)
+    found = bank.fetch(tags.eligibility(bank, "2025-04-03")).to_pandas().set_index(["campaign_id", "customer_id"])
+    assert found.status.loc[[(3, 10), (3, 12)]].tolist() == ["may join"] * 2
+    assert found.reason[3, 1] == "not on the list"
+
+
+@pytest.mark.parametrize("day", ["2025-03-20", "2025-04-03", "2025-04-20"])
+def test_nothing_later_is_seen_in_the_small_bank(tiny_bank, day):
+    for bank in (tiny_bank, open_bank(planted())):
+        pd.testing.assert_frame_equal(*(_ordered(one, day) for one in (bank, bank.as_of(day))))
+
+
+@pytest.mark.parametrize("day", ["2026-01-31", "2026-02-28"])
+def test_nothing_later_is_seen_in_the_demo_bank(day):
+    from bankmkt.synth import demo_bank
+
+    bank = demo_bank()
+    pd.testing.assert_frame_equal(*(_ordered(one, day) for one in (bank, bank.as_of(day))))
+
+
+def _ordered(bank, day):
+    found = bank.fetch(tags.eligibility(bank, day)).to_pandas()
+    return found.sort_values(["campaign_id", "customer_id"], ignore_index=True)
 
 
 def test_without_contacts_nobody_is_said_to_be_fine():
