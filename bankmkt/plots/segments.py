@@ -117,7 +117,7 @@ def preferences(frame: "pd.DataFrame", names: Mapping[str, str], ax: "Axes | Non
     ax.hlines(at, rows["share"], rows["share_there"], color="#D0D0D0", linewidth=3, zorder=1)
     ax.errorbar(
         rows["share_there"], at, xerr=gap, fmt="o", color=theme.BLUE, capsize=3,
-        label="in the segment where it is most common, with 95% interval",
+        label="in the segment where it is surely most common, with 95% interval for all",
     )  # fmt: skip
     ax.plot(rows["share"], at, "D", color=theme.VERMILION, markersize=5, label="among all customers shown")
     labels = [
@@ -134,7 +134,7 @@ def preferences(frame: "pd.DataFrame", names: Mapping[str, str], ax: "Axes | Non
     top = frame.iloc[0]
     name = names.get(top["preference"], top["preference"])
     where = f"{top['state']}, {top['tier']}, {top['occupation_group']}"
-    theme.claim(ax, f"“{name}” is {top['times']:.1f} times as common as among all in “{where}”")
+    theme.claim(ax, f"“{name}” is at least {top['times']:.1f} times as common as among all in “{where}”")
     return ax
 
 
@@ -165,7 +165,7 @@ def choice(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     text = "No number of groups is believed: the long tail has no groups that come again"
     if len(chosen):
         row = chosen.iloc[0]
-        text = f"{row['groups']} groups are the finest division that comes again (overlap {row['overlap']:.2f})"
+        text = f"{row['groups']} groups are the finest division that comes again, on average (overlap {row['overlap']:.2f})"
     theme.claim(ax, text)
     return ax
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bankmkt.bank import check_bank
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bankmkt.bank import Bank
+
+MOVES = ("customers_before", "came", "left")
 
 
 def matrix_summary(
@@ -130,36 +132,45 @@ def _counted(rows: "pd.DataFrame", moves: "pd.DataFrame", names: list[str]) -> "
 
 def _shown(cells: "pd.DataFrame", names: list[str], k: int) -> "pd.DataFrame":
     """Hide small cells; sums over any axis are taken as known to the reader."""
-    hidden = _hidden(cells, cells["customers"], k, cells["customers"].between(1, k - 1))
+    customers = cells["customers"]
+    hidden = _settled(
+        cells, customers.between(1, k - 1), lambda hidden, by: small_cells(customers, by=by, k=k, hidden=hidden)
+    )
     small = hidden
-    for part in ("customers_before", "came", "left", "stayed"):
+    for part in (*MOVES, "stayed"):
         small = small | cells[part].between(1, k - 1)
-    small = _hidden(cells, cells["customers_before"], k, small)
-    whole = cells["customers"].sum()
+    small = _settled(cells, small, lambda hidden, by: _hide_moves(cells, by, k, hidden))
+    whole = customers.sum()
     out = cells[[*AXES, "segment"]].copy()
     for name in ("customers", "share", "aum", "contribution"):
-        values = cells["customers"] / max(whole, 1) if name == "share" else cells[name]
+        values = customers / max(whole, 1) if name == "share" else cells[name]
         out[name] = values.astype("float64").mask(hidden)
-    for name in ("customers_before", "came", "left"):
+    for name in MOVES:
         out[name] = cells[name].astype("float64").mask(small)
     for name in names:
-        blocks = [[cells[axis] for axis in AXES if axis != free] for free in AXES]
-        telling = hidden
-        for block in blocks:
-            telling = small_parts(cells[name], cells["customers"], by=block, k=k, hidden=telling)
-        out[name] = (cells[name] / cells["customers"].where(cells["customers"] > 0)).mask(telling)
+        telling = _settled(
+            cells, hidden, lambda hide, by, own=cells[name]: small_parts(own, customers, by=by, k=k, hidden=hide)
+        )
+        out[name] = (cells[name] / customers.where(customers > 0)).mask(telling)
     return out.assign(suppressed=hidden, moves_suppressed=small)
 
 
-def _hidden(cells: "pd.DataFrame", counts: "pd.Series", k: int, hidden: "pd.Series") -> "pd.Series":
+def _settled(cells: "pd.DataFrame", hidden: "pd.Series", hide: Callable[..., "pd.Series"]) -> "pd.Series":
     """Hide further cells along each axis until no sum over it gives a hidden one away."""
     while True:
         more = hidden
         for free in AXES:
-            more = small_cells(counts, by=[cells[axis] for axis in AXES if axis != free], k=k, hidden=more)
+            more = hide(more, [cells[axis] for axis in AXES if axis != free])
         if more.equals(hidden):
             return hidden
         hidden = more
+
+
+def _hide_moves(cells: "pd.DataFrame", by: "list[pd.Series]", k: int, hidden: "pd.Series") -> "pd.Series":
+    """Hide the moves of further cells of a block: who was there, came and left are all counts that add up."""
+    for name in MOVES:
+        hidden = small_cells(cells[name], by=by, k=k, hidden=hidden)
+    return hidden
 
 
 def _tag_names(tags: Any) -> list[str]:

@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVEL = 0.95
+"""That no preference of a frame is told of by chance."""
 
 
 def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
-    """Find the segment in which each preference is most common, beyond what chance makes of small segments.
+    """Find the segment in which each preference is most common, if it is beyond what chance makes of many segments.
 
-    It is the one whose share has the highest lower end of a 95% interval, so that a handful of customers who happen to
-    agree do not win.
+    It is the one whose share has the highest lower end, by an interval that holds for all segments and preferences
+    together, so that a handful of customers who happen to agree do not win. Preferences whose lower end is nowhere
+    above their share among all are left out.
 
     Parameters
     ----------
@@ -29,9 +31,9 @@ def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     -------
     pandas.DataFrame
         preference, share (of the customers of all segments shown), segment, state, tier, occupation_group, customers
-        (of the segment), share_there, ci_lower, ci_upper (Wilson, for one segment looked at alone), times (share_there
-        over share); the largest times first. Preferences that nobody shown has, or that are hidden everywhere, are
-        left out.
+        (of the segment), share_there, ci_lower, ci_upper (with 95% all intervals of the frame hold), times (at least:
+        ci_lower over share); the largest times first. Preferences that nobody shown has, or that are hidden
+        everywhere, are left out too.
 
     Raises
     ------
@@ -40,7 +42,8 @@ def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
 
     References
     ----------
-    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. *JASA* 22, 209–212.
+    Clopper, C., Pearson, E. S. (1934). The use of confidence or fiducial limits. *Biometrika* 26, 404–413; at the level
+    of Bonferroni, for as many intervals as there are segments and preferences.
 
     Examples
     --------
@@ -50,28 +53,34 @@ def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     ...     "segment": ["a", "b", "c"], "customers": [10.0, 200.0, 400.0], "fan": [0.5, 0.4, 0.1]})
     >>> preferences(cells, ["fan"])[["segment", "share_there", "times"]].round(2)
       segment  share_there  times
-    0       b          0.4   1.95
+    0       b          0.4   1.55
     """
+    import numpy as np
     import pandas as pd
     from statsmodels.stats.proportion import proportion_confint
 
     for name in names:
         if name not in cells:
             raise SchemaError("cells has no column", name, "a tag of matrix_summary(tags=…)", "name one of its tags")
+    there_are = cells["customers"] > 0
+    looks = sum(int((cells[name].notna() & there_are).sum()) for name in names)
     rows = []
     for name in names:
-        shown = cells[cells[name].notna() & (cells["customers"] > 0)]
+        shown = cells[cells[name].notna() & there_are]
         with_it = (shown[name] * shown["customers"]).round()
         if not with_it.sum():
             continue
         share = with_it.sum() / shown["customers"].sum()
-        low, high = proportion_confint(with_it, shown["customers"], alpha=1 - LEVEL, method="wilson")
-        best = int(low.to_numpy().argmax())
+        ends = proportion_confint(with_it, shown["customers"], alpha=(1 - LEVEL) / looks, method="beta")
+        low, high = (np.asarray(end) for end in ends)
+        best = int(low.argmax())
+        if low[best] <= share:
+            continue
         there = shown.iloc[best]
         rows.append({
             "preference": name, "share": share, **{part: there[part] for part in ("segment", *AXES, "customers")},
-            "share_there": there[name], "ci_lower": low.iloc[best], "ci_upper": high.iloc[best],
-            "times": there[name] / share,
+            "share_there": there[name], "ci_lower": low[best], "ci_upper": high[best],
+            "times": low[best] / share,
         })  # fmt: skip
     columns = ["preference", "share", "segment", *AXES, "customers", "share_there", "ci_lower", "ci_upper", "times"]
     return pd.DataFrame(rows, columns=columns).sort_values("times", ascending=False, ignore_index=True)

@@ -88,7 +88,7 @@ def test_the_choice_shows_both_measures_and_what_is_chosen():
     ax = segments.choice(tried())
     assert (
         ax.get_title(loc="left").replace("\n", " ")
-        == "3 groups are the finest division that comes again (overlap 0.85)"
+        == "3 groups are the finest division that comes again, on average (overlap 0.85)"
     )
     lines = {line.get_label(): list(line.get_ydata()) for line in ax.lines}
     assert lines["least overlap with groups of customers drawn anew"] == [0.9, 0.85, 0.4]
@@ -138,6 +138,6 @@ def test_preferences_stand_at_their_shares():
     drawn = {line.get_marker(): np.asarray(line.get_xdata(), dtype=float)[::-1] for line in ax.lines}
     np.testing.assert_allclose(drawn["o"], frame.share_there[:12])
     np.testing.assert_allclose(drawn["D"], frame.share[:12])
-    assert "“Gold <fan>” is 4.0 times as common" in ax.get_title("left").replace("\n", " ")
+    assert "“Gold <fan>” is at least 4.0 times as common" in ax.get_title("left").replace("\n", " ")
     with pytest.raises(DataError, match="no preference"):
         segments.preferences(frame.iloc[:0], {})

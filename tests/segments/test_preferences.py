@@ -1,11 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from test_lifecycle import END, random_bank
 
 import bankmkt as bm
 from bankmkt.errors import SchemaError
-from bankmkt.segments import matrix_summary, preferences
+from bankmkt.segments import matrix, matrix_summary, preferences
 
 
 @pytest.fixture(scope="module")
@@ -13,10 +14,10 @@ def bank():
     return bm.open_bank(random_bank(6, customers=600))
 
 
-def even(bank, day):
-    """A preference that about half have, and one of nobody."""
-    c = bank.customers
-    return c.select("customer_id", even=c.customer_id % 2 == 0, nobody=c.customer_id < 0)
+def likes(bank, day):
+    """A preference of the mature, and one of nobody."""
+    t = matrix(bank, day)
+    return t.select("customer_id", ripe=t.state == "mature", nobody=t.customer_id < 0)
 
 
 def test_a_preference_is_where_most_share_it_for_sure():
@@ -32,28 +33,39 @@ def test_a_preference_is_where_most_share_it_for_sure():
     assert found.segment == "s17"
     assert found.share == pytest.approx((cells.fan * size).sum() / size.sum())
     assert found.ci_lower < found.share_there < found.ci_upper
-    assert found.times == pytest.approx(found.share_there / found.share)
-    z, n, p = 1.959964, 300, cells.fan[17]  # Wilson's formula
-    middle, half = p + z**2 / 2 / n, z * np.sqrt(p * (1 - p) / n + z**2 / 4 / n**2)
-    assert found.ci_lower == pytest.approx((middle - half) / (1 + z**2 / n), abs=1e-6)
+    assert found.times == pytest.approx(found.ci_lower / found.share)
+    assert found.ci_lower == pytest.approx(stats.beta.ppf(0.025 / 40, 120, 181))  # Clopper and Pearson, 40 intervals
+
+
+def test_chance_is_told_as_a_preference_at_most_one_time_in_twenty():
+    """112 segments of all sizes, ten preferences of nobody in particular, drawn 200 times: in few is any told."""
+    rng = np.random.default_rng(11)
+    size = rng.integers(10, 600, 112).astype(float)
+    cells = pd.DataFrame({"state": "a", "tier": "b", "occupation_group": "c", "segment": range(112), "customers": size})
+    names = [f"tag{i}" for i in range(10)]
+    told = 0
+    for _ in range(200):
+        drawn = rng.binomial(size.astype(int)[:, None], 0.1, (112, 10)) / size[:, None]
+        told += not preferences(cells.assign(**dict(zip(names, drawn.T, strict=True))), names).empty
+    assert told <= stats.binom.ppf(0.999, 200, 0.05)
 
 
 def test_shares_of_segments_are_those_of_the_rows(bank):
-    cells = matrix_summary(bank, END, tags=even(bank, END), k=1)
-    found = preferences(cells, ["even", "nobody"])
-    assert found.preference.tolist() == ["even"]
-    table = bm.segments.matrix(bank, END).execute().assign(even=lambda t: t.customer_id % 2 == 0)
+    cells = matrix_summary(bank, END, tags=likes(bank, END), k=1)
+    found = preferences(cells, ["ripe", "nobody"])
+    assert found.preference.tolist() == ["ripe"]
+    table = matrix(bank, END).execute().assign(ripe=lambda t: t.state == "mature")
     row = found.iloc[0]
-    assert row.share == pytest.approx(table.even.mean())
-    assert row.share_there == pytest.approx(table.even[table.segment == row.segment].mean())
+    assert row.share == pytest.approx(table.ripe.mean())
+    assert row.share_there == pytest.approx(table.ripe[table.segment == row.segment].mean())
 
 
 def test_hidden_segments_are_never_the_answer(bank):
-    cells = matrix_summary(bank, END, tags=even(bank, END), k=10)
-    found = preferences(cells, ["even"])
-    assert cells.even.isna().any()
-    assert found.segment.isin(cells.segment[cells.even.notna()]).all()
-    nothing = preferences(cells.assign(even=np.nan), ["even"])
+    cells = matrix_summary(bank, END, tags=likes(bank, END), k=10)
+    found = preferences(cells, ["ripe"])
+    assert cells.ripe.isna().any()
+    assert found.segment.isin(cells.segment[cells.ripe.notna()]).all()
+    nothing = preferences(cells.assign(ripe=np.nan), ["ripe"])
     assert nothing.empty
     assert list(nothing.columns) == list(found.columns)
 
