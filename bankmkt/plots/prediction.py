@@ -104,9 +104,11 @@ def lift(curve: "pd.DataFrame", code: str, name: str, ax: "Axes | None" = None) 
         rows = own[own["score"] == score]
         if rows.empty:
             continue
+        rows = rows.dropna(subset="captured")  # hidden points are passed over
         ax.plot([0, *rows["share"]], [0, *rows["captured"]], line, color=colour, linewidth=2,
                 label=LABELS.get(score, score))  # fmt: skip
-        if score == "model":
+        if score == "model" and rows["ci_lower"].notna().any():
+            rows = rows.dropna(subset="ci_lower")
             ax.fill_between(
                 [0, *rows["share"]], [0, *rows["ci_lower"]], [0, *rows["ci_upper"]], color=colour, alpha=0.2, lw=0,
             )  # fmt: skip

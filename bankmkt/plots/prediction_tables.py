@@ -95,12 +95,16 @@ def marks_table(marks: "pd.DataFrame", names: Mapping[str, str]) -> "pd.DataFram
     def count(value: float) -> str:
         return MISSING if pd.isna(value) else f"{value:,.0f}"
 
+    def verdict(row: dict[Any, Any]) -> str:
+        told = f"withheld: {row['verdict']}" if row["withheld"] else str(row["verdict"])
+        return f"{told}; equal scores left out" if row["tied"] else told
+
     return pd.DataFrame([
         {
             "prediction": names[row["code"]], "judged": count(row["judged"]), "marked": count(row["marked"]),
             "probability_from": _percent(row["limit"]), "mean_of_marked": _percent(row["marked_mean"]),
             "mean_of_all": _percent(row["judged_mean"]), "expected": count(row["expected"]),
-            "verdict": f"withheld: {row['verdict']}" if row["withheld"] else row["verdict"],
+            "verdict": verdict(row),
         }
         for row in marks.to_dict("records")
     ])  # fmt: skip

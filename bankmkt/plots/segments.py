@@ -119,7 +119,7 @@ def preferences(frame: "pd.DataFrame", names: Mapping[str, str], ax: "Axes | Non
         rows["share_there"], at, xerr=gap, fmt="o", color=theme.BLUE, capsize=3,
         label="in the segment where it is surely most common, with 95% interval for all",
     )  # fmt: skip
-    ax.plot(rows["share"], at, "D", color=theme.VERMILION, markersize=5, label="among all customers shown")
+    ax.plot(rows["share"], at, "D", color=theme.VERMILION, markersize=5, label="among all customers")
     labels = [
         f"{names.get(row['preference'], row['preference'])}\n{row['state']}, {row['tier']}, {row['occupation_group']}"
         for row in rows.to_dict("records")
@@ -165,7 +165,8 @@ def choice(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     text = "No number of groups is believed: the long tail has no groups that come again"
     if len(chosen):
         row = chosen.iloc[0]
-        text = f"{row['groups']} groups are the finest division that comes again, on average (overlap {row['overlap']:.2f})"
+        text = f"{row['groups']} groups are the finest division that comes again, on average"
+        text += f" (overlap {row['overlap']:.2f})"
     theme.claim(ax, text)
     return ax
 
@@ -229,7 +230,8 @@ def _matrix_claim(cells: "pd.DataFrame", value: str, unit: str) -> str:
     if value == "net":
         text = "Nobody came or left" if row[value] == 0 else f"{_short(row[value], unit, signed=True)} customers"
         return f"The largest change{among}: {text} in “{name}”"
-    share = cells[value].sum()
-    part = f" ({wording.quantity(row[value] / share, 'share')} of those shown)" if share > 0 else ""
+    share = row["share"] if value == "customers" and "share" in row else row[value] / max(cells[value].sum(), 1e-9)
+    whole = "of all" if value == "customers" and "share" in row else "of those shown"
+    part = f" ({wording.quantity(share, 'share')} {whole})" if share > 0 else ""
     what = {"customers": "customers", "aum": "AUM", "contribution": "yearly margin"}[value]
     return f"Most {what}{among}: {wording.quantity(row[value], unit)} in “{name}”{part}"

@@ -47,7 +47,7 @@ def families(found: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
 
 
 def telling(found: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
-    """Draw the tags that set groups apart: the share in the group beside that of all customers.
+    """Draw the tags that set groups apart: the group's share, the interval of its lead, and that of all.
 
     Parameters
     ----------
@@ -59,12 +59,15 @@ def telling(found: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     --------
     >>> import pandas as pd
     >>> row = {"group": "rich", "name": "Managed", "share": 0.9, "share_all": 0.1, "points": 80.0}
+    >>> row |= {"points_lower": 70.0, "points_upper": 85.0}
     >>> telling(pd.DataFrame([row])).get_title()
     'Managed: 90.0% of the group rich, 10.0% of all customers'
     """
     ax = axes(ax, height=0.29 * len(found) + 1.6)
     at = range(len(found))
     ax.hlines(at, found.share_all, found.share, color=GREY, linewidth=2)
+    ends = [found.share_all + found[f"points_{end}"] / 100 for end in ("lower", "upper")]
+    ax.hlines(at, *ends, color=BLUE, linewidth=5, alpha=0.35, label="95% interval of its lead")
     ax.scatter(found.share_all, at, color=GREY, s=34, zorder=3, label="all customers")
     ax.scatter(found.share, at, color=BLUE, s=46, zorder=3, label="the group")
     parts.name_bars(ax, found["name"])
@@ -77,7 +80,7 @@ def telling(found: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     percent_axis(ax.xaxis)
     ax.set_xlim(left=0)
     ax.set_xlabel("share of customers who have the tag")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
     if len(found):
         first = found.sort_values("points", kind="stable").iloc[-1]
         shares = (wording.quantity(first[name], "share") for name in ("share", "share_all"))

@@ -63,7 +63,8 @@ def calibration(frame: "pd.DataFrame", ax: "Axes | None" = None, *, currency: st
     ax.set_xticks(list(at), [f"{name}\n{each:,.0f}" for name, each in zip(rows["decile"], heads, strict=True)])
     ax.set_xlabel(f"customers by expected value, in tenths from the lowest (below: {currency} expected per customer)")
     ax.legend(loc="lower right", ncols=2)
-    theme.claim(ax, _calibration_claim(total.iloc[0], currency))
+    inside = int(((rows["ci_low"] <= rows["realised"]) & (rows["realised"] <= rows["ci_high"])).sum())
+    theme.claim(ax, f"{_calibration_claim(total.iloc[0], currency)}; so did {inside} of the {len(rows)} tenths shown")
     return ax
 
 

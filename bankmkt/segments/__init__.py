@@ -22,6 +22,7 @@ from bankmkt.segments.rfm_names import rfm_cells
 from bankmkt.segments.rfm_sensitivity import rfm_sensitivity
 from bankmkt.segments.value import customer_value, value_by
 from bankmkt.segments.value_calibration import calibrate_value
+from bankmkt.segments.value_rates import DISCOUNT, YEARS
 from bankmkt.segments.value_shown import ValueRates, value_rates
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ _LATER = {
 
 __all__ = [
     "BGNBD",
+    "DISCOUNT",
     "RFM",
     "STATES",
+    "YEARS",
     "Agreement",
     "Attrition",
     "Clusters",

@@ -9,7 +9,7 @@ from bankmkt.bank import check_bank
 from bankmkt.errors import ParameterError, SchemaError
 from bankmkt.lookback import parse_date
 from bankmkt.months import month_end
-from bankmkt.privacy import K, check_k, small_cells, small_parts
+from bankmkt.privacy import K, check_k, discloses, small_cells, small_parts
 from bankmkt.segments.lifecycle import lifecycle, span_of
 from bankmkt.segments.margins import check_margins
 from bankmkt.segments.matrix import (
@@ -65,7 +65,8 @@ def matrix_summary(
     pandas.DataFrame
         112 rows in the order of the axes: state, tier, occupation_group, segment, customers, share (of all customers in
         segments), aum, contribution (yearly margin, money), customers_before, came, left (customers), then the tags;
-        suppressed, moves_suppressed. Of customers, before + came − left = after; who came may be new to the bank, and
+        suppressed, moves_suppressed. ``attrs["shares"]`` has each tag's share of all customers in segments, hidden
+        ones among them. Of customers, before + came − left = after; who came may be new to the bank, and
         who left may be gone for good.
 
     Raises
@@ -147,7 +148,10 @@ def _shown(cells: "pd.DataFrame", names: list[str], k: int) -> "pd.DataFrame":
         out[name] = values.astype("float64").mask(hidden)
     for name in MOVES:
         out[name] = cells[name].astype("float64").mask(small)
+    out.attrs["shares"] = {}
     for name in names:
+        if not discloses(cells[name].sum(), whole, k):
+            out.attrs["shares"][name] = float(cells[name].sum() / max(whole, 1))
         telling = _settled(
             cells, hidden, lambda hide, by, own=cells[name]: small_parts(own, customers, by=by, k=k, hidden=hide)
         )

@@ -23,15 +23,15 @@ def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     Parameters
     ----------
     cells : pandas.DataFrame
-        Of :func:`bankmkt.segments.matrix_summary`, with tags.
+        Of :func:`bankmkt.segments.matrix_summary`, with tags; its ``attrs`` say how common each is among all.
     names : sequence of str
         The columns of tags.
 
     Returns
     -------
     pandas.DataFrame
-        preference, share (of the customers of all segments shown), segment, state, tier, occupation_group, customers
-        (of the segment), share_there, ci_lower, ci_upper (with 95% all intervals of the frame hold), times (at least:
+        preference, share (of the customers of all segments, hidden ones among them), segment, state, tier,
+        occupation_group, customers (of the segment), share_there, ci_lower, ci_upper (with 95% all intervals of the frame hold), times (at least:
         ci_lower over share); the largest times first. Preferences that nobody shown has, or that are hidden
         everywhere, are left out too.
 
@@ -51,14 +51,16 @@ def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     >>> cells = pd.DataFrame({
     ...     "state": ["new", "mature", "mature"], "tier": "under 50,000", "occupation_group": "others",
     ...     "segment": ["a", "b", "c"], "customers": [10.0, 200.0, 400.0], "fan": [0.5, 0.4, 0.1]})
+    >>> cells.attrs["shares"] = {"fan": 0.2}
     >>> preferences(cells, ["fan"])[["segment", "share_there", "times"]].round(2)
       segment  share_there  times
-    0       b          0.4   1.55
+    0       b          0.4   1.59
     """
     import numpy as np
     import pandas as pd
     from statsmodels.stats.proportion import proportion_confint
 
+    known = cells.attrs.get("shares", {})
     for name in names:
         if name not in cells:
             raise SchemaError("cells has no column", name, "a tag of matrix_summary(tags=…)", "name one of its tags")
@@ -68,9 +70,9 @@ def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     for name in names:
         shown = cells[cells[name].notna() & there_are]
         with_it = (shown[name] * shown["customers"]).round()
-        if not with_it.sum():
+        if not with_it.sum() or name not in known:
             continue
-        share = with_it.sum() / shown["customers"].sum()
+        share = known[name]
         ends = proportion_confint(with_it, shown["customers"], alpha=(1 - LEVEL) / looks, method="beta")
         low, high = (np.asarray(end) for end in ends)
         best = int(low.argmax())

@@ -47,7 +47,7 @@ TRAITS: Mapping[str, Trait] = {
     "inflow": Trait("money coming in a month", "yuan", "little coming in", "much coming in", log=True),
     "spend": Trait("spending a month", "yuan", "spending little", "spending much", log=True),
     "logins": Trait("logins a month", "logins per customer", "rarely online", "often online", log=True),
-    "digital": Trait("digital share of own transactions", "share", "paying off line", "paying online"),
+    "digital": Trait("digital share of own transactions", "share", "paying in person", "paying online"),
     "age": Trait("age", "years", "young", "older"),
     "tenure": Trait("years with the bank", "years", "new here", "long with us", log=True),
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.privacy import K, check_k, suppress
 from bankmkt.segments.value_forecast import carried, forecast, group_sums, multiples_table, prepare, sum_cells
-from bankmkt.segments.value_rates import YEAR
+from bankmkt.segments.value_rates import DISCOUNT, YEAR, YEARS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +27,8 @@ def customer_value(
     margins: Mapping[str, float] | None = None,
     growth: float | None = None,
     attrition: float | None = None,
-    discount: float = 0.05,
-    years: int = 10,
+    discount: float = DISCOUNT,
+    years: int = YEARS,
 ) -> Any:
     """Expect what each customer will earn the bank in twelve months and over the relation.
 
@@ -114,8 +114,8 @@ def value_by(
     margins: Mapping[str, float] | None = None,
     growth: float | None = None,
     attrition: float | None = None,
-    discount: float = 0.05,
-    years: int = 10,
+    discount: float = DISCOUNT,
+    years: int = YEARS,
 ) -> "pd.DataFrame":
     """Sum up :func:`customer_value` by group, with 95% intervals.
 

@@ -30,6 +30,9 @@ TENURES = (12, 36)
 YEAR = 12
 """Months over which growth is learned, at most, and that the value of a year is of."""
 
+YEARS, DISCOUNT = 10, 0.05
+"""What a relation is worth is told for so many years, the money of each later one worth so much less."""
+
 TOP = TENURES[-1]
 """Months of tenure from which on customers are alike."""
 

@@ -8,8 +8,8 @@ from bankmkt.reports import run_report
 @pytest.mark.parametrize(
     ("source", "there", "absent"),
     [
-        ("berka", ["value_12m", "segments_shown"], []),
-        ("cdnow", ["customers_who_spent"], ["value_12m", "segments_shown"]),
+        ("berka", ["margin_of_the_coming_year", "segments_shown"], []),
+        ("cdnow", ["customers_who_spent"], ["margin_of_the_coming_year", "segments_shown"]),
     ],
 )
 def test_the_customer_base_of_public_data(source, there, absent, real_data, tmp_path, monkeypatch):

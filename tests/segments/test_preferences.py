@@ -29,6 +29,7 @@ def test_a_preference_is_where_most_share_it_for_sure():
     share[5], size[5] = 0.5, 10.0  # a handful: its interval reaches far below
     cells = pd.DataFrame({"state": states, "tier": "a", "occupation_group": "b", "segment": states, "customers": size})
     cells["fan"] = (share * size).round() / size
+    cells.attrs["shares"] = {"fan": (cells.fan * size).sum() / size.sum()}
     found = preferences(cells, ["fan"]).iloc[0]
     assert found.segment == "s17"
     assert found.share == pytest.approx((cells.fan * size).sum() / size.sum())
@@ -43,6 +44,7 @@ def test_chance_is_told_as_a_preference_at_most_one_time_in_twenty():
     size = rng.integers(10, 600, 112).astype(float)
     cells = pd.DataFrame({"state": "a", "tier": "b", "occupation_group": "c", "segment": range(112), "customers": size})
     names = [f"tag{i}" for i in range(10)]
+    cells.attrs["shares"] = dict.fromkeys(names, 0.1)
     told = 0
     for _ in range(200):
         drawn = rng.binomial(size.astype(int)[:, None], 0.1, (112, 10)) / size[:, None]
