@@ -31,9 +31,9 @@ def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     -------
     pandas.DataFrame
         preference, share (of the customers of all segments, hidden ones among them), segment, state, tier,
-        occupation_group, customers (of the segment), share_there, ci_lower, ci_upper (with 95% all intervals of the frame hold), times (at least:
-        ci_lower over share); the largest times first. Preferences that nobody shown has, or that are hidden
-        everywhere, are left out too.
+        occupation_group, customers (of the segment), share_there, ci_lower, ci_upper (with 95% all intervals of the
+        frame hold), times (at least: ci_lower over share); the largest times first. Preferences that nobody shown has,
+        or that are hidden everywhere, are left out too.
 
     Raises
     ------
