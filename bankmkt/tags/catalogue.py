@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bankmkt.errors import ParameterError
 from bankmkt.lookback import parse_date
-from bankmkt.tags.declare import RELATED, Feature, Tag, by_name
+from bankmkt.tags.declare import RELATED, Feature, Tag, by_name, listed
 from bankmkt.tags.families import choose, house
 from bankmkt.tags.lineage import attributes, columns, needed, types, value_type
 from bankmkt.tags.models import Model
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 KINDS = {"boolean": "yes/no", "string": "text"}
 """How a tag's value reads, by Ibis type; all others are numbers."""
+
+_TAGS = ((str, Tag, Prediction), "tags, or codes of the catalogue", "'age'")
 
 
 def used(tag: Tag | Prediction) -> tuple[list[Feature], list[str]]:
@@ -55,8 +57,8 @@ def _chosen(tags: Iterable[Tag | Prediction | str] | None) -> list[Tag | Predict
     predictive = {prediction.code: prediction for prediction in PREDICTIVE}
     if tags is None:
         return [*choose(None), *PREDICTIVE]
-    listed = [predictive.get(tag, tag) if isinstance(tag, str) else tag for tag in tags]
-    return [tag if isinstance(tag, Prediction) else choose([tag])[0] for tag in listed]
+    named = [predictive.get(tag, tag) if isinstance(tag, str) else tag for tag in listed("tags", tags, *_TAGS)]
+    return [tag if isinstance(tag, Prediction) else choose([tag])[0] for tag in named]
 
 
 def kinds(tag: Tag) -> dict[str, Any]:
@@ -161,7 +163,8 @@ def lineage(tag: Tag | Prediction | Model | str) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    (chosen,) = _chosen([tag.prediction if isinstance(tag, Model) else tag])
+    (given,) = listed("tag", [tag], (str, Tag, Prediction, Model), "a tag, a code or a model", "'age'")
+    (chosen,) = _chosen([given.prediction if isinstance(given, Model) else given])
     parts = _parts(chosen)
     if isinstance(chosen, Prediction):
         parts += [("input", one) for one in (tag.inputs if isinstance(tag, Model) else house_inputs())]

@@ -7,8 +7,8 @@ from typing import Any
 from bankmkt.bank import Bank, check_bank
 from bankmkt.errors import DataError
 from bankmkt.lookback import parse_date
-from bankmkt.months import last_month_end
-from bankmkt.tags.declare import ATTRIBUTES, Feature, Tag, by_name
+from bankmkt.months import last_month_end, month_end, month_number
+from bankmkt.tags.declare import ATTRIBUTES, Feature, Tag, by_name, listed
 from bankmkt.tags.families import choose, house
 from bankmkt.tags.lineage import columns, is_latest, judged, needed, resolved, types, unbound
 from bankmkt.tags.windows import after, beginnings, inside, narrowed, reaches_before, window_of
@@ -40,8 +40,9 @@ def features(bank: Bank, as_of: datetime.date | str, wanted: Iterable[Feature]) 
     ParameterError
         If two different features share a name, or one cannot be computed from its table.
     DataError
-        If the bank knows nothing of the day: it was opened as of an earlier one, or its balances end before the last
-        month end.
+        If the bank knows nothing of the day: it was opened as of an earlier one, its balances end before the last
+        month end, or no transaction and no event is of the day's month, so that a window up to the day would count
+        days that are not recorded.
 
     Notes
     -----
@@ -57,7 +58,9 @@ def features(bank: Bank, as_of: datetime.date | str, wanted: Iterable[Feature]) 
     >>> "pay" in wide.columns, "opened_on" in wide.columns
     (True, True)
     """
-    return _wide(bank, as_of, by_name(wanted))[0]
+    check_bank(bank)
+    chosen = listed("wanted", wanted, Feature, "features", "bm.tags.Feature(…)")
+    return _wide(bank, as_of, by_name(chosen))[0]
 
 
 def _wide(bank: Bank, as_of: datetime.date | str, chosen: Mapping[str, Feature]) -> tuple[Any, set[str]]:
@@ -96,6 +99,13 @@ def _check_day(known: Bank, day: datetime.date) -> None:
     if not known.months or known.months[-1] < end:
         last = f"the last they hold is {known.months[-1]}" if known.months else "they hold none"
         raise DataError("as_of", str(day), f"a day whose last month end, {end}, is in balances; {last}")
+    if end < day:
+        tables = [known.table(name) for name in ("transactions", "events") if known.has(name)]
+        times = [known.fetch(t.ts.max()).as_py() for t in tables]
+        reached = max([end, *(month_end(month_number(time)) for time in times if time is not None)])
+        if reached < day:
+            expected = f"a day up to {reached}: no transaction and no event is later"
+            raise DataError("as_of", str(day), expected, f'pass as_of="{reached}", or add the later records')
 
 
 def _readable(known: Bank, feature: Feature) -> bool:
@@ -160,6 +170,7 @@ def compute(bank: Bank, as_of: datetime.date | str, tags: Iterable[Tag | str] | 
     >>> bm.tags.compute(bank, "2026-06-30", [owl, "payroll"]).columns
     ('customer_id', 'night_owl', 'payroll')
     """
+    check_bank(bank)
     chosen = choose(tags)
     wide, unsure = _wide(bank, as_of, by_name(features_of(chosen)))
     return wide.select("customer_id", **{tag.code: judged(tag, wide, unsure) for tag in chosen})

@@ -1,6 +1,9 @@
 """From a tag to its features and from these to the columns they read, taken from the expressions themselves."""
 
+import datetime
 import functools
+import math
+import numbers
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -24,7 +27,7 @@ def resolved(feature: Feature, t: Any) -> Any:
     Raises
     ------
     ParameterError
-        If it uses a column the table lacks, or is no aggregate.
+        If it uses a column the table lacks, is no aggregate, or is of another type than ``empty``.
     """
     import ibis.expr.operations as ops
     from ibis.common.exceptions import IbisError
@@ -36,7 +39,21 @@ def resolved(feature: Feature, t: Any) -> Any:
         raise ParameterError(what, todo=f"{feature.table} has {', '.join(TABLES[feature.table].names)}") from error
     if not expr.op().find(ops.Reduction) or not expr.op().shape.is_scalar():
         raise ParameterError(f"feature {feature.name}", "a value per row", "an aggregate", "such as _.amount.sum()")
+    if not _fits(feature.empty, expr.type()):
+        todo = "pass empty=None for what is then unknown"
+        raise ParameterError(f"feature {feature.name}: empty", feature.empty, f"None, or of type {expr.type()}", todo)
     return expr
+
+
+def _fits(value: Any, dtype: Any) -> bool:
+    """Return whether a value can stand in for one of an Ibis type."""
+    if value is None:
+        return True
+    if dtype.is_numeric() or dtype.is_boolean():
+        return isinstance(value, numbers.Real) and math.isfinite(value)
+    if dtype.is_temporal():
+        return isinstance(value, datetime.datetime if dtype.is_timestamp() else datetime.date)
+    return isinstance(value, str) if dtype.is_string() else True
 
 
 def is_latest(feature: Feature) -> bool:
@@ -110,17 +127,36 @@ def ruled(tag: Tag, wide: Any) -> Any:
     Raises
     ------
     ParameterError
-        If the rule does not fit the features' types.
+        If the rule does not fit the features' types, or is no value of each customer's own: sums over all customers
+        belong to no one of them, unless they are meant (``_.aum.mean().over(ibis.window())``).
     """
+    import ibis.expr.operations as ops
+    import ibis.expr.types as ir
     from ibis.common.exceptions import IbisError
 
     try:
-        return tag.rule.resolve(wide)
+        value = tag.rule.resolve(wide)
     except (AttributeError, IbisError, TypeError) as error:
         if missing := re.match(r"'Table' object has no attribute '(\w+)'", str(error)):
             raise unknown(tag, missing[1], wide.columns) from error
         todo = "compare numbers with numbers, dates with dates and texts with texts"
         raise ParameterError(f"tag {tag.code}: {str(error).splitlines()[0]}", todo=todo) from error
+    if not isinstance(value, ir.Value):
+        found = "the whole table" if isinstance(value, ir.Table) else type(value).__name__
+        raise ParameterError(f"tag {tag.code}: rule", found, "a value of each customer", "such as _.aum > 50_000")
+    whole = value.op().find(ops.Reduction, filter=_in_the_row)
+    if whole or not value.op().shape.is_columnar():
+        found = type(whole[0]).__name__.lower() if whole else "one value for all"
+        todo = "aggregate a customer's rows in a feature, bm.tags.Feature(…), and use that in the rule"
+        raise ParameterError(f"tag {tag.code}: rule", f"{found} over all customers", "a value of each customer", todo)
+    return value
+
+
+def _in_the_row(node: Any) -> bool:
+    """Return whether an operation is of values beside each other: no table, and no window that is said to be meant."""
+    import ibis.expr.operations as ops
+
+    return isinstance(node, ops.Value) and not isinstance(node, ops.WindowFunction)
 
 
 def judged(tag: Tag, wide: Any, unsure: Collection[str]) -> Any:

@@ -257,7 +257,16 @@ def test_a_day_beyond_the_balances_is_refused(busy_bank, day):
     for code in ("wealth_tier", "payroll", "age"):
         with pytest.raises(DataError, match=rf"as_of = '{day}'.*the last they hold is 2026-06-30"):
             tags.compute(busy_bank, day, [code])
-    assert tags.compute(busy_bank, "2026-07-30", ["wealth_tier"]).columns == ("customer_id", "wealth_tier")
+
+
+def test_a_day_beyond_the_transactions_and_events_is_refused():
+    """A window up to the day would count days that nobody recorded; a sparse source may end before its month does."""
+    frames = busy.frames()
+    with pytest.raises(DataError, match=r"as_of = '2026-07-30': expected a day up to 2026-06-30"):
+        tags.compute(open_bank(frames), "2026-07-30", ["wealth_tier"])
+    late = frames["transactions"].tail(1).assign(transaction_id=10**9, ts=pd.Timestamp("2026-07-02"))
+    bank = open_bank(frames | {"transactions": pd.concat([frames["transactions"], late])})
+    assert tags.compute(bank, "2026-07-30", ["wealth_tier"]).columns == ("customer_id", "wealth_tier")
 
 
 def test_a_bank_as_of_an_earlier_day_is_not_asked_for_a_later_one(busy_bank):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bankmkt.errors import ParameterError
-from bankmkt.tags.declare import Feature, Tag, by_name
+from bankmkt.tags.declare import Feature, Tag, by_name, listed
 from bankmkt.tags.families import (
     channels,
     contacts,
@@ -52,11 +52,13 @@ def choose(tags: Iterable[Tag | str] | None) -> list[Tag]:
     Raises
     ------
     ParameterError
-        If a code is not in the catalogue or has to be predicted, or two tags share one.
+        If it is no list of these, a code is not in the catalogue or has to be predicted, or two tags share one.
     """
     known = house_tags()
     chosen = []
-    for tag in known.values() if tags is None else tags:
+    kinds = (str, Tag, Prediction)
+    given = known.values() if tags is None else listed("tags", tags, kinds, "tags, or codes of the catalogue", "'age'")
+    for tag in given:
         if isinstance(tag, Prediction) or tag in {one.code for one in PREDICTIVE}:
             code = tag if isinstance(tag, str) else tag.code
             todo = f"models = bm.tags.train(bank, as_of, ['{code}']), then bm.tags.predict(bank, as_of, models)"
