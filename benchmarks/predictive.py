@@ -19,6 +19,7 @@ from pathlib import Path
 from bankmkt import tags
 from bankmkt.bank import open_bank
 from bankmkt.synth import demo_bank
+from bankmkt.tags.leakage import ATTRIBUTE_LIMIT, LIMIT
 
 
 def main() -> None:
@@ -119,6 +120,13 @@ def documented():
             f"{rest.value:.1%} ({rest.ci_lower:.1%} – {rest.ci_upper:.1%})",
         ]
         lines.append(f"| `{code}` | {' | '.join(cells)} |")
+    limits = {"any input": {"limit": 0.6, "attribute_limit": 0.999},
+              "a column without a date": {"limit": 0.999, "attribute_limit": 0.51}}  # fmt: skip
+    lines += ["", "| of the house's inputs | tells most | about | AUC | AUC that is refused |", "|---|---|---|---|---|"]
+    for (what, limit), refused in zip(limits.items(), (LIMIT, ATTRIBUTE_LIMIT), strict=True):
+        found = tags.leaks(bank, bank.months[-1], **limit)
+        most = found.loc[found["auc"].idxmax()]
+        lines.append(f"| {what} | `{most.input}` | `{most.code}` | {most.auc:.2f} | {refused} |")
     return lines
 
 

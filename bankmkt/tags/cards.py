@@ -10,7 +10,7 @@ from bankmkt.tags.declare import Tag
 from bankmkt.tags.judging import BEST, MODEL, SIMPLE
 from bankmkt.tags.lineage import attributes as attributes_of
 from bankmkt.tags.lineage import types
-from bankmkt.tags.marks import ALIKE, CHANCE, FEW, WORSE, verdicts
+from bankmkt.tags.marks import ALIKE, CHANCE, FEW, MARGIN, UNSHOWN, WORSE, verdicts
 from bankmkt.tags.models import Model
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ _WORDS = {
 
 _ADVICE = {
     FEW: " Do not use it.", CHANCE: " Do not use it.", WORSE: " Use the rule.",
-    ALIKE: " Use the rule: it needs no model.",
+    ALIKE: f" Its AUC is within {MARGIN} of the model's. Use the rule: it needs no model.",
+    UNSHOWN: " Neither is shown to be better, nor are they shown to be alike: judge more months before choosing.",
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bankmkt.privacy import K, check_k, small_cells, small_parts
-from bankmkt.tags.judging import BEST, MODEL, SCORES, few, tells_few
+from bankmkt.tags.judging import BEST, LEAST_JUDGED, MODEL, SCORES, few, tells_few
 from bankmkt.tags.ranking import BINS, around, auc, bins_of, captured, resampled, share_interval
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ def lift_curve(rows: "pd.DataFrame", resamples: int = 100, seed: int = 7, k: int
     resamples, seed
         As for :func:`bankmkt.tags.evaluate_models`.
     k
-        Predictions whose outcome fewer than ``k`` customers had, or had not, are left out; a share that tells of fewer
-        is null.
+        Predictions whose outcome fewer than ``k`` customers had, or had not, are left out; a share that tells of fewer,
+        by itself or less another that is shown, is null.
 
     Returns
     -------
     pandas.DataFrame
         A row per prediction, score and share: code, score, share (of customers), captured (share of outcomes), lift,
-        ci_lower, ci_upper (of captured; 95%).
+        ci_lower, ci_upper (of captured; 95%; not for under 30 customers with, or without, the outcome).
     """
     import pandas as pd
 
@@ -45,15 +45,28 @@ def lift_curve(rows: "pd.DataFrame", resamples: int = 100, seed: int = 7, k: int
         for name in _scores(part, SCORES):
             measure = captured(part[name].to_numpy(dtype=float), y, SHARES)
             values, drawn = measure(np.ones(y.size)), np.empty((0, SHARES.size))
-            if name == MODEL:
+            if name == MODEL and not few(part, LEAST_JUDGED):
                 who = part["customer_id"].to_numpy()
                 drawn = np.concatenate([measure(weight) for weight in resampled(who, resamples, seed)])
-            for share, value, column in zip(SHARES, values, drawn.T, strict=True):
-                hidden = tells_few(value, int(y.sum()), months, k)
+            secret = _secret(values, int(y.sum()), months, k)
+            for share, value, column, hidden in zip(SHARES, values, drawn.T, secret, strict=True):
                 ends = (np.nan, np.nan) if hidden or not column.size else around(value, column, 0, 1)
                 shown = np.nan if hidden else value
                 out.append((code, name, share, shown, shown / share, *ends))
     return pd.DataFrame(out, columns=["code", "score", "share", "captured", "lift", "ci_lower", "ci_upper"])
+
+
+def _secret(values: np.ndarray, events: int, months: int, k: int) -> np.ndarray:
+    """Return which shares of the outcomes tell of few, alone or by subtraction from those told before.
+
+    The tenth goes first, as it is told elsewhere too (``lift_10``).
+    """
+    told, hidden = [0.0, 1.0], np.zeros(values.size, bool)
+    for at in np.argsort(SHARES != 0.1, kind="stable"):
+        hidden[at] = tells_few(float(values[at]), events, months, k, told)
+        if not hidden[at]:
+            told.append(float(values[at]))
+    return hidden
 
 
 def reliability(rows: "pd.DataFrame", k: int = K) -> "pd.DataFrame":
@@ -62,8 +75,9 @@ def reliability(rows: "pd.DataFrame", k: int = K) -> "pd.DataFrame":
     Returns
     -------
     pandas.DataFrame
-        A row per prediction, score (model, best achievable) and bin: code, score, bin, customers, events, predicted
-        (mean probability), happened (frequency), ci_lower, ci_upper (95%, a customer's months taken together:
+        A row per prediction, score (model, best achievable) and bin: code, score, bin, customers and events
+        (customer-months, and those with the outcome: a customer counts once a month), predicted (mean probability),
+        happened (frequency), ci_lower, ci_upper (95%, a customer's months taken together:
         :func:`bankmkt.tags.ranking.share_interval`), suppressed.
     """
     import pandas as pd
@@ -98,8 +112,9 @@ def fairness(rows: "pd.DataFrame", k: int = K) -> "pd.DataFrame":
     Returns
     -------
     pandas.DataFrame
-        A row per prediction, attribute and group: code, by, group, customers, events, predicted, actual, ci_lower,
-        ci_upper (of actual: 95%, a customer's months taken together), auc, suppressed.
+        A row per prediction, attribute and group: code, by, group, customers and events (customer-months, and those
+        with the outcome), predicted, actual, ci_lower, ci_upper (of actual: 95%, a customer's months taken together),
+        auc, suppressed.
     """
     import pandas as pd
 

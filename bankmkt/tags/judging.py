@@ -20,13 +20,16 @@ from bankmkt.tags.ranking import (
     Measure,
     around,
     auc,
+    auc_interval,
     bin_gaps,
     calibration_error,
-    chance_errors,
+    chance_gaps,
     error_width,
     interval,
     lift,
     resampled,
+    spread,
+    without_chance,
 )
 from bankmkt.tags.rules import years_since
 from bankmkt.tags.scoring import check_models, inputs_of
@@ -40,7 +43,10 @@ SCORES = (MODEL, SIMPLE, BEST)
 OVER_RULE = f"{MODEL} − {SIMPLE}"
 CHANCE_DRAWS = 300
 """Outcomes drawn to tell what a perfectly calibrated model would show."""
-_BOUNDS = {"auc": (0.0, 1.0), "lift_10": (0.0, 10.0), "predicted": (0.0, 1.0), "actual": (0.0, 1.0)}
+LEAST_JUDGED = 30
+"""Customers with, and without, the outcome below which intervals of a ranking are not told: with 12 to 20 outcomes and
+an AUC of 0.9 they would hold the truth less often than they say."""
+_BOUNDS = {"lift_10": (0.0, 10.0), "predicted": (0.0, 1.0), "actual": (0.0, 1.0)}
 
 _GROUPS = (
     Tag("by_age", "Age", "年龄", "life cycle", years_since(_.birth_date), "completed years"),
@@ -77,7 +83,7 @@ def later_rows(
         much unknown (``settled`` of :func:`bankmkt.tags.best_left`) the best achievable stays null.
     customers, seed
         About so many customers of a larger bank are drawn at random by their ids, so that memory is bounded; the same
-        in every month and engine.
+        in every month and engine, and independent of the sample that :func:`bankmkt.tags.train` draws.
     threads
         Of LightGBM.
 
@@ -100,7 +106,7 @@ def later_rows(
     given = None if months is None else sorted({check_month_end("months", parse_date("months", day)) for day in months})
     first = max(model.as_of for model in chosen.values())
     inputs = [*inputs_of(chosen.values()), *_GROUPS]
-    sample = sampled(bank, customers, seed)
+    sample = sampled(bank, customers, seed, "judged")
     frames = []
     for horizon, group in by_horizon(model.prediction for model in chosen.values()).items():
         start = month_number(first)
@@ -167,26 +173,29 @@ def evaluate_models(
     seed
         Of the resampling, and of the sample.
     k
-        Predictions of which fewer than ``k`` customers had, or did not have, the outcome show no figures.
+        Predictions of which fewer than ``k`` customers had, or did not have, the outcome show no figures. Under 30
+        AUC and lift have no interval, and the difference to the rule no p-value.
 
     Returns
     -------
     pandas.DataFrame
-        A row per prediction, score and measure: code, score, measure, value, ci_lower, ci_upper, p_holm, customers
-        (judged, over all months), events, suppressed. Scores: model, simple rule, best achievable (with ``truth``, the
-        least that could have been known), and the differences model − simple rule and best achievable − model.
-        ``p_holm`` is given for the AUC's difference of model and simple rule and for the model's gap: two-sided, each
-        corrected by Holm for all the predictions that are judged together. Measures:
+        A row per prediction, score and measure: code, score, measure, value, ci_lower, ci_upper, p_holm, customers and
+        events (customer-months judged, and those with the outcome: a customer counts once a month), suppressed. Scores:
+        model, simple rule, best achievable (with ``truth``, the least that could have been known), and the differences
+        model − simple rule and best achievable − model. ``p_holm`` is given for the AUC's difference of model and
+        simple rule and for the model's gap: two-sided, each corrected by Holm for all the predictions that are judged
+        together. Measures:
 
         - auc: the chance that of two customers, one who had the outcome and one who had not, that one scored higher;
+          its interval is of the scale of log odds (:func:`bankmkt.tags.ranking.auc_interval`);
         - lift_10: how many times as often the outcome came in the highest-scored tenth as on average;
         - ece: expected calibration error, the mean gap between probability and frequency over ten bins, as seen: chance
           alone makes it over 0, so it has no interval;
         - ece_by_chance: mean and 95% range of what a perfectly calibrated model would show, from outcomes drawn by the
           probabilities; an error within the range is no sign of a fault;
-        - ece_debiased: √(ece² − ece_by_chance²), or 0: the error without what chance adds to it. Its interval is ece
-          less and plus what resampling, or chance alone, moves the bins by in 95% of draws; as the mean gap cannot be
-          off by more than the bins are, it is a cautious 95%;
+        - ece_debiased: the error which, together with chance, gives on average the one seen, or 0 if chance gives as
+          much. Its interval is ece less and plus what resampling, or chance alone, moves the bins by in 95% of draws;
+          as the mean gap cannot be off by more than the bins are, it holds the true error at least 95% of the time;
         - predicted, actual, gap: mean probability, frequency, and the first minus the second.
 
     References
@@ -219,23 +228,27 @@ def evaluate_models(
 
 def few(rows: "pd.DataFrame", k: int) -> bool:
     """Return whether fewer than ``k`` customers had the outcome in any month, or in any had not."""
-    sides = [rows.loc[rows["happened"] == side, "customer_id"].nunique() for side in (0, 1)]
-    return min(sides) < max(k, 1)
+    return _fewer(rows) < max(k, 1)
 
 
-def tells_few(captured: float, events: int, months: int, k: int) -> bool:
-    """Return whether a share of the outcomes, or what it leaves of them, may be about 1 to k − 1 customers.
+def _fewer(rows: "pd.DataFrame") -> int:
+    """Return how many customers had the outcome in a month, or had it not in one, whichever are fewer."""
+    return min(rows.loc[rows["happened"] == side, "customer_id"].nunique() for side in (0, 1))
+
+
+def tells_few(captured: float, events: int, months: int, k: int, told: Iterable[float] = (0.0, 1.0)) -> bool:
+    """Return whether a share of the outcomes, less or from one that is told, may be about 1 to k − 1 customers.
 
     A customer counts once a month, so the outcomes are those of a ``months``-th as many customers at least.
     """
-    inside, outside = (part * events / months for part in (captured, 1 - captured))
-    return any(1e-9 < part < k for part in (inside, outside))
+    return any(1e-9 < abs(captured - other) * events / months < k for other in told)
 
 
 def _judged(code: str, rows: "pd.DataFrame", resamples: int, seed: int, k: int) -> "pd.DataFrame":
     """Return all measures of one prediction; ``p_holm`` is not yet corrected."""
     y = rows["happened"].to_numpy()
     customers, events = len(y), int(y.sum())
+    ranked = not few(rows, LEAST_JUDGED)
     kinds = [name for name in SCORES if name in rows and not (name == BEST and rows[name].isna().all())]
     measures = {key: measure for name in kinds for key, measure in _measures(name, rows).items()}
     pairs = [pair for pair in ((MODEL, SIMPLE), (BEST, MODEL)) if set(pair) <= set(kinds)]
@@ -255,15 +268,20 @@ def _judged(code: str, rows: "pd.DataFrame", resamples: int, seed: int, k: int) 
     for (name, measure), value in once.items():
         if measure == "ece":
             out += _calibration(name, rows, value, drawn[name, "bins"] - once[name, "bins"], seed)
+        elif measure == "auc":
+            ends = auc_interval(value, drawn[name, measure], _fewer(rows)) if ranked else nothing[:2]
+            out.append((name, measure, value, *ends, np.nan))
         elif measure != "bins":
             bounds = _BOUNDS.get(measure, (-np.inf, np.inf))
+            ends = _about(value, drawn[name, measure], *bounds) if ranked or measure != "lift_10" else nothing[:2]
             p = _p(value, drawn[name, measure]) if (name, measure) == (MODEL, "gap") else np.nan
-            out.append((name, measure, value, *_about(value, drawn[name, measure], *bounds), p))
+            out.append((name, measure, value, *ends, p))
     for one, other in pairs:
         for measure in ("auc", "lift_10"):
             value, more = once[one, measure] - once[other, measure], drawn[one, measure] - drawn[other, measure]
-            p = _p(value, more) if (other, measure) == (SIMPLE, "auc") else np.nan
-            out.append((f"{one} − {other}", measure, value, *_about(value, more), p))
+            ends = _about(value, more) if ranked else nothing[:2]
+            p = _p(value, more) if ranked and (other, measure) == (SIMPLE, "auc") else np.nan
+            out.append((f"{one} − {other}", measure, value, *ends, p))
     return _framed(code, out).assign(customers=customers, events=events, suppressed=False)
 
 
@@ -307,7 +325,7 @@ def _about(value: float, drawn: np.ndarray, least: float = -np.inf, most: float 
 
 def _p(value: float, drawn: np.ndarray) -> float:
     """Return the two-sided p-value of a difference from how it varies between draws."""
-    error = float(np.std(drawn, ddof=1))
+    error = spread(drawn)
     if error == 0:
         return float(value == 0)
     return 2 * NormalDist().cdf(-abs(value) / error)
@@ -315,11 +333,12 @@ def _p(value: float, drawn: np.ndarray) -> float:
 
 def _calibration(name: str, rows: "pd.DataFrame", seen: float, moved: np.ndarray, seed: int) -> list[Any]:
     """Return the rows about calibration errors, from what each draw moved the bins' gaps by."""
-    by_chance = chance_errors(rows[name].to_numpy(), rows["customer_id"].to_numpy(), CHANCE_DRAWS, seed)
-    mean = float(by_chance.mean())
-    width = error_width(moved, by_chance)
+    p, who = rows[name].to_numpy(dtype=float), rows["customer_id"].to_numpy()
+    gaps = chance_gaps(p, rows["happened"].to_numpy(), who, CHANCE_DRAWS, seed)
+    by_chance, width = np.abs(gaps).sum(axis=1), error_width(moved, gaps)
+    ends = max(seen - width, 0.0), seen + width
     return [
         (name, "ece", seen, np.nan, np.nan, np.nan),
-        (name, "ece_by_chance", mean, *interval(by_chance), np.nan),
-        (name, "ece_debiased", max(seen**2 - mean**2, 0.0) ** 0.5, max(seen - width, 0.0), seen + width, np.nan),
+        (name, "ece_by_chance", float(by_chance.mean()), *interval(by_chance), np.nan),
+        (name, "ece_debiased", without_chance(seen, gaps, p), *ends, np.nan),
     ]

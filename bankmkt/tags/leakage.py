@@ -35,7 +35,7 @@ UNDATED = ("is_payroll", "has_car", "has_home", "risk_level", "manager_id")
 """Columns of ``customers`` that are rewritten without a date: what they say today may have been learned afterwards."""
 LIMIT = 0.97
 ATTRIBUTE_LIMIT = 0.8
-"""AUC from which an attribute without a date tells too much; the house's best is 0.62, city tier for payroll loss."""
+"""AUC from which an attribute without a date tells too much; docs/predictive-tags.md says what the house's tell."""
 CUSTOMER = "customer_id"
 """Stands for an input where it is a customer that comes or goes."""
 
@@ -73,8 +73,7 @@ def leaks(
     inputs
         Features and tags; the house's by default.
     limit
-        AUC from which an input alone tells too much, over 0.5 and below 1. The house's best is AUM, for who will be a
-        VIP: about 0.93.
+        AUC from which an input alone tells too much, over 0.5 and below 1.
     attribute_limit
         The same of a column without a date, each value of which stands for how often the outcome came among the other
         half of its customers.

@@ -1,4 +1,4 @@
-"""Whether two declarations compute the same: a checksum of the expression, whatever the words about it."""
+"""Whether two declarations have the same expression: a checksum of it, whatever the words about it."""
 
 import hashlib
 import json
@@ -13,8 +13,8 @@ from bankmkt.tags.predictive import Prediction
 def fingerprint(one: Feature | Tag | Prediction) -> str:
     """Return a checksum of what a declaration computes; names and meanings in words do not count.
 
-    Two declarations with one fingerprint compute the same. The expression is read node by node, so that Ibis's options
-    for showing it change nothing.
+    Two declarations with one fingerprint have the same expression, as far as 64 bits tell; what a function of your own
+    does inside is not read. The expression is read node by node, so that Ibis's options for showing it change nothing.
 
     Examples
     --------

@@ -118,10 +118,11 @@ def outcomes(bank: Bank, day: datetime.date, predictions: Sequence[Prediction]) 
     return wide.select("customer_id", **{tag.code: ruled(tag, wide).fill_null(False) for tag in tags})
 
 
-def sampled(bank: Bank, customers: int, seed: int) -> Callable[[Any], Any] | None:
+def sampled(bank: Bank, customers: int, seed: int, use: str = "") -> Callable[[Any], Any] | None:
     """Return a random sample of customers, so that memory is bounded: a condition on ids, the same on every engine.
 
-    An id is in the sample if its checksum is among the lowest, so that a smaller sample is a part of a larger one.
+    An id is in the sample if its checksum is among the lowest, so that a smaller sample is a part of a larger one for
+    the same use.
 
     Parameters
     ----------
@@ -131,6 +132,8 @@ def sampled(bank: Bank, customers: int, seed: int) -> Callable[[Any], Any] | Non
         Size of the sample, on average.
     seed
         Another one draws others.
+    use
+        Samples of one seed for different uses are drawn independently of each other.
 
     Returns
     -------
@@ -144,7 +147,7 @@ def sampled(bank: Bank, customers: int, seed: int) -> Callable[[Any], Any] | Non
     if there <= customers:
         return None
     limit = f"{customers * 16**8 // there:08x}"
-    return lambda ids: ids.cast("string").concat(f":{seed}").hexdigest("md5") < limit
+    return lambda ids: ids.cast("string").concat(f":{seed}{use}").hexdigest("md5") < limit
 
 
 def examples(

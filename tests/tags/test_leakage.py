@@ -231,6 +231,10 @@ def test_a_sample_is_a_part_of_the_whole(busy_bank, spark_bank, tiny_bank):
     assert ids[1, 60] < ids[1, 120]
     assert ids[1, 60] != ids[2, 60]
     assert sampled(busy_bank, 240, 1) is None
+    mine = sampled(busy_bank, 120, 1, "judged")
+    apart = set(busy_bank.fetch(busy_bank.customers.filter(mine(_.customer_id)).customer_id).to_pylist())
+    both = len(apart & ids[1, 120])  # as many as chance brings together, not all
+    assert abs(both - 60) < 4 * np.sqrt(240 / 16)
     wanted = busy_bank, BUSY_DAY, FEW[:4], tags.PREDICTIVE[2:4]
     whole, part = (examples(*wanted, only).set_index("customer_id") for only in (None, sampled(busy_bank, 120, 1)))
     assert set(part.index) == ids[1, 120] & set(whole.index)

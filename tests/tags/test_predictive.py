@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -150,8 +151,9 @@ def test_figures_are_scikit_learns(rows, figures):
             assert values[code, score, "auc"] == pytest.approx(roc_auc_score(part.happened, told))
         assert values[code, "model", "actual"] == pytest.approx(part.happened.mean())
         assert values[code, "model", "gap"] == pytest.approx(part.model.mean() - part.happened.mean())
-    inside = figures.ci_lower.le(figures.value) & figures.value.le(figures.ci_upper)
-    assert inside[figures.measure.isin(["auc", "lift_10", "actual", "gap"])].all()
+    told = figures[figures.measure.isin(["auc", "lift_10", "actual", "gap"])].dropna(subset="ci_lower")
+    assert (told.ci_lower.le(told.value) & told.value.le(told.ci_upper)).all()
+    assert set(told.code) == set(CODES)
 
 
 def test_models_tell_something_and_do_not_beat_the_best(figures):
@@ -241,15 +243,37 @@ def test_a_share_of_few_outcomes_is_not_told():
     assert found.value["model", "auc"] == 1
 
 
+def test_subtraction_of_two_shares_tells_of_no_few():
+    """200 of 2,000 have the outcome, in clumps of the ranking: no two shown shares are 1 to 9 outcomes apart."""
+    happened = np.zeros(2_000)
+    for start, end, number in ((0, 20, 15), (20, 40, 6), (40, 100, 50), (100, 200, 4), (200, 300, 100),
+                               (300, 1_100, 7), (1_100, 1_900, 18)):  # fmt: skip
+        happened[start:end][:number] = 1
+    rows = judged(2_000, 1, 1).assign(happened=happened)
+    curve = tags.lift_curve(rows, resamples=5)
+    own = curve[curve.score == "model"].set_index("share").captured * 200
+    told = own.dropna().to_numpy()
+    apart = np.abs(told[:, None] - told[None, :]).round(6)
+    assert not ((apart > 0) & (apart < 10)).any()
+    assert own[0.1] == 75  # told by lift_10 too, so it goes first; the twentieth, 71, gives way
+    assert own.index[own.isna()].tolist() == [0.02, 0.05, 0.2, 0.3, 0.4, 0.5]
+
+
 def test_marks(bank, models):
     scores = tags.predict(bank, AFTER, models)
     found = tags.marks(bank, scores, 0.2).set_index("code")
     frame = scores.to_pandas()
+    limits = {}
     for code in CODES:
-        told = frame[code].dropna()
+        told = np.sort(frame[code].dropna().to_numpy())[::-1]
         assert found.judged[code] == len(told)
-        assert found.marked[code] == (told >= told.quantile(0.8)).sum()
-        assert found.expected[code] == pytest.approx(told[told >= told.quantile(0.8)].sum())
+        number, most = int(found.marked[code]), len(told) // 5
+        assert 0 < number <= most
+        assert found.tied[code] == (number < most)
+        assert number == most or told[number] == told[most]  # whoever is next has equals beyond the share
+        assert found.limit[code] == told[number - 1]
+        assert found.expected[code] == pytest.approx(told[:number].sum())
+        limits[code] = told[number - 1]
     org = bank.fetch(bank.customers.select("customer_id", "org_id")).to_pandas().set_index("customer_id").org_id
     sizes = org[frame.customer_id].value_counts()
     unit = int(sizes.index[(sizes - 60).abs().argmin()])  # a unit of some 60 customers
@@ -257,13 +281,36 @@ def test_marks(bank, models):
     small = tags.marks(bank, scores, 0.2, units=[unit]).set_index("code")
     hidden = []
     for code in CODES:
-        marked = int((here[code] >= frame[code].quantile(0.8)).sum())
+        marked = int((here[code] >= limits[code]).sum())
         judged = int(here[code].count())
         hidden.append(any(0 < n < 10 for n in (judged, len(here) - judged, marked, judged - marked)))
         assert small.suppressed[code] == hidden[-1]
         assert np.isnan(small.marked[code]) if hidden[-1] else small.marked[code] == marked
+        assert np.isnan(small.limit[code]) == hidden[-1]
     assert any(hidden)
     assert not tags.marks(bank, scores, 0.2, units=[unit], k=1).suppressed.any()
+
+
+@pytest.mark.parametrize(
+    ("score", "marked", "limit", "tied"),
+    [
+        ([0.5] * 50, 0, None, True),  # a constant score puts nobody first
+        ([0.9] * 12 + [0.5] * 20 + [0.1] * 18, 12, 0.9, True),  # 15 may be marked; the next 20 are equal
+        ([0.9] * 15 + [0.1] * 35, 15, 0.9, False),
+        (np.linspace(0, 1, 50).tolist(), 15, 35 / 49, False),
+        ([0.9] * 5 + [0.5] * 20 + [0.1] * 25, None, None, True),  # the marked would be 5 customers
+        ([0.9] * 3 + [0.1] * 5 + [None] * 42, None, None, True),  # 8 are judged: nor is the limit told
+    ],
+)
+def test_equal_scores_are_marked_together_or_not_at_all(tiny_bank, score, marked, limit, tied):
+    ids = tiny_bank.fetch(tiny_bank.customers.customer_id).to_pylist()
+    assert len(ids) == 50
+    scores = ibis.memtable(pd.DataFrame({"customer_id": ids, "a": np.array(score, dtype=float)}))
+    row = tags.marks(tiny_bank, scores, 0.3).iloc[0]
+    assert row.marked == marked if marked is not None else np.isnan(row.marked)
+    assert row.limit == pytest.approx(limit) if limit is not None else np.isnan(row.limit)
+    assert row.suppressed == (marked is None)
+    assert row.tied == tied
 
 
 def test_too_few_outcomes_are_refused(bank):
