@@ -66,8 +66,8 @@ def telling(found: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     ax = axes(ax, height=0.29 * len(found) + 1.6)
     at = range(len(found))
     ax.hlines(at, found.share_all, found.share, color=GREY, linewidth=2)
-    ends = [found.share_all + found[f"points_{end}"] / 100 for end in ("lower", "upper")]
-    ax.hlines(at, *ends, color=BLUE, linewidth=5, alpha=0.35, label="95% interval of its lead")
+    lower, upper = (found.share_all + found[f"points_{end}"] / 100 for end in ("lower", "upper"))
+    ax.hlines(at, lower, upper, color=BLUE, linewidth=5, alpha=0.35, label="95% interval of its lead")
     ax.scatter(found.share_all, at, color=GREY, s=34, zorder=3, label="all customers")
     ax.scatter(found.share, at, color=BLUE, s=46, zorder=3, label="the group")
     parts.name_bars(ax, found["name"])

@@ -84,6 +84,7 @@ def table(
     *,
     formats: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    folded: bool = False,
 ) -> None:
     """Show a frame as a table for readers.
 
@@ -98,6 +99,8 @@ def table(
         separators and other numbers two decimals. Minus signs are true ones, and zero has none.
     labels : mapping of column name to heading
         Otherwise the name with spaces for underscores.
+    folded : bool
+        Whether only the caption is seen until the reader opens it; for long tables.
 
     Examples
     --------
@@ -117,7 +120,10 @@ def table(
         raise ParameterError("formats or labels", unknown, columns, "correct the names, or leave them out")
     text = _as_text(frame, formats or {})
     headings = {name: (labels or {}).get(name, words(str(name))) for name in frame.columns}
-    put({"text/html": _as_html(frame, text, caption, headings), "text/plain": text.to_string(index=False)})
+    page = _as_html(frame, text, "" if folded else caption, headings)
+    if folded:
+        page = f"<details><summary>{html.escape(caption)}</summary>{page}</details>"
+    put({"text/html": page, "text/plain": text.to_string(index=False)})
 
 
 def say(text: str, **values: Any) -> None:

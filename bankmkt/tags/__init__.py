@@ -27,7 +27,7 @@ from bankmkt.tags.leakage import leaks
 from bankmkt.tags.learning import train
 from bankmkt.tags.marks import marks, verdicts
 from bankmkt.tags.models import Model
-from bankmkt.tags.portrait import Portrait, portrait, showable
+from bankmkt.tags.portrait import Portrait, check_customer, portrait, showable
 from bankmkt.tags.predictive import PREDICTIVE, Prediction
 from bankmkt.tags.project import pick, read
 from bankmkt.tags.quality import by_family, quality
@@ -38,8 +38,8 @@ from bankmkt.tags.storing import load_models, save_models
 
 __all__ = [
     "FAMILIES", "PREDICTIVE", "Feature", "Model", "Portrait", "Prediction", "Tag", "best_left", "by_family",
-    "catalogue", "compute", "eligibility", "eligibility_summary", "evaluate_models", "fairness", "features",
-    "house_inputs", "later_rows", "leaks", "lift_curve", "lineage", "load_models", "marks", "model_card", "pick",
-    "portrait", "predict", "quality", "read", "recognition", "reliability", "save_models", "showable", "stale",
-    "telling", "train", "true_probabilities", "truth_known", "verdicts", "visitors", "write",
+    "catalogue", "check_customer", "compute", "eligibility", "eligibility_summary", "evaluate_models", "fairness",
+    "features", "house_inputs", "later_rows", "leaks", "lift_curve", "lineage", "load_models", "marks",
+    "model_card", "pick", "portrait", "predict", "quality", "read", "recognition", "reliability", "save_models",
+    "showable", "stale", "telling", "train", "true_probabilities", "truth_known", "verdicts", "visitors", "write",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Why a tag holds for a customer: the values its rule read, in words that single nobody out."""
+"""Why a tag holds for a customer: the values its rule read; no id, no date of the customer's, no age in years."""
 
 import datetime
 from collections.abc import Mapping
@@ -36,8 +36,9 @@ def evidence(tag: Tag, row: Mapping[tuple[str, str], Any]) -> list[str]:
     Returns
     -------
     list of str
-        A text per feature and attribute. Ages read as bands of five years (:func:`age_band`), other dates of the
-        customer as :func:`duration`; ids, and texts that may hold anything, only as being on record.
+        A text per feature and attribute. Amounts and counts are as they are, to the yuan, for whoever serves the
+        customer: rounded, they could belie the rule. Ages read as bands of five years (:func:`age_band`), other dates
+        of the customer as :func:`duration`; ids, and texts that may hold anything, only as being on record.
 
     Examples
     --------
@@ -136,6 +137,22 @@ def duration(day: datetime.date | None, as_of: datetime.date) -> str:
         if months < limit:
             return text
     return f"{months // 12} years"
+
+
+def value_band(margin: float) -> str:
+    """Return the band of yuan a year in which an expected margin lies: limits of 1, 2 and 5 times a power of ten.
+
+    Examples
+    --------
+    >>> value_band(22.6), value_band(1_905.8), value_band(5_000), value_band(-3.0)
+    ('under 100 yuan', '1,000 to 2,000 yuan', '5,000 to 10,000 yuan', 'under 100 yuan')
+    """
+    limits = [limit * 10**power for power in range(2, 10) for limit in (1, 2, 5)]
+    if margin < limits[0]:
+        return f"under {limits[0]:,} yuan"
+    low = max(limit for limit in limits if limit <= margin)
+    above = [limit for limit in limits if limit > margin]
+    return f"{low:,} to {above[0]:,} yuan" if above else f"{low:,} yuan or more"
 
 
 def value(found: Any, unit: str = "") -> str:

@@ -13,10 +13,10 @@ from bankmkt.lookback import parse_date
 from bankmkt.schema import PRODUCTS
 from bankmkt.tags.compute import compute, features, features_of
 from bankmkt.tags.declare import ATTRIBUTES, RELATED, Tag
-from bankmkt.tags.evidence import age_band, duration, evidence, tells_a_day
+from bankmkt.tags.evidence import age_band, duration, evidence, tells_a_day, value_band
 from bankmkt.tags.families import choose, house
+from bankmkt.tags.likely import next_steps, supported
 from bankmkt.tags.page import page
-from bankmkt.tags.predictive import PREDICTIVE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ class Portrait:
         A name for this portrait, and the day.
     who
         Facts by name: age (five years together), gender, occupation, city tier, city of the branch, customer for,
-        wealth tier, risk.
+        wealth tier, risk; the expected margin of a year, if the caller passed values.
     state
         Where in the life with the bank, if the caller said so.
     months
@@ -52,7 +52,8 @@ class Portrait:
         ``code``, ``name``, ``name_zh``, ``family``, ``meaning``, ``share`` (of all customers who have it; null where
         hidden) and ``evidence``; the rarest first, the hidden last.
     next_steps
-        ``code``, ``name``, ``probability`` and ``meaning`` of what will probably happen; empty without models.
+        ``code``, ``name``, ``probability`` and ``meaning`` of what will probably happen; empty without models. What
+        later months do not support is left out, and named in ``notes``.
     contacts
         The last five: ``day``, ``department``, ``channel``, ``status``, ``campaign``.
     notes
@@ -84,7 +85,9 @@ def portrait(
     as_of: datetime.date | str,
     models: Mapping[str, Any] | None = None,
     *,
+    figures: "pd.DataFrame | None" = None,
     state: Any = None,
+    value: Any = None,
     label: str = "Customer",
     quality: "pd.DataFrame | None" = None,
     tags: Iterable[Tag | str] | None = None,
@@ -105,9 +108,16 @@ def portrait(
         The day; nothing later is seen.
     models
         Of :func:`bankmkt.tags.train`, for what will probably happen next.
+    figures
+        Of :func:`bankmkt.tags.evaluate_models`: what the models say of months that came after them. Predictions that
+        :func:`bankmkt.tags.verdicts` withholds, or that were not judged, are left out. Without figures all are shown,
+        and said not to have been judged.
     state
         Where in the life with the bank: the table of :func:`bankmkt.lifecycle` for that day, or the customer's own
         state as a text.
+    value
+        The table of :func:`bankmkt.segments.customer_value` for that day, for the margin expected of the coming year;
+        shown as a band.
     label
         A name for the portrait; not the customer's.
     quality
@@ -138,26 +148,30 @@ def portrait(
     bankmkt.errors.DataError: customer_id: there is no such customer in this bank; check the id
     """
     day = parse_date("as_of", as_of)
-    customer_id = _checked(check_bank(bank), customer_id, day)
+    customer_id = check_customer(bank, customer_id, day)
     known = bank.as_of(day)
     chosen = {tag.code: tag for tag in choose(tags)}
     t = compute(bank, day, {**{tag.code: tag for tag in choose(WHO)}, **chosen}.values())
     values = bank.fetch(t.filter(t.customer_id == customer_id)).to_pylist()[0]
+    earns = None if value is None else _margin(bank, customer_id, value)
     true = [tag for tag in chosen.values() if values[tag.code] is True and not tells_a_day(tag)]
     held = _ranked(bank, day, true, quality)[:top]
     row = _read(bank, customer_id, day, [tag for tag, _share in held])
-    notes = [] if models else ["What is likely next is not shown: pass models of bm.tags.train."]
+    steps = next_steps(bank, customer_id, day, models or {})
+    steps, notes = supported(steps, figures)
+    if not models:
+        notes = ["What is likely next is not shown: pass models of bm.tags.train."]
     if state is None:
         notes.append("The life cycle is not shown: pass the state that bm.lifecycle tells.")
     return Portrait(
         label,
         day,
-        _who(values, row, day),
+        _who(values, row, day) | ({} if earns is None else {"Expected margin of a year": value_band(earns)}),
         _state(bank, customer_id, day, state),
         _months(known, customer_id),
         _channels(row),
         _told(held, row),
-        _next_steps(bank, customer_id, day, models or {}),
+        steps,
         _contacts(known, customer_id),
         tuple(notes),
     )
@@ -177,9 +191,27 @@ def showable(bank: Bank) -> bool:
     return (bank.manifest or {}).get("parameters", {}).get("seed") is not None
 
 
-def _checked(bank: Bank, customer_id: Any, day: datetime.date) -> int | str:
-    """Return the id as the bank has it, or raise unless there is such a customer on the day."""
-    people = bank.customers
+def check_customer(bank: Bank, customer_id: Any, as_of: datetime.date | str) -> int | str:
+    """Return the id as the bank has it, or raise unless there is such a customer on the day.
+
+    Parameters
+    ----------
+    bank, customer_id, as_of
+        As for :func:`portrait`.
+
+    Raises
+    ------
+    ParameterError, DataError
+        As :func:`portrait`.
+
+    Examples
+    --------
+    >>> import bankmkt as bm
+    >>> check_customer(bm.demo_bank(), "1", "2026-06-30")
+    1
+    """
+    day = parse_date("as_of", as_of)
+    people = check_bank(bank).customers
     text = people.customer_id.type().is_string()
     number = isinstance(customer_id, Integral) and not isinstance(customer_id, bool)
     if not (number or (isinstance(customer_id, str) and (text or re.fullmatch(r"-?[0-9]+", customer_id)))):
@@ -276,18 +308,10 @@ def _told(held: Sequence[tuple[Tag, float | None]], row: Mapping[tuple[str, str]
     return pd.DataFrame(told, columns=names).astype({"share": "float64"})
 
 
-def _next_steps(bank: Bank, customer_id: int | str, day: datetime.date, models: Mapping[str, Any]) -> "pd.DataFrame":
-    import pandas as pd
-
-    from bankmkt.tags.scoring import predict
-
-    names = ["code", "name", "probability", "meaning"]
-    if not models:
-        return pd.DataFrame(columns=names)
-    (found,) = bank.fetch(predict(bank, day, models, customers=[customer_id])).to_pylist()
-    listed = [(p.code, p.name, found[p.code], p.meaning) for p in PREDICTIVE if found.get(p.code) is not None]
-    frame = pd.DataFrame(listed, columns=names)
-    return frame.sort_values("probability", ascending=False, kind="stable").reset_index(drop=True)
+def _margin(bank: Bank, customer_id: int | str, value: Any) -> float | None:
+    """Return the margin expected of the customer in the coming year, from a table of values."""
+    found = bank.fetch(value.filter(value.customer_id == customer_id).select("value_12m")).to_pylist()
+    return found[0]["value_12m"] if found else None
 
 
 def _contacts(known: Bank, customer_id: int | str) -> "pd.DataFrame":

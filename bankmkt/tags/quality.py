@@ -39,7 +39,8 @@ def quality(
     Drift is measured by the population stability index, the sum of (p − q) ln(p / q) over the shares of customers in
     each bin on both days: yes, no and unknown; each text; tenths of the earlier day for numbers. Half a customer is
     added to each bin. Below 0.1 a tag is *stable*, below 0.25 *moving*, from there on *shifted*; never more than
-    stable where chance alone could do as much, with customers drawn anew on both days. A tag whose window reaches back
+    stable where chance alone could do as much, with customers drawn anew on both days. That is an upper bound: mostly
+    the same customers are compared, of whom chance changes less. A tag whose window reaches back
     before the records on the earlier day is not compared: the records would have drifted, not the customers.
 
     Parameters
@@ -61,8 +62,8 @@ def quality(
         A row per tag: ``code``, ``name``, ``family``, ``type``, ``customers`` (of the day), ``coverage`` (share whose
         value is known), ``mean`` (of yes/no the share of yes among the known, of numbers the mean, of texts the share
         of the most frequent), ``top`` (that text), ``coverage_before``, ``mean_before``, ``psi``, ``psi_by_chance``
-        (what chance exceeds one time in twenty), ``drift`` (empty if it is not told, and then why in ``not_told``);
-        ``suppressed`` where a figure is hidden. ``as_of``, ``before`` and ``k`` are in ``.attrs``.
+        (what chance exceeds at most one time in twenty), ``drift`` (empty if it is not told, and then why in
+        ``not_told``); ``suppressed`` where a figure is hidden. ``as_of``, ``before`` and ``k`` are in ``.attrs``.
 
     Raises
     ------
@@ -248,6 +249,8 @@ def _shown(day: Mapping[str, Any], k: int) -> tuple[float | None, float | None, 
 
 def stability(before: Mapping[Any, int], now: Mapping[Any, int]) -> tuple[float, float]:
     """Return the population stability index of two counts by bin, and what chance exceeds one time in twenty.
+
+    That holds of two independent samples; where the same customers are counted twice, chance exceeds it less often.
 
     Parameters
     ----------

@@ -14,6 +14,9 @@ from bankmkt.tags.catalogue import used
 from bankmkt.tags.compute import compute
 from bankmkt.tags.declare import Feature, Tag
 from bankmkt.tags.families import choose
+from bankmkt.tags.leads import leads
+from bankmkt.tags.lineage import resolved, unbound
+from bankmkt.tags.ranking import korn_graubard
 from bankmkt.tags.windows import months_before
 
 if TYPE_CHECKING:
@@ -35,9 +38,11 @@ def telling(
     k: int = K,
     top: int = 5,
 ) -> "pd.DataFrame":
-    """Name the tags that set each group of customers apart the most.
+    """Name the tags that set each group of customers apart the most, beyond what chance would do.
 
-    Tags that read what the groups are made of (AUM, for wealth tiers) are left out: they would only repeat it.
+    Tags that read what the groups are made of (AUM, for wealth tiers) are left out: they would only repeat it. So are
+    those that may owe their lead to chance: of customers put into groups by lot, some tag is always ahead in some
+    group. The intervals hold for all comparisons at once (95 %), and only those that lie above 0 are told.
 
     Parameters
     ----------
@@ -57,13 +62,21 @@ def telling(
     -------
     pandas.DataFrame
         ``group``, ``customers``, ``code``, ``name``, ``share`` (of the group's customers who have the tag),
-        ``share_all`` (of all customers) and ``points`` (their difference in percentage points), large groups
-        and differences first.
+        ``share_all`` (of all customers) and ``points`` (their difference in percentage points) with ``points_lower``
+        and ``points_upper``, large groups and differences first. ``.attrs["compared"]`` says how many pairs of group
+        and tag were compared.
 
     Raises
     ------
     ParameterError
         If ``by`` is no tag of texts or yes/no, or a code is unknown.
+
+    References
+    ----------
+    Clopper, C. J. and Pearson, E. S. (1934), "The use of confidence or fiducial limits", *Biometrika* 26. Zou, G. Y.
+    and Donner, A. (2008), "Construction of confidence limits about effect measures", *Statistics in Medicine* 27
+    (their difference). Šidák, Z. (1967), "Rectangular confidence regions for the means of multivariate normal
+    distributions", *Journal of the American Statistical Association* 62 (all at once).
 
     Examples
     --------
@@ -92,12 +105,14 @@ def telling(
     whole = cells.groupby("code")[["n", "customers"]].transform("sum")
     small = cells.small | (cells.customers < k)
     hidden = small_parts(cells.n.astype("int64"), cells.customers, by=[cells.code], k=k, hidden=small)
-    hidden |= cells.group.isna()
-    cells = cells.assign(share=cells.n / cells.customers, share_all=whole.n / whole.customers)
-    cells = cells.assign(points=100 * (cells.share - cells.share_all))[~hidden & (whole.n > 0)]
+    cells = cells.assign(all_have=whole.n, everybody=whole.customers)
+    compared = cells.group.notna() & (whole.n > 0)
+    cells = cells[compared].join(leads(cells[compared]))[~hidden[compared]]
     cells = cells.sort_values(["customers", "group", "points"], ascending=[False, True, False], kind="stable")
-    names = ["group", "customers", "code", "name", "share", "share_all", "points"]
-    return cells[cells.points > 0].groupby("group", sort=False).head(top)[names].reset_index(drop=True)
+    names = ["group", "customers", "code", "name", "share", "share_all", "points", "points_lower", "points_upper"]
+    out = cells[cells.points_lower > 0].groupby("group", sort=False).head(top)[names].reset_index(drop=True)
+    out.attrs["compared"] = int(compared.sum())
+    return out
 
 
 def _sources(tag: Tag) -> set[str]:
@@ -126,7 +141,9 @@ def visitors(
     -------
     pandas.DataFrame
         A row per tag: ``code``, ``name``, ``visitors`` (who have it), ``share`` (of visitors), ``share_others`` (of
-        customers who did not come), null where hidden; the most frequent first. ``.attrs`` has ``visitors``, ``others``
+        customers who did not come), null where hidden; the most frequent first. Tags that read the visits, or the
+        movements at the counter, by which visitors are known have no ``share_others``: others cannot have had any of
+        late. ``.attrs`` has ``visitors``, ``others``
         and ``known_by``: ``"visits"`` or ``"movements at the counter"``.
 
     Examples
@@ -158,16 +175,27 @@ def visitors(
     )
     too_few = bool(n < k or others < k)
     hide = [discloses(frame[name], whole, k) | too_few for name, whole in (("visitors", n), ("elsewhere", others))]
+    visits = bank.has("visits")
+    same = [any(_by_the_branch(feature, visits) for feature in used(tag)[0]) for tag in chosen]
     share = (frame.visitors / max(n, 1)).mask(hide[0])
     out = frame[["code", "name"]].assign(
         visitors=frame.visitors.astype("float64").mask(hide[0]),
         share=share,
-        share_others=(frame.elsewhere / max(others, 1)).mask(hide[1]),
+        share_others=(frame.elsewhere / max(others, 1)).mask(hide[1] | pd.Series(same, frame.index, dtype=bool)),
     )
     out = out.sort_values("share", ascending=False, kind="stable").reset_index(drop=True)
-    known_by = "visits" if bank.has("visits") else "movements at the counter"
+    known_by = "visits" if visits else "movements at the counter"
     out.attrs.update(visitors=None if too_few else n, others=None if too_few else others, known_by=known_by)
     return out
+
+
+def _by_the_branch(feature: Feature, visits: bool) -> bool:
+    """Return whether a feature reads what visitors are known by: visits, or else movements at the counter."""
+    import ibis.expr.operations as ops
+
+    if visits or feature.table != "transactions":
+        return visits and feature.table == "visits"
+    return any(text.value == "counter" for text in resolved(feature, unbound(feature.table)).op().find(ops.Literal))
 
 
 def recognition(bank: Bank, as_of: datetime.date | str, months: int = 3, *, k: int = K) -> "pd.DataFrame":
@@ -245,19 +273,12 @@ def recognition(bank: Bank, as_of: datetime.date | str, months: int = 3, *, k: i
 def _clustered(frame: "pd.DataFrame", part: str) -> tuple["pd.Series", "pd.Series", "pd.Series"]:
     """Return a share of visits with its 95 % interval, from sums over customers of visits n and of those that count, x.
 
-    The variance of the ratio Σx / Σn is that of the sums of x − share × n over customers. The number of visits that
-    would tell as much is at least 1 and at most that of the visits; where nothing varies, the number of customers.
+    The interval is :func:`bankmkt.tags.ranking.korn_graubard`'s.
     """
     import pandas as pd
-    from scipy.stats import beta
 
-    visits, units = frame.visits.astype("float64"), frame.units.astype("float64")
+    visits = frame.visits.astype("float64")
     share = frame[part] / visits
     squares = frame[f"{part}_xx"] - 2 * share * frame[f"{part}_xn"] + share**2 * frame.nn
-    variance = squares.clip(lower=0) * units / (units - 1).clip(lower=1) / visits**2
-    spread = share * (1 - share)
-    n = units.where((variance <= 0) | (spread <= 0), spread / variance).clip(lower=1).clip(upper=visits)
-    x = share * n
-    lower = pd.Series(beta.ppf(0.025, x.clip(lower=1e-12), n - x + 1), index=frame.index).where(x > 0, 0.0)
-    upper = pd.Series(beta.ppf(0.975, x + 1, (n - x).clip(lower=1e-12)), index=frame.index).where(x < n, 1.0)
+    lower, upper = (pd.Series(end, index=frame.index) for end in korn_graubard(share, squares, visits, frame.units))
     return share, lower, upper

@@ -24,6 +24,8 @@ TELLING = pd.DataFrame({
     "share": [0.3, 0.2, 0.95],
     "share_all": [0.25, 0.15, 0.05],
     "points": [5.0, 5.0, 90.0],
+    "points_lower": [1.0, 2.0, 80.0],
+    "points_upper": [9.0, 8.0, 94.0],
 })  # fmt: skip
 SUMMARY = pd.DataFrame({
     "campaign_id": [1] * 3 + [2] * 2,
@@ -57,6 +59,14 @@ def test_figures_are_whole_and_say_what_they_show(name):
         assert box.x0 >= -1, text.get_text()
         assert box.x1 <= width + 1, text.get_text()
         assert box.y1 <= height + 1, text.get_text()
+
+
+def test_the_interval_is_that_of_the_lead():
+    """It lies around the group's share, as far from that of all customers as the lead may be."""
+    ax = draw.telling(TELLING)
+    _leads, intervals = (c for c in ax.collections if hasattr(c, "get_segments"))
+    ends = [segment[:, 0].tolist() for segment in intervals.get_segments()]
+    assert ends == [pytest.approx(pair) for pair in ([0.26, 0.34], [0.17, 0.23], [0.85, 0.99])]
 
 
 def test_bars_add_up_and_hidden_parts_are_hatched():

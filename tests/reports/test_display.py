@@ -101,6 +101,13 @@ def test_columns_of_quantities_are_flush_right_and_others_left(outputs):
     assert sides == ["left", "left", "right", "right", "right"]
 
 
+def test_a_folded_table_shows_its_caption_and_escapes_it(outputs):
+    reports.table(pd.DataFrame({"n": [1]}), "All <b>", folded=True)
+    html = outputs[0][0]["text/html"]
+    assert html.startswith("<details><summary>All &lt;b&gt;</summary>")
+    assert html.endswith("</details>")
+
+
 def test_zero_has_no_sign(outputs):
     frame = pd.DataFrame({"change": [0.04, -0.04, 1.0, -1.0], "when": ["2026-01-01"] * 4})
     reports.table(frame, formats={"change": "+.1f"})

@@ -3,6 +3,7 @@
 import re
 from xml.etree import ElementTree
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ from bankmkt.tags.catalogue import used
 from bankmkt.tags.declare import ATTRIBUTES, RELATED
 from bankmkt.tags.evidence import evidence
 from bankmkt.tags.families import house_tags
+from bankmkt.tags.likely import supported
 from bankmkt.tags.page import chart
 
 DAY = "2025-06-30"
@@ -198,8 +200,9 @@ def test_the_chart_takes_an_empty_account_and_a_single_month(one):
     ],
 )
 def test_who_is_not_there_is_refused(tiny_bank, customer, day, error, message):
-    with pytest.raises(error, match=message):
-        tags.portrait(tiny_bank, customer, day)
+    for look in (tags.portrait, tags.check_customer):
+        with pytest.raises(error, match=message):
+            look(tiny_bank, customer, day)
 
 
 def test_an_id_is_an_id_however_it_is_written(tiny_bank, tiny_frames, one):
@@ -253,6 +256,66 @@ def test_only_a_synthetic_bank_may_show_portraits_in_reports(tiny_bank, tmp_path
     assert tags.showable(demo_bank())
     assert not tags.showable(tiny_bank)
     assert not tags.showable(open_bank(tiny.frames()).save(tmp_path / "bank"))
+
+
+@pytest.fixture(scope="module")
+def demo_models():
+    """A prediction of the house and one of our own, learned on the demo bank."""
+    own = tags.Prediction(
+        "buys_metal", "Will buy metal", "贵金属倾向", "preferences", "holds no metal; will hold some in three months",
+        _.metal_now == 0, _.metal_now > 0, False, _.aum, "the wealthiest first",
+    )  # fmt: skip
+    bank = bm.demo_bank()
+    return bank, tags.train(bank, "2026-03-31", ["app_dormancy", own], tags.house_inputs()[:6], snapshots=1)
+
+
+def likely(demo_models, **more):
+    bank, models = demo_models
+    judged = bank.frame(tags.predict(bank, "2026-06-30", models)).set_index("customer_id").dropna()
+    who = int(judged.index[0])
+    one = tags.portrait(bank, who, "2026-06-30", models, tags=["payroll"], state="mature", **more)
+    return judged.loc[who], one
+
+
+def test_what_is_likely_is_what_the_models_say_ones_own_too(demo_models):
+    scores, one = likely(demo_models)
+    assert one.next_steps.set_index("code").probability.to_dict() == pytest.approx(scores.to_dict())
+    assert one.next_steps.probability.is_monotonic_decreasing
+    assert [note for note in one.notes if "was not judged here" in note]
+    assert "Will buy metal" in one._repr_html_()
+
+
+def test_what_later_months_do_not_support_is_left_out(demo_models):
+    """One is no better than chance, the other is; a third case: the other was never judged."""
+
+    def figures(code, low):
+        row = {"code": code, "score": "model", "measure": "auc", "value": 0.6, "ci_lower": low, "ci_upper": 0.8}
+        return {**row, "p_holm": 0.5, "customers": 500, "events": 50, "suppressed": False}
+
+    both = pd.DataFrame([figures("app_dormancy", 0.55), figures("buys_metal", 0.45)])
+    _scores, one = likely(demo_models, figures=both)
+    assert one.next_steps.code.tolist() == ["app_dormancy"]
+    (note,) = one.notes
+    assert note == "Left out of likely next: Will buy metal (on later months no better than chance)."
+    assert note in one._repr_html_()
+    steps = pd.DataFrame({"code": ["app_dormancy", "buys_metal"], "name": ["Dormancy", "Metal"]})
+    left, notes = supported(steps, both.head(1))
+    assert left.code.tolist() == ["app_dormancy"]
+    assert notes == ["Left out of likely next: Metal (not judged on later months)."]
+    left, notes = supported(steps, both.tail(1))
+    assert left.empty
+    assert len(notes) == 1
+    assert supported(steps.head(0), both)[1] == []
+
+
+def test_the_expected_margin_is_told_as_a_band(tiny_bank):
+    value = ibis.memtable(pd.DataFrame({"customer_id": [WHO, WHO + 1], "value_12m": [1_234.5, 10.0]}))
+    value = tiny_bank.con.create_table("value_of_a_year", value.to_pyarrow(), temp=True)
+    one = tags.portrait(tiny_bank, WHO, DAY, value=value, tags=["payroll"])
+    assert one.who["Expected margin of a year"] == "1,000 to 2,000 yuan"
+    assert "1,234" not in one._repr_html_()
+    nobody = tags.portrait(tiny_bank, WHO, DAY, value=value.filter(value.customer_id < 0), tags=["payroll"])
+    assert "Expected margin of a year" not in nobody.who
 
 
 def test_a_day_reads_as_a_band_of_months():
