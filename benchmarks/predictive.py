@@ -122,7 +122,7 @@ def documented():
         lines.append(f"| `{code}` | {' | '.join(cells)} |")
     limits = {"any input": {"limit": 0.6, "attribute_limit": 0.999},
               "a column without a date": {"limit": 0.999, "attribute_limit": 0.51}}  # fmt: skip
-    lines += ["", "| of the house's inputs | tells most | about | AUC | AUC that is refused |", "|---|---|---|---|---|"]
+    lines += ["", "| of the house's inputs | tells most | about | AUC | named from |", "|---|---|---|---|---|"]
     for (what, limit), refused in zip(limits.items(), (LIMIT, ATTRIBUTE_LIMIT), strict=True):
         found = tags.leaks(bank, bank.months[-1], **limit)
         most = found.loc[found["auc"].idxmax()]
