@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bankmkt.errors import DataError, Refused, SchemaError
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
 from bankmkt.privacy import K, check_k, discloses, small_cells
 from bankmkt.segments.intervals import Z, wilson
 from bankmkt.segments.lifecycle import STATES
@@ -55,6 +55,8 @@ def state_agreement(states: Any, truth: "pd.DataFrame", k: int = K) -> Agreement
 
     Raises
     ------
+    ParameterError
+        If ``states`` or ``truth`` is no table, or ``k`` no integer from 1.
     SchemaError
         If a column is missing.
     DataError
@@ -76,10 +78,16 @@ def state_agreement(states: Any, truth: "pd.DataFrame", k: int = K) -> Agreement
     >>> 0 < found.ci_lower < found.kappa < found.ci_upper < 1
     True
     """
+    import ibis.expr.types as ir
     import pandas as pd
 
     check_k(k)
-    for name, table, column in (("states", states, "state"), ("truth", truth, "stage")):
+    for name, table, column, kinds in (
+        ("states", states, "state", (pd.DataFrame, ir.Table)), ("truth", truth, "stage", (pd.DataFrame,)),
+    ):  # fmt: skip
+        if not isinstance(table, kinds):
+            expected = f"a frame of customer_id and {column}"
+            raise ParameterError(name, type(table).__name__, expected, "see state_agreement")
         for wanted in ("customer_id", column):
             if wanted not in table.columns:
                 raise SchemaError(f"{name} has no column", wanted, f"customer_id and {column}", "see state_agreement")

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.segments import btyd
-from bankmkt.segments.purchase_history import check_positive, histories
+from bankmkt.segments.purchase_history import check_fitted, check_once, check_positive, histories
 
 
 class BGNBD(BaseEstimator):
@@ -73,10 +72,12 @@ class BGNBD(BaseEstimator):
         Raises
         ------
         DataError
-            When a column is missing, values cannot be (a recency beyond T), or the parameters do not settle.
+            When a column is missing, a customer has two rows, values cannot be (a recency beyond T), or the
+            parameters do not settle.
         """
         check_level(self.level)
         x, recency, age, weight = histories(summary)
+        check_once(summary)
         if not len(x) or not age.max() > 0:
             raise DataError("summary", f"{len(x)} histories", "customers seen for some time", "take a later end")
         unit = float(age.max())  # of time, so that the search is the same whatever the unit
@@ -111,11 +112,11 @@ class BGNBD(BaseEstimator):
         Raises
         ------
         ParameterError
-            When ``periods`` is not a finite number above 0.
+            When ``periods`` is not a finite number above 0, or the model is not fitted.
         DataError
             As :meth:`fit`.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         check_positive("periods", periods, "periods=52 for a year of weeks")
         return self._predict(
             "purchases", summary, lambda theta, x, recency, age: btyd.expected(theta, x, recency, age, periods), "log"
@@ -135,7 +136,7 @@ class BGNBD(BaseEstimator):
             p_alive, ci_low, ci_high, as :meth:`predict_purchases`. Who bought once only is active for sure: in this
             model customers stop after a repeat purchase.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         return self._predict("p_alive", summary, btyd.alive, "logit")
 
     def _predict(self, name: str, summary: Any, predict: Callable[..., np.ndarray], link: str) -> Any:
@@ -157,7 +158,7 @@ class BGNBD(BaseEstimator):
         dict
             purchases, ci_low, ci_high: of the sum of :meth:`predict_purchases`, whose errors go together.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         check_positive("periods", periods, "periods=52 for a year of weeks")
         x, recency, age, weight = histories(summary)
         found = self._delta(lambda theta: np.array([weight @ btyd.expected(theta, x, recency, age, periods)]))

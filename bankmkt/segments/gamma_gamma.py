@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from bankmkt.errors import DataError
 from bankmkt.segments import btyd
 from bankmkt.segments.bgnbd import check_level, forecast_frame
-from bankmkt.segments.purchase_history import need
+from bankmkt.segments.purchase_history import check_fitted, check_once, need
 
 COLUMNS = ("frequency", "monetary")
 
@@ -69,10 +68,12 @@ class GammaGamma(BaseEstimator):
         Raises
         ------
         DataError
-            When a column is missing, a mean amount is negative, nobody bought again, or the parameters do not settle.
+            When a column is missing, a customer has two rows, a mean amount is negative, nobody bought again, or the
+            parameters do not settle.
         """
         check_level(self.level)
         need("summary", summary, COLUMNS, numbers=COLUMNS)
+        check_once(summary)
         local = isinstance(summary, pd.DataFrame)
         known = summary if local else summary.select(*COLUMNS).filter(summary["frequency"] > 0).execute()
         again = known[known["frequency"] > 0]
@@ -115,10 +116,12 @@ class GammaGamma(BaseEstimator):
 
         Raises
         ------
+        ParameterError
+            When the model is not fitted.
         DataError
             When a column is missing, or spending is so uneven (``q_`` up to 1) that it has no mean.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         need("summary", summary, COLUMNS, numbers=COLUMNS, local=True)
         if self.q_ <= 1:
             raise DataError("q_", self.q_, "above 1: else the mean over customers does not exist", "cap the amounts")

@@ -87,7 +87,8 @@ def lifecycle(
     Raises
     ------
     ParameterError
-        If ``bank`` is no bank, the bank has no balances by the day, or a threshold is not as above.
+        If ``bank`` is no bank, the bank has no balances by the day or none of the two months before it, or a threshold
+        is not as above.
     DataError
         If balances lack a month in between.
 
@@ -147,7 +148,7 @@ def span_of(bank: "Bank", day: dt.date) -> tuple[int, int]:
     Raises
     ------
     ParameterError
-        If there is none.
+        If there is none, or the day is later than the month after the last: what happened since is not recorded.
     DataError
         If a month in between is missing.
     """
@@ -155,6 +156,9 @@ def span_of(bank: "Bank", day: dt.date) -> tuple[int, int]:
     if not known:
         raise ParameterError("as_of", str(day), "a day by which the bank has balances", "see bank.months")
     first, last = month_number(known[0]), month_number(known[-1])
+    if day > month_end(last + 1):
+        reach = f"a day up to {month_end(last + 1)}: balances end at {known[-1]}"
+        raise ParameterError("as_of", str(day), reach, f'pass as_of="{known[-1]}", or add the later months')
     for m, expected in zip(known, range(first, last + 1), strict=False):
         if month_number(m) != expected:
             raise DataError("balances", f"no row at {month_end(expected)}", "every month end", "add the month")

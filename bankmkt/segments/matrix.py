@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from bankmkt.errors import ParameterError, one_of
 from bankmkt.lookback import parse_date
 from bankmkt.months import month_end, month_of
 from bankmkt.schema import OCCUPATIONS
-from bankmkt.segments.lifecycle import STATES, lifecycle, span_of
+from bankmkt.segments.lifecycle import STATES, check_thresholds, lifecycle, span_of
 from bankmkt.segments.margins import margin_of
 from bankmkt.terms import TIERS
 
@@ -95,6 +96,7 @@ def matrix(
     """
     check_bank(bank)
     check_axes(limits, occupations)
+    check_thresholds(thresholds)
     _, last = span_of(bank, parse_date("as_of", as_of))
     t = segments_at(bank, lifecycle(bank, month_end(last), 1, **thresholds), (last,), limits, occupations)
     return t.select("customer_id", *AXES, "segment", "aum")
@@ -163,11 +165,22 @@ def segments_at(
 
 def check_axes(limits: Sequence[float], occupations: Mapping[str, str]) -> None:
     """Raise ParameterError unless limits and occupations make four tiers and four groups."""
-    numbers = all(isinstance(limit, int | float) and not isinstance(limit, bool) and limit > 0 for limit in limits)
-    if len(limits) != 3 or not numbers or list(limits) != sorted(set(limits)):
+    listed = isinstance(limits, Sequence) and not isinstance(limits, str)
+    if not listed or not all(_amount(limit) for limit in limits) or not _three_rising(limits):
         raise ParameterError("limits", limits, "three rising amounts above 0", f"pass limits={LIMITS}")
+    if not isinstance(occupations, Mapping):
+        todo = f"pass occupations={{'farmer': {OTHERS!r}}}, or leave it out"
+        raise ParameterError("occupations", occupations, "a dictionary of occupation to group", todo)
     for job, group in occupations.items():
         if job not in OCCUPATIONS:
             raise ParameterError("occupations", job, one_of(OCCUPATIONS), "name an occupation of the contract")
         if group not in GROUPS:
             raise ParameterError(f"occupations[{job!r}]", group, one_of(GROUPS), "name one of the four groups")
+
+
+def _amount(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def _three_rising(limits: Sequence[float]) -> bool:
+    return len(limits) == 3 and limits[0] < limits[1] < limits[2]

@@ -10,7 +10,7 @@ from bankmkt.errors import ParameterError, SchemaError
 from bankmkt.lookback import parse_date
 from bankmkt.months import month_end
 from bankmkt.privacy import K, check_k, discloses, small_cells, small_parts
-from bankmkt.segments.lifecycle import lifecycle, span_of
+from bankmkt.segments.lifecycle import check_thresholds, lifecycle, span_of
 from bankmkt.segments.margins import check_margins
 from bankmkt.segments.matrix import (
     AXES,
@@ -72,7 +72,7 @@ def matrix_summary(
     Raises
     ------
     ParameterError, DataError
-        As :func:`matrix`; ParameterError also if ``before`` is not earlier.
+        As :func:`matrix`; ParameterError also if ``before`` is not earlier, or ``tags`` no Ibis table.
     SchemaError
         If ``tags`` lacks customer_id or has a column that is not boolean.
 
@@ -88,6 +88,7 @@ def matrix_summary(
     check_bank(bank)
     check_k(k)
     check_axes(limits, occupations)
+    check_thresholds(thresholds)
     rates = check_margins(margins)
     names = _tag_names(tags)
     first, last = span_of(bank, parse_date("as_of", as_of))
@@ -179,8 +180,13 @@ def _hide_moves(cells: "pd.DataFrame", by: "list[pd.Series]", k: int, hidden: "p
 
 def _tag_names(tags: Any) -> list[str]:
     """Return the names of the boolean columns of a table of tags."""
+    import ibis.expr.types as ir
+
     if tags is None:
         return []
+    if not isinstance(tags, ir.Table):
+        todo = "pass bm.tags.compute(bank, as_of, ['payroll']), of the same bank"
+        raise ParameterError("tags", type(tags).__name__, "an Ibis table of customer_id and boolean columns", todo)
     if "customer_id" not in tags.columns:
         raise SchemaError("tags has no column", "customer_id", "customer_id and boolean columns", "rename it")
     names = [name for name in tags.columns if name != "customer_id"]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from bankmkt.errors import DataError, ParameterError, SchemaError
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
 from bankmkt.privacy import K, check_k, small_cells
 
 if TYPE_CHECKING:
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 OUTSIDE = "outside"
 """Where those come from who are only in the later table, and go who are only in the earlier one."""
+
+MOST = 100
+"""The most states there may be: what has more values tells of customers one by one."""
 
 
 def migration(before: Any, after: Any, by: str = "state", k: int = K) -> "pd.DataFrame":
@@ -21,7 +24,7 @@ def migration(before: Any, after: Any, by: str = "state", k: int = K) -> "pd.Dat
         A row per customer, on two days: customer_id, aum and the column ``by``. Both of one kind; Ibis tables are
         joined in their engine, and are of one bank.
     by : str
-        The column that names the state.
+        The column that names the state: text, or whole numbers, of at most 100 different values.
     k : int
         Cells about fewer customers are null, with as many others as keep them from being worked out from what
         :func:`flows` tells; ``suppressed`` marks them.
@@ -39,7 +42,10 @@ def migration(before: Any, after: Any, by: str = "state", k: int = K) -> "pd.Dat
     DataError
         If a customer has two rows in a table, a row lacks its state or AUM, or a state is called ``"outside"``.
     ParameterError
-        If the tables are of two kinds or none, or of two banks, ``by`` is no name, or ``k`` no integer from 1.
+        If the tables are of two kinds or none, or of two banks, ``by`` is no name, the customer's id or a column of
+        amounts, or ``k`` no integer from 1.
+    Refused
+        If ``by`` has more than 100 different values.
 
     Examples
     --------
@@ -78,7 +84,7 @@ def flows(before: Any, after: Any, by: str = "state", k: int = K) -> "pd.DataFra
 
     Raises
     ------
-    SchemaError, DataError, ParameterError
+    SchemaError, DataError, ParameterError, Refused
         As :func:`migration`.
 
     Examples
@@ -130,6 +136,8 @@ def _moves(before: Any, after: Any, by: str, k: int) -> "pd.DataFrame":
     check_k(k)
     if not isinstance(by, str):
         raise ParameterError("by", by, "the name of a column", "name the one that holds the state")
+    if by == "customer_id":
+        raise ParameterError("by", by, "a column of states that customers share", 'pass by="state"')
     kinds = {next((kind for kind in (pd.DataFrame, ir.Table) if isinstance(t, kind)), None) for t in (before, after)}
     if len(kinds) > 1 or None in kinds:
         found = f"{type(before).__name__} and {type(after).__name__}"
@@ -159,6 +167,9 @@ def _moves(before: Any, after: Any, by: str, k: int) -> "pd.DataFrame":
             raise DataError(
                 name, f"a {by} called {OUTSIDE!r}", "another name", "that one is for who is in one table only"
             )
+    if (states := len((set(moves["from"]) | set(moves["to"])) - {OUTSIDE})) > MOST:
+        what = f"by={by!r} has {states:,} different values, which would tell of customers one by one"
+        raise Refused(what, todo=f"name a column of at most {MOST} states, or put the values into bands")
     moves = moves[["from", "to", "customers", "aum_before", "aum_after"]].astype({"customers": "int64"})
     moves = moves.round({"aum_before": 2, "aum_after": 2})
     return moves.sort_values(["from", "to"], ignore_index=True)
@@ -174,8 +185,13 @@ def _check(name: str, table: Any, by: str) -> str:
             raise SchemaError(f"{name} has no column", column, "customer_id, aum and the state", f"pass by={by!r}")
     if isinstance(table, ir.Table):
         number, numbered = table.aum.type().is_numeric(), table.customer_id.type().is_numeric()
+        amounts = table[by].type().is_floating() or table[by].type().is_decimal()
     else:
         number, numbered = types.is_numeric_dtype(table["aum"]), types.is_numeric_dtype(table["customer_id"])
+        amounts = types.is_float_dtype(table[by])
+    if amounts:
+        todo = "put amounts into bands, and cast numbers of groups to integers"
+        raise ParameterError("by", by, f"states, text or whole numbers: {name}.{by} holds fractions", todo)
     if not number:
         raise SchemaError(f"{name}.aum", "text", "numbers", "convert the column")
     return "numbers" if numbered else "text"

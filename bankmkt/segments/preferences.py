@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bankmkt.errors import SchemaError
+from bankmkt.errors import ParameterError, SchemaError
 from bankmkt.segments.matrix import AXES
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
 
     Raises
     ------
+    ParameterError
+        If ``cells`` is no frame, or ``names`` no list of names.
     SchemaError
         If a column is missing.
 
@@ -60,10 +62,15 @@ def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     import pandas as pd
     from statsmodels.stats.proportion import proportion_confint
 
-    known = cells.attrs.get("shares", {})
-    for name in names:
+    if not isinstance(cells, pd.DataFrame):
+        todo = "pass bm.segments.matrix_summary(bank, as_of, tags=…)"
+        raise ParameterError("cells", type(cells).__name__, "a frame of matrix_summary", todo)
+    if not isinstance(names, Sequence) or isinstance(names, str):
+        raise ParameterError("names", names, "a list of columns of cells", 'pass names=["payroll"], a list even of one')
+    for name in (*AXES, "segment", "customers", *names):
         if name not in cells:
             raise SchemaError("cells has no column", name, "a tag of matrix_summary(tags=…)", "name one of its tags")
+    known = cells.attrs.get("shares", {})
     there_are = cells["customers"] > 0
     looks = sum(int((cells[name].notna() & there_are).sum()) for name in names)
     rows = []

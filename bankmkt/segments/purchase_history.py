@@ -24,8 +24,11 @@ def purchase_summary(transactions: Any, end: dt.date | str, *, unit_days: float 
     Parameters
     ----------
     transactions : ibis table or pandas.DataFrame
-        A row per purchase: customer_id, ts, amount (money paid, 0 or more). Of a bank's transactions, pass those of
-        kind spend with ``amount=-t.amount``: the contract counts what is spent as negative.
+        A row per purchase: customer_id, ts (without a zone), amount (money paid, 0 or more). Of a bank's transactions
+        pass what was paid, of kind spend: from an account it is below 0, by card above, and
+        :func:`bankmkt.terms.paid` makes one of them:
+        ``t.filter(t.kind == "spend").mutate(amount=bankmkt.terms.paid(t)).filter(_.amount >= 0)``; what came back, as a
+        refund, is no purchase.
     end : date or str
         Last day observed, the same for all customers; not the last day in the data, on which somebody happened to buy.
     unit_days : float
@@ -43,8 +46,8 @@ def purchase_summary(transactions: Any, end: dt.date | str, *, unit_days: float 
     ParameterError
         When ``end`` is no date, or ``unit_days`` not a finite number above 0.
     DataError
-        When a column is missing, a value by ``end`` is null or an amount below 0, or there is no purchase by ``end``.
-        A table's rows are counted in its engine for that.
+        When a column is missing or of a wrong type, a value by ``end`` is null or an amount below 0, or there is no
+        purchase by ``end``. A table's rows are counted in its engine for that.
 
     References
     ----------
@@ -65,9 +68,16 @@ def purchase_summary(transactions: Any, end: dt.date | str, *, unit_days: float 
     check_positive("unit_days", unit_days, "unit_days=7 for weeks")
     need("transactions", transactions, ("customer_id", "ts", "amount"), numbers=("amount",))
     local = isinstance(transactions, pd.DataFrame)
+    times = transactions["ts"]
+    told = times.dtype if local else times.type()
+    if local and isinstance(told, pd.PeriodDtype):
+        raise DataError("transactions.ts", str(told), "timestamps or dates", "convert it with .dt.to_timestamp()")
     t = ibis.memtable(transactions[["customer_id", "ts", "amount"]]) if local else transactions
     if not (t.ts.type().is_timestamp() or t.ts.type().is_date()):
-        raise DataError("transactions.ts", str(t.ts.type()), "timestamps or dates", "cast the column")
+        raise DataError("transactions.ts", str(told), "timestamps or dates", "cast the column")
+    if t.ts.type().is_timestamp() and t.ts.type().timezone is not None:
+        todo = "a zone goes with .dt.tz_localize(None), after .dt.tz_convert to the bank's own"
+        raise DataError("transactions.ts", str(told), "a date, or a timestamp without zone", todo)
     t = t.select("customer_id", day=t.ts.cast("date"), amount=t.amount.cast("float64"))
     t = t.filter(t.day.isnull() | (t.day <= ibis.literal(day)))
     _check_rows(t, day)
@@ -97,8 +107,8 @@ def _check_rows(t: Any, day: dt.date) -> None:
         "amount": (
             amount.isnull() | amount.isnan() | amount.isinf(), "null or infinite", "what was paid", "leave them out",
         ),
-        "below": (amount < 0, "below 0", "what was paid, 0 or more", "where spending is negative, as a bank's is, pass "
-                  "amount=-t.amount; leave out what was paid back"),
+        "below": (amount < 0, "below 0", "what was paid, 0 or more", "of a bank's transactions pass "
+                  "amount=bankmkt.terms.paid(t), of kind spend; leave out what was paid back"),
     }  # fmt: skip
     found = t.aggregate(rows=t.count(), **{name: wrong[0].sum() for name, wrong in counts.items()}).execute().iloc[0]
     if not found["rows"]:
@@ -148,11 +158,47 @@ def need(what: str, table: Any, columns: Sequence[str], *, numbers: Sequence[str
     absent = [c for c in columns if c not in table.columns]
     if absent:
         raise DataError(f"{what}'s columns", list(table.columns), f"also {', '.join(absent)}", "rename or add them")
+    if len(set(table.columns)) < len(table.columns):
+        twice = next(name for name in table.columns if list(table.columns).count(name) > 1)
+        raise DataError(f"{what}'s columns", f"two called {twice}", "each name once", "rename or drop one")
     for name in numbers:
         column = table[name]
         pandas = isinstance(table, pd.DataFrame)
         if not (pd.api.types.is_numeric_dtype(column) if pandas else column.type().is_numeric()):
             raise DataError(f"{what}.{name}", str(column.dtype if pandas else column.type()), "numbers", "cast it")
+
+
+def check_once(summary: Any) -> None:
+    """Raise DataError if a customer has two rows in a summary; without ids nobody can tell.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> check_once(pd.DataFrame({"customer_id": [1, 2, 1]}))
+    Traceback (most recent call last):
+        ...
+    bankmkt.errors.DataError: summary.customer_id = '1 row too many': expected a row per customer; use purchase_summary
+    """
+    import pandas as pd
+
+    if "customer_id" not in summary.columns:
+        return
+    ids = summary["customer_id"]
+    if isinstance(summary, pd.DataFrame):
+        more = int(ids.duplicated().sum())
+    else:
+        found = summary.aggregate(rows=ids.count(), ids=ids.nunique()).execute().iloc[0]
+        more = int(found["rows"] - found["ids"])
+    if more:
+        found_text = f"{more:,} row{'s' if more > 1 else ''} too many"
+        raise DataError("summary.customer_id", found_text, "a row per customer", "use purchase_summary")
+
+
+def check_fitted(model: Any) -> None:
+    """Raise ParameterError unless a model is fitted."""
+    if not hasattr(model, "covariance_"):
+        name = type(model).__name__
+        raise ParameterError("model", f"{name}, not fitted", "a fitted one", f"model = {name}().fit(summary) first")
 
 
 def check_positive(name: str, value: float, todo: str) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 from bankmkt.errors import ParameterError
 from bankmkt.segments.bgnbd import BGNBD
 from bankmkt.segments.gamma_gamma import GammaGamma
-from bankmkt.segments.purchase_history import check_positive, need
+from bankmkt.segments.purchase_history import check_fitted, check_positive, need
 
 
 def purchase_value(
@@ -45,6 +45,13 @@ def purchase_value(
     >>> list(value)
     ['p_alive', 'purchases', 'spend', 'value', 'ci_low', 'ci_high']
     """
+    for name, model, kind in (("purchases", purchases, BGNBD), ("spend", spend, GammaGamma)):
+        if not isinstance(model, kind):
+            found = "None" if model is None else type(model).__name__
+            raise ParameterError(
+                name, found, f"a {kind.__name__}", "purchase_value(BGNBD, GammaGamma, summary, periods)"
+            )
+        check_fitted(model)
     if purchases.level != spend.level:
         raise ParameterError(
             "level", spend.level, f"{purchases.level}, as of the other model", "fit both with one level"

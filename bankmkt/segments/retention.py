@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bankmkt.bank import check_bank
-from bankmkt.errors import ParameterError, one_of
+from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.lookback import parse_date
 from bankmkt.months import month_end, month_of
 from bankmkt.privacy import K, check_k
@@ -71,6 +71,8 @@ def retention(bank: "Bank", as_of: dt.date | str, by: str = OPENED, k: int = K) 
     ------
     ParameterError
         If ``bank`` is no bank, has no balances by the day, ``by`` is none of these, or ``k`` is no integer from 1.
+    Refused
+        If every cohort is too small for a curve.
 
     References
     ----------
@@ -99,7 +101,10 @@ def retention(bank: "Bank", as_of: dt.date | str, by: str = OPENED, k: int = K) 
     ]
     names = ["customers_at_risk", "retained", "ci_lower", "ci_upper"]
     columns = ["by", "cohort", "months", "from_month", *names, "complete", "suppressed"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    if not any(len(part) for part in parts):
+        what = f"no cohort by {by} has {k} customers in its first month of life seen in the records"
+        raise Refused(what, todo="take wider groups, such as by='is_payroll', or longer records")
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def _quarter(number: int) -> str:

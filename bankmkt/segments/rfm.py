@@ -13,10 +13,16 @@ from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.lookback import parse_date
 from bankmkt.privacy import K, check_k, suppress
 from bankmkt.segments import rfm_scores as steps
-from bankmkt.segments.rfm_names import INACTIVE, LEVELS, SEGMENTS, named_level, recency_level, value_level
-
-BINS = (3, 10)
-"""The fewest and the most bins."""
+from bankmkt.segments.rfm_names import (
+    BINS,
+    INACTIVE,
+    LEVELS,
+    SEGMENTS,
+    check_integer,
+    named_level,
+    recency_level,
+    value_level,
+)
 
 FREQUENCIES = ("transactions", "days")
 TIES = ("lower", "upper")
@@ -257,10 +263,8 @@ def rfm(
 
 
 def _check(window_days: Any, bins: Any, frequency: Any, ties: Any) -> None:
-    for name, value, low, high in (("window_days", window_days, 1, 36_600), ("bins", bins, *BINS)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-            expected = f"an integer from {low} to {high}"
-            raise ParameterError(name, value, expected, f"pass {name}={365 if name == 'window_days' else 5}")
+    check_integer("window_days", window_days, 1, 36_600, usual=365)
+    check_integer("bins", bins, *BINS, usual=LEVELS)
     for name, value, valid in (("frequency", frequency, FREQUENCIES), ("ties", ties, TIES)):
         if value not in valid:
             raise ParameterError(name, value, one_of(valid), f'pass {name}="{valid[0]}"')

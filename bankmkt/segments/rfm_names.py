@@ -6,8 +6,13 @@ wide use since Putler's grid (putler.com/rfm-analysis). Other numbers of bins ar
 
 from typing import TYPE_CHECKING, Any
 
+from bankmkt.errors import ParameterError
+
 if TYPE_CHECKING:
     import pandas as pd
+
+BINS = (3, 10)
+"""The fewest and the most bins."""
 
 LEVELS = 5
 """Levels of recency and of value on the grid."""
@@ -72,12 +77,17 @@ def rfm_cells(bins: int = LEVELS) -> "pd.DataFrame":
     Parameters
     ----------
     bins
-        Scores run from 1 to ``bins``.
+        Scores run from 1 to ``bins``; 3 to 10.
 
     Returns
     -------
     pandas.DataFrame
         ``bins`` ** 3 rows: r, f, m, segment.
+
+    Raises
+    ------
+    ParameterError
+        If ``bins`` is no integer from 3 to 10.
 
     Examples
     --------
@@ -86,6 +96,7 @@ def rfm_cells(bins: int = LEVELS) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    check_integer("bins", bins, *BINS, usual=LEVELS)
     scores = range(1, bins + 1)
     cells = [
         (r, f, m, named_level(recency_level(r, bins), value_level(f + m, bins)))
@@ -94,6 +105,15 @@ def rfm_cells(bins: int = LEVELS) -> "pd.DataFrame":
         for m in scores
     ]
     return pd.DataFrame(cells, columns=["r", "f", "m", "segment"])
+
+
+def check_integer(name: str, value: Any, low: int, high: int, usual: int) -> None:
+    """Raise ParameterError unless a parameter is an integer from one number to another."""
+    import numpy as np
+
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
+        shown = "None" if value is None else value
+        raise ParameterError(name, shown, f"an integer from {low} to {high}", f"pass {name}={usual}")
 
 
 def named(r: Any, fm: Any, bins: int) -> Any:

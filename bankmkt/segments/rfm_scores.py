@@ -42,8 +42,22 @@ class NothingCounted(DataError):
 
 def engine_table(table: Any, name: str, con: Any = None) -> tuple[Any, Any]:
     """Return a table as an Ibis table, and its engine; frames go into ``con``, or into an engine of their own."""
+    if isinstance(table, pd.DataFrame):
+        _check_frame(name, table)
     con = backend_of({name: table}) or con or connect()
     return read_frames(con, {name: table}, [name])[name].expr, con
+
+
+def _check_frame(name: str, frame: pd.DataFrame) -> None:
+    """Raise SchemaError if a frame has no column, two of a name, or periods, which no engine knows."""
+    if not len(frame.columns):
+        raise SchemaError(f"{name} has no column", None, "a row per transaction or customer", "pass one with the ids")
+    if twice := frame.columns[frame.columns.duplicated()].tolist():
+        raise SchemaError(f"{name} has two columns", twice[0], "each name once", "rename or drop one")
+    for column, kind in frame.dtypes.items():
+        if isinstance(kind, pd.PeriodDtype):
+            todo = "convert it with .dt.to_timestamp()"
+            raise SchemaError(f"column {column} of {name} is {kind}", None, "timestamps or dates", todo)
 
 
 def fetch(rows: Any) -> Any:

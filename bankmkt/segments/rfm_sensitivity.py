@@ -1,15 +1,16 @@
 """How much the segments of RFM depend on choices that nobody can defend: the tie rule, the bins, the window."""
 
 import datetime as dt
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from bankmkt.errors import ParameterError
+from bankmkt.errors import ParameterError, one_of
 from bankmkt.privacy import K, check_k, discloses
-from bankmkt.segments.rfm import BINS, TIES, rfm
-from bankmkt.segments.rfm_names import INACTIVE
+from bankmkt.segments.rfm import TIES, rfm
+from bankmkt.segments.rfm_names import BINS, INACTIVE
 from bankmkt.segments.rfm_scores import NothingCounted, engine_table, fetch
 
 
@@ -66,6 +67,12 @@ def rfm_sensitivity(
     check_k(k)
     if "cuts" in options:
         raise ParameterError("cuts", "given", "none: they are what moves", "leave cuts out")
+    known = [name for name, p in inspect.signature(rfm).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    valid = [name for name in known if name not in ("cuts", "ties")]
+    for name, value in options.items():
+        if name not in valid:
+            shown = "None" if value is None else value if isinstance(value, str | int | float) else type(value).__name__
+            raise ParameterError(name, shown, f"a name among the arguments of rfm, {one_of(valid)}", "see bm.rfm")
     for name, others in (("windows", windows), ("other_bins", other_bins)):
         if others is not None and (isinstance(others, str) or not isinstance(others, Sequence)):
             raise ParameterError(name, others, "a list of integers", f"pass {name}=[{others}]")
