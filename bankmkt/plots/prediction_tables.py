@@ -218,4 +218,6 @@ def _interval(row: Mapping[str, float], percent: bool = False) -> str:
     if row["value"] != row["value"]:
         return MISSING
     spec = ".1%" if percent else ".2f"
+    if row["ci_lower"] != row["ci_lower"]:
+        return f"{row['value']:{spec}} (too few for an interval)"
     return f"{row['value']:{spec}} ({row['ci_lower']:{spec}} – {row['ci_upper']:{spec}})"

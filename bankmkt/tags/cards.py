@@ -144,6 +144,8 @@ def _figures(model: Model, figures: "pd.DataFrame | None") -> list[str]:
 def _range(row: "pd.Series", measure: str) -> str:
     if math.isnan(row["value"]):
         return "–"
+    if math.isnan(row["ci_lower"]):
+        return f"{row['value']:.2f} (too few outcomes for an interval)"
     if measure == "ece_debiased":
         return f"{row['value']:.2%} ({row['ci_lower']:.2%} – {row['ci_upper']:.2%})"
     return f"{row['value']:.2f} ({row['ci_lower']:.2f} – {row['ci_upper']:.2f})"

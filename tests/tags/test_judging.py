@@ -317,5 +317,8 @@ def test_tables_tell_what_is_withheld(judged, tiny_bank):
     told = tables.marks_table(tags.marks(tiny_bank, scores, 0.3, figures=judged), names).set_index("prediction")
     assert told.verdict.tolist() == ["better than the simple rule", "withheld: on later months no better than chance"]
     assert told.loc["Bad", ["marked", "probability_from", "expected"]].tolist() == ["–"] * 3
+    areas = tables.ranking_table(judged, {"better": "Good", "not_many": "Rare"}, "auc").set_index("prediction")
+    assert areas.model["Rare"].endswith("(too few for an interval)")
+    assert "–" in areas.model["Good"]
     assert tables.listed(tags.verdicts(judged), names, "better than the simple rule") == "Good"
     assert list(tables.definitions_table(tags.PREDICTIVE).prediction) == [p.name for p in tags.PREDICTIVE]
