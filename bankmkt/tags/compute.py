@@ -99,13 +99,20 @@ def _check_day(known: Bank, day: datetime.date) -> None:
     if not known.months or known.months[-1] < end:
         last = f"the last they hold is {known.months[-1]}" if known.months else "they hold none"
         raise DataError("as_of", str(day), f"a day whose last month end, {end}, is in balances; {last}")
-    if end < day:
-        tables = [known.table(name) for name in ("transactions", "events") if known.has(name)]
-        times = [known.fetch(t.ts.max()).as_py() for t in tables]
-        reached = max([end, *(month_end(month_number(time)) for time in times if time is not None)])
-        if reached < day:
-            expected = f"a day up to {reached}: no transaction and no event is later"
-            raise DataError("as_of", str(day), expected, f'pass as_of="{reached}", or add the later records')
+    if end < day and (reached := _last_day(known)) < day:
+        expected = f"a day up to {reached}: no transaction and no event is later"
+        raise DataError("as_of", str(day), expected, f'pass as_of="{reached}", or add the later records')
+
+
+def _last_day(known: Bank) -> datetime.date:
+    """Return the end of the last month of which a bank keeps balances, transactions or events, seen by the day or not.
+
+    Whether records are kept tells nothing of what they hold; and on the first days of a month there may be none yet.
+    """
+    kept = Bank(known.con, known.raw, engine=known.engine, path=known.path)
+    tables = {"balances": "month", "transactions": "ts", "events": "ts"}
+    lasts = [kept.fetch(kept.table(name)[time].max()).as_py() for name, time in tables.items() if kept.has(name)]
+    return max(month_end(month_number(last)) for last in lasts if last is not None)
 
 
 def _readable(known: Bank, feature: Feature) -> bool:
