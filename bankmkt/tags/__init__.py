@@ -22,7 +22,8 @@ from bankmkt.tags.curves import fairness, lift_curve, reliability
 from bankmkt.tags.declare import FAMILIES, Feature, Tag
 from bankmkt.tags.eligibility import eligibility, eligibility_summary
 from bankmkt.tags.export import write
-from bankmkt.tags.judging import evaluate_models, later_rows
+from bankmkt.tags.judging import evaluate_models
+from bankmkt.tags.later import later_rows
 from bankmkt.tags.leakage import leaks
 from bankmkt.tags.learning import train
 from bankmkt.tags.marks import marks, verdicts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bankmkt.privacy import K, discloses
 from bankmkt.tags.compute import features_of
 from bankmkt.tags.declare import Tag
-from bankmkt.tags.judging import BEST, MODEL, SIMPLE
+from bankmkt.tags.later import BEST, MODEL, SIMPLE
 from bankmkt.tags.lineage import attributes as attributes_of
 from bankmkt.tags.lineage import types
 from bankmkt.tags.marks import ALIKE, CHANCE, FEW, MARGIN, UNSHOWN, WORSE, verdicts

@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bankmkt.privacy import K, check_k, small_cells, small_parts
-from bankmkt.tags.judging import BEST, LEAST_JUDGED, MODEL, SCORES, few, tells_few
-from bankmkt.tags.ranking import BINS, around, auc, bins_of, captured, resampled, share_interval
+from bankmkt.tags.calibration import BINS, bins_of
+from bankmkt.tags.judging import LEAST_JUDGED, few, tells_few
+from bankmkt.tags.later import BEST, MODEL, SCORES
+from bankmkt.tags.ranking import auc, captured
+from bankmkt.tags.resampling import around, resampled, share_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +81,7 @@ def reliability(rows: "pd.DataFrame", k: int = K) -> "pd.DataFrame":
         A row per prediction, score (model, best achievable) and bin: code, score, bin, customers and events
         (customer-months, and those with the outcome: a customer counts once a month), predicted (mean probability),
         happened (frequency), ci_lower, ci_upper (95%, a customer's months taken together:
-        :func:`bankmkt.tags.ranking.share_interval`), suppressed.
+        :func:`bankmkt.tags.resampling.share_interval`), suppressed.
     """
     import pandas as pd
 

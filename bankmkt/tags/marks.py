@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from bankmkt.bank import Bank, check_bank
 from bankmkt.errors import ParameterError
 from bankmkt.privacy import K, check_k, discloses
-from bankmkt.tags.judging import MODEL, OVER_RULE, SIMPLE
+from bankmkt.tags.judging import OVER_RULE
+from bankmkt.tags.later import MODEL, SIMPLE
 
 if TYPE_CHECKING:
     import pandas as pd

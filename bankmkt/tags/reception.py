@@ -16,7 +16,7 @@ from bankmkt.tags.declare import Feature, Tag
 from bankmkt.tags.families import choose
 from bankmkt.tags.leads import leads
 from bankmkt.tags.lineage import resolved, unbound
-from bankmkt.tags.ranking import korn_graubard
+from bankmkt.tags.resampling import korn_graubard
 from bankmkt.tags.windows import months_before
 
 if TYPE_CHECKING:
@@ -273,7 +273,7 @@ def recognition(bank: Bank, as_of: datetime.date | str, months: int = 3, *, k: i
 def _clustered(frame: "pd.DataFrame", part: str) -> tuple["pd.Series", "pd.Series", "pd.Series"]:
     """Return a share of visits with its 95 % interval, from sums over customers of visits n and of those that count, x.
 
-    The interval is :func:`bankmkt.tags.ranking.korn_graubard`'s.
+    The interval is :func:`bankmkt.tags.resampling.korn_graubard`'s.
     """
     import pandas as pd
 

@@ -11,22 +11,12 @@ from scipy.stats import binom, norm
 
 from bankmkt import tags
 from bankmkt.plots import prediction_tables as tables
+from bankmkt.tags.calibration import bin_gaps, calibration_error, chance_gaps, error_width, without_chance
 from bankmkt.tags.cards import _known_of
 from bankmkt.tags.judging import few
 from bankmkt.tags.marks import MARGIN
-from bankmkt.tags.ranking import (
-    auc,
-    auc_interval,
-    bin_gaps,
-    calibration_error,
-    captured,
-    chance_gaps,
-    error_width,
-    interval,
-    resampled,
-    share_interval,
-    without_chance,
-)
+from bankmkt.tags.ranking import auc, captured
+from bankmkt.tags.resampling import auc_interval, interval, resampled, share_interval
 
 LUCK = binom.ppf([0.001, 0.999], 300, 0.95) / 300
 """Between which a share of 300 lies, in 998 of 1,000 tests, if it is 95%."""

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from bankmkt.tags.ranking import auc, bins_of, calibration_error, captured, groups_of, interval, lift, resampled
+from bankmkt.tags.calibration import bins_of, calibration_error
+from bankmkt.tags.ranking import auc, captured, groups_of, lift
+from bankmkt.tags.resampling import interval, resampled
 
 
 @pytest.fixture(scope="module")
