@@ -41,8 +41,8 @@ def features(bank: Bank, as_of: datetime.date | str, wanted: Iterable[Feature]) 
         If two different features share a name, or one cannot be computed from its table.
     DataError
         If the bank knows nothing of the day: it was opened as of an earlier one, its balances end before the last
-        month end, or no transaction and no event is of the day's month, so that a window up to the day would count
-        days that are not recorded.
+        month end, or no transaction and no event is of the day's month or later, so that a window up to the day would
+        count days that are not recorded.
 
     Notes
     -----
