@@ -1,0 +1,34 @@
+"""A table that may be an Ibis table or a frame, as an Ibis table; its rows, whole or in batches."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from bankmkt.damage import reading
+from bankmkt.engines import connect
+from bankmkt.sources import backend_of, read_frames
+
+BATCH_ROWS = 1_000_000
+"""Rows that are in memory at once."""
+
+
+def engine_table(table: Any, name: str, con: Any = None) -> tuple[Any, Any]:
+    """Return a table as an Ibis table, and its engine; frames go into ``con``, or into an engine of their own."""
+    con = backend_of({name: table}) or con or connect()
+    return read_frames(con, {name: table}, [name])[name].expr, con
+
+
+def fetch(rows: Any) -> Any:
+    """Return the rows of an Ibis table as an Arrow table, with our errors."""
+    con = rows.get_backend()
+    with reading(con, None):
+        return con.to_pyarrow(rows)
+
+
+def batches(rows: Any) -> Iterator[Any]:
+    """Yield the rows of an Ibis table as Arrow record batches, with our errors."""
+    con = rows.get_backend()
+    with reading(con, None):
+        if con.name == "duckdb":  # to_pyarrow_batches calls a method that DuckDB 2 does not have
+            yield from con.con.sql(con.compile(rows)).to_arrow_reader(BATCH_ROWS)
+        else:
+            yield from con.to_pyarrow_batches(rows, chunk_size=BATCH_ROWS)
