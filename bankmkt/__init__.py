@@ -11,6 +11,7 @@ The package in one screen, lowest layer first; imports only go down:
 :mod:`bankmkt.datasets`   real public data in the same tables
 :mod:`bankmkt.tags`       what is known of each customer, and what will probably happen
 :mod:`bankmkt.segments`   who the customers are: check-up, RFM, life cycle, groups, value
+:mod:`bankmkt.funnel`     what customers do: how far they get on a journey, in what time, and where they leave it
 :mod:`bankmkt.experiment` what a campaign changed, and how sure we are
 :mod:`bankmkt.plots`      figures drawn from the frames that the functions above return
 :mod:`bankmkt.reports`    notebooks run with parameters into HTML reports

@@ -1,5 +1,18 @@
-"""What customers do: funnels over any table of events."""
+"""What customers do: funnels over any table of events.
+
+The package is called like the function it is named after: ``bm.funnel(events, ["view", "buy"])``.
+"""
+
+import sys
+from types import ModuleType
 
 from bankmkt.funnel.funnel import Funnel, funnel
 
 __all__ = ["Funnel", "funnel"]
+
+
+class _Callable(ModuleType):
+    __call__ = staticmethod(funnel)
+
+
+sys.modules[__name__].__class__ = _Callable

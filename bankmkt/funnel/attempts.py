@@ -115,12 +115,12 @@ def _best(
     attempts = _follow(portion, window, required, steps, order)
     begins = attempts.starts % window.span
     allowed = np.full(len(begins), True) if since is None else begins >= since
-    chosen = chains.furthest(attempts, portion.wide, allowed)
+    chosen = chains.furthest(attempts, window.span, portion.wide, allowed)
     unit = attempts.starts[chosen] // portion.wide
     over = window.over(attempts.starts)
     waiting = allowed & ~over & (attempts.levels < len(required)) & ~attempts.ended
     matured = np.zeros(len(chosen), np.int8)
-    full = chains.furthest(attempts, portion.wide, allowed & over)
+    full = chains.furthest(attempts, window.span, portion.wide, allowed & over)
     matured[np.searchsorted(unit, attempts.starts[full] // portion.wide)] = attempts.levels[full]
     first = chains.earliest(attempts, window.span, portion.wide, allowed)
     still = np.zeros(len(chosen), bool)

@@ -176,31 +176,8 @@ def _levels(times: npt.NDArray[np.int64]) -> Levels:
     return (times < NEVER).sum(axis=0, dtype=np.int8)
 
 
-def furthest(attempts: Attempts, span: int, allowed: npt.NDArray[np.bool_] | None = None) -> Keys:
+def furthest(attempts: Attempts, span: int, wide: int, allowed: npt.NDArray[np.bool_]) -> Keys:
     """Return the index of each unit's attempt that got furthest, of equal ones the first; units in the keys' order.
-
-    Parameters
-    ----------
-    attempts
-        Of one of the functions above.
-    span
-        Distance between the keys of two units.
-    allowed
-        Which attempts count; all by default.
-    """
-    index = np.arange(len(attempts.starts)) if allowed is None else np.flatnonzero(allowed)
-    if not len(index):
-        return index
-    units, levels = attempts.starts[index] // span, attempts.levels[index]
-    first = np.flatnonzero(np.diff(units, prepend=units[0] - 1))
-    best = np.repeat(np.maximum.reduceat(levels, first), np.diff(first, append=len(units)))
-    best_ones = np.flatnonzero(levels == best)
-    owners = units[best_ones]
-    return index[best_ones[np.flatnonzero(np.diff(owners, prepend=owners[0] - 1))]]
-
-
-def earliest(attempts: Attempts, span: int, wide: int, allowed: npt.NDArray[np.bool_]) -> Keys:
-    """Return the index of each unit's first attempt in time; units in the keys' order.
 
     Parameters
     ----------
@@ -212,6 +189,23 @@ def earliest(attempts: Attempts, span: int, wide: int, allowed: npt.NDArray[np.b
         Which attempts count.
     """
     index = np.flatnonzero(allowed)
-    units, begins = attempts.starts[index] // wide, attempts.starts[index] % span
-    order = np.lexsort((begins, units)) if wide > span else np.arange(len(index))
-    return index[order[np.flatnonzero(np.diff(units[order], prepend=-1))]]
+    if not len(index):
+        return index
+    units, levels = attempts.starts[index] // wide, attempts.levels[index]
+    first = np.flatnonzero(np.diff(units, prepend=-1))
+    best = np.repeat(np.maximum.reduceat(levels, first), np.diff(first, append=len(units)))
+    return _first_in_time(attempts.starts, index[levels == best], span, wide)
+
+
+def earliest(attempts: Attempts, span: int, wide: int, allowed: npt.NDArray[np.bool_]) -> Keys:
+    """Return the index of each unit's first attempt in time; as :func:`furthest`."""
+    return _first_in_time(attempts.starts, np.flatnonzero(allowed), span, wide)
+
+
+def _first_in_time(starts: Keys, index: Keys, span: int, wide: int) -> Keys:
+    """Return the first of each unit's attempts; starts are sorted by unit, the property held, and time."""
+    units = starts[index] // wide
+    if wide > span:
+        order = np.lexsort((starts[index] % span, units))
+        index, units = index[order], units[order]
+    return index[np.flatnonzero(np.diff(units, prepend=-1))]
