@@ -6,9 +6,10 @@ The package is called like the function it is named after: ``bm.funnel(events, [
 import sys
 from types import ModuleType
 
+from bankmkt.funnel.comparison import compare
 from bankmkt.funnel.funnel import Funnel, funnel
 
-__all__ = ["Funnel", "funnel"]
+__all__ = ["Funnel", "compare", "funnel"]
 
 
 class _Callable(ModuleType):

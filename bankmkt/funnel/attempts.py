@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bankmkt.errors import DataError
 from bankmkt.funnel import chains
 from bankmkt.funnel.chains import NEVER, Attempts, Keys, Window
 from bankmkt.funnel.matches import Matches
@@ -71,8 +72,7 @@ def best_attempts(
         None if day is None else day // matches.unit,
     )
     parts = [
-        _best(portion, window, required, steps, order, since, attribute)
-        for portion in _portions(matches, window.span)
+        _best(portion, window, required, steps, order, since, attribute) for portion in _portions(matches, window.span)
     ]
     return Best(*(np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in Best.__annotations__))
 
@@ -145,6 +145,10 @@ def _follow(portion: _Portion, window: Window, required: Sequence[int], steps: i
         bits = [*required, steps]
         own = sum((masks >> bit & 1) << number for number, bit in enumerate(bits))
         return chains.ranked(keys, np.asarray(own, np.int64), len(required), window, strict=order == "strict")
+    if order == "unordered" and (masks & (masks - 1)).any():
+        raise DataError(
+            "events", "some fit several steps", "at most one step each", "let conditions exclude each other"
+        )
     by_step = [np.sort(keys[masks >> bit & 1 == 1]) for bit in [*required, steps]]
     follow = chains.ordered if order == "ordered" else chains.unordered
     return follow(by_step[:-1], by_step[-1], window)

@@ -140,7 +140,9 @@ def parse_within(within: str | dt.timedelta | None) -> tuple[int | None, int | N
     elif isinstance(within, str) and (found := re.fullmatch(r"(\d+) natural days?", within)):
         length, natural = int(found[1]) * DAY, True
     if length <= 0 or length > 36_525 * DAY:
-        expected = "a length of time above 0 such as '7d', '36h', '90min', '30s', '2w' or '1 natural day'; None for no limit"
+        expected = (
+            "a length of time above 0 such as '7d', '36h', '90min', '30s', '2w' or '1 natural day'; None for no limit"
+        )
         raise ParameterError("within", within, expected)
     return length, DAY if natural else None
 

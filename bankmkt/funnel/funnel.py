@@ -119,7 +119,9 @@ class Funnel:
         event, unit, ts = (self._columns[name] for name in ("event", "unit", "ts"))
         stayed = self.units.filter(self.units.last_step != self.names[-1])
         if event not in self._events.columns:
-            raise ParameterError("event", event, one_of(self._events.columns), "name the column that says what happened")
+            raise ParameterError(
+                "event", event, one_of(self._events.columns), "name the column that says what happened"
+            )
         later = stayed.join(self._events, unit).filter(lambda t: t[ts].cast("timestamp(6)") > t.last_ts)
         first = later.group_by(unit).aggregate(next=later[event].argmin(later[ts]))
         found = fetch(

@@ -225,7 +225,9 @@ def test_clickhouse_says_the_same(order, grain):
         begins = ~events.customer_id.duplicated()
         events = events[begins | (events.event != "a")].assign(event=lambda e: e.event.mask(begins, "a"))
     mode = "600, 'strict_order'" if order == "strict" else "600"
-    query = f"SELECT customer_id, windowFunnel({mode})(minute, {steps}) AS level FROM Python(events) GROUP BY customer_id"
+    query = (
+        f"SELECT customer_id, windowFunnel({mode})(minute, {steps}) AS level FROM Python(events) GROUP BY customer_id"
+    )
     theirs = chdb.query(query, "DataFrame").set_index("customer_id").level
     events = events.assign(ts=pd.Timestamp("2026-01-01") + pd.to_timedelta(events.minute, unit="min"))
     ours = funnel(events, list(NAMES), "10h", order).units.execute().set_index("customer_id").reached

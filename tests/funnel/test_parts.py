@@ -1,0 +1,170 @@
+"""What a funnel says beside the steps: optional steps, breakdowns, times, flows, comparisons, those still open."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from test_funnel import START, frame, typed
+
+from bankmkt import datasets
+from bankmkt.errors import DataError, ParameterError, SchemaError
+from bankmkt.funnel import compare, funnel
+from bankmkt.funnel.rates import compare_shares
+
+
+def test_applications_for_a_loan(real_data):
+    """The published numbers of cases that reach each stage."""
+    events = datasets.load_bpic2012(real_data).events
+    stages = ["A_SUBMITTED", "A_PREACCEPTED", "A_ACCEPTED", "O_SENT", "O_SENT_BACK", "A_APPROVED"]
+    found = funnel(events, stages, within=None)
+    assert found.steps.units.tolist() == [13_087, 7_367, 5_113, 5_015, 3_254, 2_246]
+    assert funnel(events, ["A_SUBMITTED", "A_DECLINED"], within=None).steps.units[1] == 7_635
+    assert funnel(events, ["A_SUBMITTED", "A_CANCELLED"], within=None).steps.units[1] == 2_807
+
+
+def test_optional_steps_are_counted_where_they_lie_between():
+    streams = [typed("abc"), typed("ac"), typed("acb"), typed("ab"), typed("bac"), typed("a")]
+    found = funnel(frame(streams), ["a", "b", "c"], within=None, optional=["b"])
+    assert found.steps.units.tolist() == [6, 2, 4]
+    assert found.steps.rate_of_previous.tolist() == [1, 2 / 6, 4 / 6]  # c of a: b may be left out
+    assert found.steps.optional.tolist() == [False, True, False]
+    reached = found.units.execute().set_index("customer_id").sort_index()
+    assert reached.last_step.tolist() == ["c", "c", "c", "b", "c", "a"]
+
+
+def test_a_breakdown_says_whose_value_counts():
+    rows = [(1, 0, "a", "x"), (1, 1, "b", "y"), (2, 0, "a", "y"), (3, 0, "a", None), (3, 1, "b", "x"), (3, 2, "c", "z")]
+    events = pd.DataFrame(rows, columns=["customer_id", "minute", "event", "how"])
+    events = events.assign(ts=START + pd.to_timedelta(events.minute, unit="min"))
+
+    def units(attribute):
+        found = funnel(events, ["a", "b", "c"], within=None, breakdown="how", attribute=attribute).steps
+        return {
+            (None if pd.isna(how) else how): rows.units.tolist() for how, rows in found.groupby("how", dropna=False)
+        }
+
+    assert units("first") == {"x": [1, 1, 0], "y": [1, 0, 0], None: [1, 1, 1]}
+    assert units("last") == {"y": [2, 1, 0], "z": [1, 1, 1]}
+    assert units(2) == {"y": [1, 1, 0], "x": [1, 1, 1], None: [1, 0, 0]}
+
+
+def test_times_between_steps():
+    hours = np.array([1, 2, 3, 4, 10.0])
+    streams = [[(0, "a", 1), (int(60 * h), "b", 1), (int(60 * h) + 30, "c", 1)] for h in hours]
+    found = funnel(frame(streams), ["a", "b", "c"], within=None).times.set_index(["from_step", "to_step"])
+    row = found.loc["a", "b"]
+    assert row[["units", "median", "q25", "q75", "mean"]].tolist() == [5, 3, 2, 4, 4]
+    half = stats.t.ppf(0.975, 4) * hours.std(ddof=1) / np.sqrt(5)
+    np.testing.assert_allclose(row[["mean_lower", "mean_upper"]].astype(float), [4 - half, 4 + half])
+    assert (found.loc[("b", "c"), ["median", "q25", "q75"]] == 0.5).all()
+    assert found.loc[("a", "c"), "median"] == 3.5
+
+
+def test_where_those_who_left_went():
+    streams = [typed("abc"), typed("aby"), typed("abyx"), typed("ax"), typed("a")]
+    flows = funnel(frame(streams), ["a", "b", "c"], within=None).flows
+    rows = {
+        (row["name"], None if pd.isna(row["next"]) else row["next"]): row["units"] for row in flows.to_dict("records")
+    }
+    assert rows == {("a", "x"): 1, ("a", None): 1, ("b", "y"): 2}
+    assert flows.groupby("name").share.sum().tolist() == [1, 1]
+
+
+def test_target_lists():
+    streams = [typed("abc"), typed("ab"), typed("a"), [(1_600, "a", 1)]]
+    found = funnel(frame(streams), ["a", "b", "c"], within="1h", as_of="2026-03-02")
+    ids = {name: sorted(rows.customer_id.execute()) for name, rows in (
+        ("at b", found.at("b")), ("at 3", found.at(3)), ("after a", found.lost_after("a")), ("after 2", found.lost_after(2)),
+    )}  # fmt: skip
+    assert ids == {"at b": [0, 1], "at 3": [0], "after a": [2, 3], "after 2": [1]}
+    with pytest.raises(ParameterError, match="step = 'd'"):
+        found.at("d")
+
+
+def test_the_open_are_not_lost_and_the_rate_of_the_first_attempt_is_true():
+    """Seventy per cent buy within ten days, at exponential times; half are seen for less than that."""
+    rng = np.random.default_rng(4)
+    inside, rates = 0, []
+    for _ in range(60):
+        n = 400
+        entered = rng.uniform(0, 20, n)
+        wait = np.where(rng.random(n) < 0.7, rng.exponential(3, n), np.inf)
+        wait = np.where(wait > 10, np.inf, wait)
+        truth = 0.7 * (1 - np.exp(-10 / 3))
+        day = pd.Timestamp("2026-01-01")
+        views = pd.DataFrame({"customer_id": range(n), "event": "view", "ts": day + pd.to_timedelta(entered, unit="D")})
+        buys = views[np.isfinite(wait)].assign(event="buy")
+        buys["ts"] += pd.to_timedelta(wait[np.isfinite(wait)], unit="D")
+        events = pd.concat([views, buys])
+        row = funnel(events, ["view", "buy"], "10d", as_of="2026-01-20").steps.iloc[1]
+        seen = events[events.ts < "2026-01-21"]
+        naive = seen[seen.event == "buy"].customer_id.nunique() / seen[seen.event == "view"].customer_id.nunique()
+        assert row.rate_of_entrants == pytest.approx(naive)
+        rates.append((row.first_rate, naive, row.matured_rate))
+        inside += row.first_rate_lower <= truth <= row.first_rate_upper
+    means, errors = np.mean(rates, axis=0), np.std(rates, axis=0) / np.sqrt(60)
+    assert abs(means[0] - truth) < 4 * errors[0]
+    assert abs(means[2] - truth) < 4 * errors[2]
+    assert means[1] < truth - 10 * errors[1], "counting the open as lost is too low"
+    assert inside >= stats.binom.ppf(0.001, 60, 0.95)
+
+
+def test_comparisons():
+    def log(n, buyers):
+        views = pd.DataFrame({"customer_id": range(n), "event": "view", "ts": pd.Timestamp("2026-01-01")})
+        return pd.concat([views, views[:buyers].assign(event="buy", ts=pd.Timestamp("2026-01-02"))])
+
+    one, other = (funnel(log(*n), ["view", "buy"], "2d", as_of="2026-01-09").steps for n in ((148, 56), (148, 70)))
+    row = compare(one, other).iloc[1]
+    a, b = 56 / 148, 70 / 148  # Newcombe (1998), method 10, from Wilson's two intervals
+    (l1, u1), (l2, u2) = (stats.binomtest(x, 148).proportion_ci(0.95, "wilson") for x in (56, 70))
+    assert row.difference == pytest.approx(b - a)
+    assert row.ci_lower == pytest.approx(b - a - np.hypot(b - l2, u1 - a), abs=1e-6)
+    assert row.ci_upper == pytest.approx(b - a + np.hypot(u2 - b, a - l1), abs=1e-6)
+    z = (b - a) / np.sqrt((126 / 296) * (170 / 296) * 2 / 148)
+    assert row.p_value == pytest.approx(2 * stats.norm.sf(z), rel=0.02)
+    with pytest.raises(ParameterError, match="compare like with like"):
+        compare(one, other.assign(name=["a", "b"]))
+    with pytest.raises(ParameterError, match="several rows of a step"):
+        compare(pd.concat([one, one]), other)
+    with pytest.raises(SchemaError, match="matured_units"):
+        compare(one.drop(columns="matured_units"), other)
+
+
+def test_comparisons_of_alike_find_nothing_too_often():
+    rng = np.random.default_rng(8)
+    pairs = rng.binomial(300, 0.3, (2_000, 2))
+    found = [compare_shares((a, b), (300, 300)) for a, b in pairs]
+    often = sum(row.p_value < 0.05 for row in found)
+    inside = sum(row.lower <= 0 <= row.upper for row in found)
+    assert stats.binomtest(often, 2_000, 0.05).pvalue > 0.001
+    assert stats.binomtest(inside, 2_000, 0.95).pvalue > 0.001
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"steps": ["a"]}, ParameterError, "2 to 20 steps"),
+        ({"steps": ["a", "a"]}, ParameterError, "each name once"),
+        ({"steps": "ab"}, ParameterError, "steps = 'ab'"),
+        ({"within": "soon"}, ParameterError, "within = 'soon'"),
+        ({"within": dt.timedelta(0)}, ParameterError, "within"),
+        ({"order": "any"}, ParameterError, "order = 'any'"),
+        ({"optional": ["a"]}, ParameterError, "cannot be left out"),
+        ({"order": "strict", "steps": ["a", "b", "c"], "optional": ["b"]}, ParameterError, "optional"),
+        ({"by": "who"}, SchemaError, "who"),
+        ({"same": "product"}, SchemaError, "product"),
+        ({"event": "what"}, SchemaError, "what"),
+        ({"as_of": "soon"}, ParameterError, "as_of"),
+        ({"as_of": "2020-01-01"}, DataError, "none fits"),
+        ({"since": "2030-01-01"}, ParameterError, "since"),
+        ({"attribute": 3}, ParameterError, "attribute = 3"),
+        ({"steps": {"a": lambda t: t.nothing, "b": "b"}}, ParameterError, "step a"),
+        ({"steps": {"any": lambda t: t.event != "z", "b": "b"}, "order": "unordered"}, DataError, "several steps"),
+    ],
+)
+def test_what_cannot_be_is_refused(arguments, error, text):
+    with pytest.raises(error, match=text):
+        funnel(frame([typed("abc")]), **({"steps": ["a", "b"]} | arguments))
