@@ -1,4 +1,4 @@
-"""Two funnels side by side: do units of two groups, or of two periods, get as far?"""
+"""Two funnels side by side: whether units of two groups, or of two periods, get as far."""
 
 import numpy as np
 import pandas as pd
@@ -81,8 +81,8 @@ def compare(one: pd.DataFrame, other: pd.DataFrame, of: str = "entrants", among:
         else:
             a, b = (int(part) for part in parts)
             shares = [part / whole if whole else float("nan") for part, whole in zip((a, b), wholes, strict=True)]
-            compared = compare_shares((a, b), (wholes[0], wholes[1])).to_dict()
-            found = {"rate_one": shares[0], "rate_other": shares[1], **compared}
+            compared = compare_shares((a, b), (wholes[0], wholes[1]))
+            found = {"rate_one": shares[0], "rate_other": shares[1], **{str(k): v for k, v in compared.items()}}
         rows.append({"step": first["step"], "name": first["name"], **found})
         before = before if first["optional"] else place
     out = pd.DataFrame(rows).rename(columns={"lower": "ci_lower", "upper": "ci_upper"})

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import functools
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -302,7 +303,7 @@ def _interval(name: str, part: float, whole: float) -> dict[str, float]:
 
 
 def _times(named: Sequence[Step], required: Sequence[int], matches: Matches, best: Best) -> pd.DataFrame:
-    pairs = [*zip(required, required[1:], strict=False)]
+    pairs = [*itertools.pairwise(required)]
     if len(required) > 2:
         pairs.append((required[0], required[-1]))
     rows = []

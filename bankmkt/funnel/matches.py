@@ -159,7 +159,7 @@ def read(rows: Any, as_of: dt.date | None) -> Matches:
 
 
 def coded(parts: list[Any]) -> Coded:
-    """Number the values of a column."""
+    """Give the values of a column numbers."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -216,7 +216,8 @@ def test_clickhouse_says_the_same(order, grain):
     rng = np.random.default_rng(5)
     rows = 40_000
     events = pd.DataFrame({
-        "customer_id": rng.integers(0, 4_000, rows), "minute": (rng.integers(0, 3_000, rows) // grain * grain).astype("uint32"),
+        "customer_id": rng.integers(0, 4_000, rows),
+        "minute": (rng.integers(0, 3_000, rows) // grain * grain).astype("uint32"),
         "event": rng.choice(list("aabbccdz"), rows),
     })  # fmt: skip
     steps = ", ".join(f"event = '{name}'" for name in NAMES)

@@ -75,9 +75,13 @@ def test_where_those_who_left_went():
 def test_target_lists():
     streams = [typed("abc"), typed("ab"), typed("a"), [(1_600, "a", 1)]]
     found = funnel(frame(streams), ["a", "b", "c"], within="1h", as_of="2026-03-02")
-    ids = {name: sorted(rows.customer_id.execute()) for name, rows in (
-        ("at b", found.at("b")), ("at 3", found.at(3)), ("after a", found.lost_after("a")), ("after 2", found.lost_after(2)),
-    )}  # fmt: skip
+    lists = {
+        "at b": found.at("b"),
+        "at 3": found.at(3),
+        "after a": found.lost_after("a"),
+        "after 2": found.lost_after(2),
+    }
+    ids = {name: sorted(rows.customer_id.execute()) for name, rows in lists.items()}
     assert ids == {"at b": [0, 1], "at 3": [0], "after a": [2, 3], "after 2": [1]}
     with pytest.raises(ParameterError, match="step = 'd'"):
         found.at("d")
