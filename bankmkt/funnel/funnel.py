@@ -13,7 +13,6 @@ import pandas as pd
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.frames import engine_table, fetch
 from bankmkt.funnel import rates
-from bankmkt.funnel.attempts import Best, best_attempts
 from bankmkt.funnel.chains import NEVER
 from bankmkt.funnel.definition import (
     DAY,
@@ -25,7 +24,8 @@ from bankmkt.funnel.definition import (
     parse_steps,
     parse_within,
 )
-from bankmkt.funnel.matches import Matches, read, relevant
+from bankmkt.funnel.matches import relevant
+from bankmkt.funnel.portions import Journeys, journeys
 from bankmkt.lookback import parse_date
 
 HOUR = 3600 * SECOND
@@ -60,8 +60,7 @@ class Funnel:
     steps: pd.DataFrame
     times: pd.DataFrame
     entrants: pd.DataFrame
-    _matches: Matches = field(repr=False)
-    _best: Best = field(repr=False)
+    _journeys: Journeys = field(repr=False)
     _required: tuple[int, ...] = field(repr=False)
     _events: Any = field(repr=False)
     _columns: dict[str, str] = field(repr=False)
@@ -75,24 +74,16 @@ class Funnel:
         """
         import pyarrow as pa
 
-        best, matches = self._best, self._matches
+        best = self._journeys
         seen = best.times < NEVER
         last = len(self.names) - 1 - np.argmax(seen[::-1], axis=0)
         table = pa.table({
-            self._columns["unit"]: matches.units.at(best.unit), "entered": self._moments(best.times[0]),
+            self._columns["unit"]: best.ids, "entered": _moments(best.times[0]),
             "reached": best.level.astype(np.int64), "last_step": pa.array(np.array(self.names)[last]),
-            "last_ts": self._moments(np.take_along_axis(best.times, last[None], 0)[0]), "open": best.open,
-            **{f"ts_{number + 1}": self._moments(times) for number, times in enumerate(best.times)},
+            "last_ts": _moments(np.take_along_axis(best.times, last[None], 0)[0]), "open": best.open,
+            **{f"ts_{number + 1}": _moments(times) for number, times in enumerate(best.times)},
         })  # fmt: skip
         return engine_table(table, "funnel_units", self._events.get_backend())[0]
-
-    def _moments(self, times: Any) -> Any:
-        """Return times as Arrow timestamps, null for what did not happen."""
-        import pyarrow as pa
-
-        happened = times < NEVER
-        since = self._matches.midnight + np.where(happened, times, 0) * self._matches.unit
-        return pa.array(since, mask=~happened).cast(pa.timestamp("us"))
 
     def at(self, step: int | str) -> Any:
         """Return the units that reached a step, as :attr:`units`."""
@@ -154,7 +145,7 @@ def funnel(
     """Count how many units reach each step within a time from the first, how long it takes and where they are lost.
 
     An attempt begins with every event that fits step 1 and may advance until the window's end, inclusive. Each unit is
-    counted by its attempt that got furthest, of equal ones the first. Events of the same moment come in the order of
+    counted by its attempt that got furthest, of equal ones the first (of ``same``, at one moment, the lesser value). Events of the same moment come in the order of
     the steps; an event serves an attempt once.
 
     Parameters
@@ -232,18 +223,17 @@ def funnel(
     }
     last = None if as_of is None else parse_date("as_of", as_of)
     begin = None if since is None else parse_date("since", since)
-    matches = read(relevant(table, named, excluded, columns, event, others=order == "strict"), last)
+    rows = relevant(table, named, excluded, columns, event, others=order == "strict")
+    total = fetch(table.aggregate(rows=table.count())).to_pylist()[0]["rows"]
     required = tuple(n for n, step in enumerate(named) if not step.optional)
-    opened = None if begin is None else max(_micros(begin) - matches.midnight, 0) // matches.unit
-    best = best_attempts(matches, required, len(named), length, day, order, opened, number)
-    if not len(best.unit):
+    found = journeys(rows, total, last, required, len(named), length, day, order, begin, number)
+    if not len(found.ids):
         raise ParameterError("since", since, "a day after which an attempt begins", "choose an earlier one")
-    seen = dt.date(1970, 1, 1) + dt.timedelta(days=(matches.midnight + matches.end * matches.unit) // DAY)
-    limit = NEVER if length is None else length // matches.unit
+    seen = dt.date(1970, 1, 1) + dt.timedelta(days=found.end // DAY)
     return Funnel(
-        tuple(step.name for step in shown), seen, _steps(shown, matches, best, limit, breakdown),
-        _times(shown, required, matches, best), _entrants(matches, best, required[-1]),
-        matches, best, required, table, columns | {"event": event},
+        tuple(step.name for step in shown), seen, _steps(shown, found, length or NEVER, breakdown),
+        _times(shown, required, found), _entrants(found, required[-1]), found, required, table,
+        columns | {"event": event},
     )  # fmt: skip
 
 
@@ -255,23 +245,27 @@ def _attribute(attribute: str | int, steps: int) -> str | int:
     raise ParameterError("attribute", attribute, f"'first', 'last' or 1 to {steps}")
 
 
-def _micros(day: dt.date) -> int:
-    return (day - dt.date(1970, 1, 1)).days * DAY
+def _moments(times: Any) -> Any:
+    """Return times as Arrow timestamps, null for what did not happen."""
+    import pyarrow as pa
+
+    happened = times < NEVER
+    return pa.array(np.where(happened, times, 0), mask=~happened).cast(pa.timestamp("us"))
 
 
-def _steps(named: Sequence[Step], matches: Matches, best: Best, limit: int, breakdown: str | None) -> pd.DataFrame:
-    if breakdown is None or matches.breakdown is None:
-        return _one_group(named, best, np.full(len(best.unit), True), limit)
+def _steps(named: Sequence[Step], found: Journeys, limit: int, breakdown: str | None) -> pd.DataFrame:
+    if breakdown is None or found.groups is None:
+        return _one_group(named, found, np.full(len(found.level), True), limit)
+    codes, values = pd.factorize(found.groups.to_pandas(), sort=True)  # null is −1
     parts = []
-    for code in np.unique(best.group):
-        value = None if code < 0 else matches.breakdown.at(np.array([code]))[0].as_py()
-        part = _one_group(named, best, best.group == code, limit)
-        part.insert(0, breakdown, pd.Series([value] * len(part), dtype=object))
+    for code in np.unique(codes):
+        part = _one_group(named, found, codes == code, limit)
+        part.insert(0, breakdown, pd.Series([None if code < 0 else values[code]] * len(part), dtype=object))
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
 
-def _one_group(named: Sequence[Step], best: Best, here: Any, limit: int) -> pd.DataFrame:
+def _one_group(named: Sequence[Step], best: Journeys, here: Any, limit: int) -> pd.DataFrame:
     """Return the rows of ``Funnel.steps`` for some units."""
     reached = best.times[:, here] < NEVER
     still, watched = best.open[here], np.minimum(best.watched[here], limit)
@@ -302,19 +296,19 @@ def _interval(name: str, part: float, whole: float) -> dict[str, float]:
     return {name: share, f"{name}_lower": lower, f"{name}_upper": upper}
 
 
-def _times(named: Sequence[Step], required: Sequence[int], matches: Matches, best: Best) -> pd.DataFrame:
+def _times(named: Sequence[Step], required: Sequence[int], best: Journeys) -> pd.DataFrame:
     pairs = [*itertools.pairwise(required)]
     if len(required) > 2:
         pairs.append((required[0], required[-1]))
     rows = []
     for begin, end in pairs:
         both = best.times[end] < NEVER
-        hours = (best.times[end, both] - best.times[begin, both]) * matches.unit / HOUR
+        hours = (best.times[end, both] - best.times[begin, both]) / HOUR
         rows.append({"from_step": named[begin].name, "to_step": named[end].name, **rates.durations(hours)})
     return pd.DataFrame(rows)
 
 
-def _entrants(matches: Matches, best: Best, final: int) -> pd.DataFrame:
-    days = pd.to_datetime(matches.midnight + best.times[0] * matches.unit, unit="us").normalize()
+def _entrants(best: Journeys, final: int) -> pd.DataFrame:
+    days = pd.to_datetime(best.times[0], unit="us").normalize()
     rows = pd.DataFrame({"day": days, "entrants": 1, "converted": (best.times[final] < NEVER).astype(int)})
     return rows.groupby("day", as_index=False).sum()

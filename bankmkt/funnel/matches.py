@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bankmkt.errors import DataError, SchemaError, one_of
+from bankmkt.errors import SchemaError, one_of
 from bankmkt.frames import batches
 from bankmkt.funnel.chains import Keys
 from bankmkt.funnel.definition import DAY, SECOND, Step
@@ -118,13 +118,10 @@ def check_columns(events: Any, columns: dict[str, str]) -> None:
             raise SchemaError(f"column {name} is {kind}", None, "texts, whole numbers, flags or dates", "cast it")
 
 
-def read(rows: Any, as_of: dt.date | None) -> Matches:
+def read(rows: Any, as_of: dt.date | None) -> Matches | None:
     """Read what :func:`relevant` returned, up to the end of a day; of the last day there is, if none is given.
 
-    Raises
-    ------
-    DataError
-        If there is no event.
+    Returns None if there is no event.
     """
     import ibis
     import pyarrow as pa
@@ -141,7 +138,7 @@ def read(rows: Any, as_of: dt.date | None) -> Matches:
             plain = pa.types.is_integer(column.type) and name in ("ts", "mask", "unit")
             found[name].append(column.to_numpy(zero_copy_only=False) if plain else column)
     if not sum(map(len, found["ts"])):
-        raise DataError("events", "none fits a step", "one or more", "look at the names of the steps and at as_of")
+        return None
     times = np.concatenate(found.pop("ts"))
     start = int(times.min()) // DAY * DAY
     last = int(times.max()) if as_of is None else (as_of - dt.date(1970, 1, 1)).days * DAY

@@ -11,7 +11,7 @@ class Event:
     unit: int
     ts: dt.datetime
     fits: frozenset  # numbers of the steps from 0; "x" ends an attempt
-    same: str | None = None
+    same: int | None = None
     group: str | None = None
 
 
@@ -22,7 +22,7 @@ class Attempt:
     over: bool
     ended: bool
     limit: dt.datetime
-    same: str | None
+    same: int | None
 
 
 def attempts(events, steps, within, natural, order, end, since):
@@ -108,7 +108,7 @@ def funnel(events, steps, within=None, natural=False, order="ordered", end=None,
         if not mine:
             continue
         level = max(len(a.times) for a in mine)
-        best = min((a for a in mine if len(a.times) == level), key=lambda a: (a.start, a.times))
+        best = min((a for a in mine if len(a.times) == level), key=lambda a: (a.start, a.same or 0, a.times))
         waiting = any(not a.over and not a.ended and len(a.times) < len(steps) for a in mine)
         out[unit] = {
             "level": level, "times": best.times, "open": waiting and level < len(steps),

@@ -9,8 +9,10 @@ from scipy import stats
 from test_funnel import START, frame, typed
 
 from bankmkt import datasets
+from bankmkt.engines import connect
 from bankmkt.errors import DataError, ParameterError, SchemaError
 from bankmkt.funnel import compare, funnel
+from bankmkt.funnel.portions import journeys
 from bankmkt.funnel.rates import compare_shares
 
 
@@ -172,3 +174,46 @@ def test_comparisons_of_alike_find_nothing_too_often():
 def test_what_cannot_be_is_refused(arguments, error, text):
     with pytest.raises(error, match=text):
         funnel(frame([typed("abc")]), **({"steps": ["a", "b"]} | arguments))
+
+
+def crowd(units=200, rows=3_000, seed=6):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame({
+        "customer_id": rng.integers(0, units, rows) * 1_000_003, "event": rng.choice(list("abcdx"), rows),
+        "ts": START + pd.to_timedelta(rng.integers(0, 40_000, rows), unit="min"), "how": rng.choice(["p", "q"], rows),
+    })  # fmt: skip
+
+
+ASKED = {"steps": list("abcd"), "within": "3d", "exclude": "x", "breakdown": "how", "attribute": "last"}
+
+
+def alike(one, other):
+    pd.testing.assert_frame_equal(one.steps, other.steps)
+    pd.testing.assert_frame_equal(one.times, other.times)
+    pd.testing.assert_frame_equal(one.entrants, other.entrants)
+    pd.testing.assert_frame_equal(one.flows, other.flows)
+    rows = [found.units.execute().sort_values("customer_id", ignore_index=True) for found in (one, other)]
+    pd.testing.assert_frame_equal(*rows, check_dtype=False)  # Spark's moments come in nanoseconds
+
+
+def test_portions_make_no_difference(monkeypatch):
+    whole = funnel(crowd(), **ASKED)
+    monkeypatch.setattr(journeys, "__defaults__", (500,))
+    alike(whole, funnel(crowd(), **ASKED))
+
+
+def test_ids_may_be_texts():
+    numbers, texts = crowd(), crowd().astype({"customer_id": str})
+    one, other = funnel(numbers, **ASKED), funnel(texts, **ASKED)
+    pd.testing.assert_frame_equal(one.steps, other.steps)
+    assert set(other.units.customer_id.execute()) == set(map(str, one.units.customer_id.execute()))
+
+
+@pytest.mark.spark
+def test_spark_says_the_same(spark_url, monkeypatch):
+    con = connect(spark_url)
+    events = con.create_table("funnel_events", crowd(), overwrite=True)
+    whole = funnel(crowd(), **ASKED)
+    alike(whole, funnel(events, **ASKED))
+    monkeypatch.setattr(journeys, "__defaults__", (1_500,))
+    alike(whole, funnel(events, **ASKED))
