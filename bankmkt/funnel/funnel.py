@@ -145,8 +145,8 @@ def funnel(
     """Count how many units reach each step within a time from the first, how long it takes and where they are lost.
 
     An attempt begins with every event that fits step 1 and may advance until the window's end, inclusive. Each unit is
-    counted by its attempt that got furthest, of equal ones the first (of ``same``, at one moment, the lesser value). Events of the same moment come in the order of
-    the steps; an event serves an attempt once.
+    counted by its attempt that got furthest, of equal ones the first (of ``same``, at one moment, the lesser value).
+    Events of the same moment come in the order of the steps; an event serves an attempt once.
 
     Parameters
     ----------
