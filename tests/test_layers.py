@@ -14,7 +14,7 @@ LAYERS = [
     {"engines"},
     {"conform", "damage", "formats", "lookback"},
     {"sources", "settle", "saving"},
-    {"mapping"},
+    {"mapping", "frames"},
     {"bank"},
     {"checks", "units"},
     {"validation"},
