@@ -39,7 +39,7 @@ _NAMES = {
     "run_report": "bankmkt.reports",
     "run_reports": "bankmkt.reports",
 }
-_MODULES = ("datasets", "experiment", "errors", "plots", "reports", "schema", "segments", "synth", "tags")
+_MODULES = ("datasets", "experiment", "errors", "funnel", "plots", "reports", "schema", "segments", "synth", "tags")
 
 __all__ = sorted([*_NAMES, *_MODULES])
 

@@ -176,6 +176,8 @@ def test_the_kernel_finds_what_the_plain_way_finds(
 
 
 def test_the_package_is_called_like_the_function():
+    assert "funnel" in bm.__all__
+    assert bm.__getattr__("funnel") is bm.funnel
     events = frame([typed("ab")])
     pd.testing.assert_frame_equal(bm.funnel(events, ["a", "b"]).steps, funnel(events, ["a", "b"]).steps)
 
