@@ -2,7 +2,6 @@
 
 import datetime as dt
 import functools
-import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +11,10 @@ import pandas as pd
 
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.frames import engine_table, fetch
-from bankmkt.funnel import rates
+from bankmkt.funnel import summary
 from bankmkt.funnel.chains import NEVER
 from bankmkt.funnel.definition import (
     DAY,
-    SECOND,
     Condition,
     Step,
     check_order,
@@ -27,8 +25,6 @@ from bankmkt.funnel.definition import (
 from bankmkt.funnel.matches import relevant
 from bankmkt.funnel.portions import Journeys, journeys
 from bankmkt.lookback import parse_date
-
-HOUR = 3600 * SECOND
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,8 +227,8 @@ def funnel(
         raise ParameterError("since", since, "a day after which an attempt begins", "choose an earlier one")
     seen = dt.date(1970, 1, 1) + dt.timedelta(days=found.end // DAY)
     return Funnel(
-        tuple(step.name for step in shown), seen, _steps(shown, found, length or NEVER, breakdown),
-        _times(shown, required, found), _entrants(found, required[-1]), found, required, table,
+        tuple(step.name for step in shown), seen, summary.steps_of(shown, found, length or NEVER, breakdown),
+        summary.times_of(shown, required, found), summary.entrants_of(found, required[-1]), found, required, table,
         columns | {"event": event},
     )  # fmt: skip
 
@@ -251,64 +247,3 @@ def _moments(times: Any) -> Any:
 
     happened = times < NEVER
     return pa.array(np.where(happened, times, 0), mask=~happened).cast(pa.timestamp("us"))
-
-
-def _steps(named: Sequence[Step], found: Journeys, limit: int, breakdown: str | None) -> pd.DataFrame:
-    if breakdown is None or found.groups is None:
-        return _one_group(named, found, np.full(len(found.level), True), limit)
-    codes, values = pd.factorize(found.groups.to_pandas(), sort=True)  # null is −1
-    parts = []
-    for code in np.unique(codes):
-        part = _one_group(named, found, codes == code, limit)
-        part.insert(0, breakdown, pd.Series([None if code < 0 else values[code]] * len(part), dtype=object))
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
-
-
-def _one_group(named: Sequence[Step], best: Journeys, here: Any, limit: int) -> pd.DataFrame:
-    """Return the rows of ``Funnel.steps`` for some units."""
-    reached = best.times[:, here] < NEVER
-    still, watched = best.open[here], np.minimum(best.watched[here], limit)
-    units = reached.sum(axis=1)
-    matured = best.matured[here]
-    rows, before, place = [], 0, 0
-    for number, step in enumerate(named):
-        place += not step.optional
-        waited = best.first[number, here]
-        from_first = rates.reached_in_time(np.minimum(waited, watched), waited < NEVER)
-        whole = (matured > 0).sum()
-        full = (matured >= place).sum() if not step.optional else -1
-        rows.append({
-            "step": number + 1, "name": step.name, "optional": step.optional, "units": int(units[number]),
-            **_interval("rate_of_entrants", units[number], units[0]),
-            **_interval("rate_of_previous", units[number], units[before]),
-            "matured_entrants": int(whole), "matured_units": int(full) if full >= 0 else None,
-            **_interval("matured_rate", full if full >= 0 else np.nan, whole),
-            "open_units": int((still & ~reached[number]).sum()),
-            **dict(zip(("first_rate", "first_rate_lower", "first_rate_upper"), from_first, strict=True)),
-        })  # fmt: skip
-        before = before if step.optional else number
-    return pd.DataFrame(rows).astype({"matured_units": "Int64"})
-
-
-def _interval(name: str, part: float, whole: float) -> dict[str, float]:
-    share, lower, upper = (float(value[0]) for value in rates.shares([part], [whole]))
-    return {name: share, f"{name}_lower": lower, f"{name}_upper": upper}
-
-
-def _times(named: Sequence[Step], required: Sequence[int], best: Journeys) -> pd.DataFrame:
-    pairs = [*itertools.pairwise(required)]
-    if len(required) > 2:
-        pairs.append((required[0], required[-1]))
-    rows = []
-    for begin, end in pairs:
-        both = best.times[end] < NEVER
-        hours = (best.times[end, both] - best.times[begin, both]) / HOUR
-        rows.append({"from_step": named[begin].name, "to_step": named[end].name, **rates.durations(hours)})
-    return pd.DataFrame(rows)
-
-
-def _entrants(best: Journeys, final: int) -> pd.DataFrame:
-    days = pd.to_datetime(best.times[0], unit="us").normalize()
-    rows = pd.DataFrame({"day": days, "entrants": 1, "converted": (best.times[final] < NEVER).astype(int)})
-    return rows.groupby("day", as_index=False).sum()
