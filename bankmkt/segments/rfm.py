@@ -10,6 +10,7 @@ import pandas as pd
 
 from bankmkt.damage import reading
 from bankmkt.errors import ParameterError, Refused, one_of
+from bankmkt.frames import engine_table, fetch
 from bankmkt.lookback import parse_date
 from bankmkt.privacy import K, check_k, suppress
 from bankmkt.segments import rfm_scores as steps
@@ -139,7 +140,7 @@ class RFM:
         found = t.group_by("segment", "r", "fm").aggregate(
             customers=t.count(), **{name: t[name].fill_null(0).sum() for name in MEASURES}
         )
-        return steps.fetch(found).to_pandas()
+        return fetch(found).to_pandas()
 
 
 def rfm(
@@ -243,7 +244,7 @@ def rfm(
     _check(window_days, bins, frequency, ties)
     window_days, bins = int(window_days), int(bins)
     given = None if cuts is None else steps.check_cuts(cuts, bins)
-    t, con = steps.engine_table(transactions, "transactions")
+    t, con = engine_table(transactions, "transactions")
     steps.check_columns(t, by, time, amount)
     money = steps.choose_money(t, money)
     moved = steps.movements(t, money, by, time, amount)
@@ -258,7 +259,7 @@ def rfm(
     if everybody is not None:
         base = everybody.left_join(base, "customer_id").drop("customer_id_right")
     table = steps.score(base, used, bins, ties, by)
-    scores = steps.fetch(table.order_by(by)).to_pandas() if isinstance(transactions, pd.DataFrame) else table
+    scores = fetch(table.order_by(by)).to_pandas() if isinstance(transactions, pd.DataFrame) else table
     return RFM(scores, used, day, window_days, bins, money, frequency, ties, table)
 
 

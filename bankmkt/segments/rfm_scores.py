@@ -7,14 +7,12 @@ from typing import Any
 import pandas as pd
 
 from bankmkt import terms
-from bankmkt.damage import reading
-from bankmkt.engines import connect
 from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
+from bankmkt.frames import engine_table, fetch
 from bankmkt.schema import ASSETS
 from bankmkt.segments.measures import BANK_KINDS
 from bankmkt.segments.quantiles import LARGEST, order_statistics, ranks
 from bankmkt.segments.rfm_names import named
-from bankmkt.sources import backend_of, read_frames
 
 UNITS = {"recency_days": 1, "frequency": 1, "monetary": 100}
 """The measures, and how many whole numbers make one of each: money is counted in cents."""
@@ -38,33 +36,6 @@ COLUMNS = (*UNITS, "r", "f", "m", "segment")
 
 class NothingCounted(DataError):
     """No transaction of the window counts."""
-
-
-def engine_table(table: Any, name: str, con: Any = None) -> tuple[Any, Any]:
-    """Return a table as an Ibis table, and its engine; frames go into ``con``, or into an engine of their own."""
-    if isinstance(table, pd.DataFrame):
-        _check_frame(name, table)
-    con = backend_of({name: table}) or con or connect()
-    return read_frames(con, {name: table}, [name])[name].expr, con
-
-
-def _check_frame(name: str, frame: pd.DataFrame) -> None:
-    """Raise SchemaError if a frame has no column, two of a name, or periods, which no engine knows."""
-    if not len(frame.columns):
-        raise SchemaError(f"{name} has no column", None, "a row per transaction or customer", "pass one with the ids")
-    if twice := frame.columns[frame.columns.duplicated()].tolist():
-        raise SchemaError(f"{name} has two columns", twice[0], "each name once", "rename or drop one")
-    for column, kind in frame.dtypes.items():
-        if isinstance(kind, pd.PeriodDtype):
-            todo = "convert it with .dt.to_timestamp()"
-            raise SchemaError(f"column {column} of {name} is {kind}", None, "timestamps or dates", todo)
-
-
-def fetch(rows: Any) -> Any:
-    """Return the rows of an Ibis table as an Arrow table, with our errors."""
-    con = rows.get_backend()
-    with reading(con, None):
-        return con.to_pyarrow(rows)
 
 
 def check_columns(t: Any, by: str, time: str, amount: str) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from bankmkt.errors import ParameterError, one_of
+from bankmkt.frames import engine_table, fetch
 from bankmkt.privacy import K, check_k, discloses
 from bankmkt.segments.rfm import TIES, rfm
 from bankmkt.segments.rfm_names import BINS, INACTIVE
-from bankmkt.segments.rfm_scores import NothingCounted, engine_table, fetch
+from bankmkt.segments.rfm_scores import NothingCounted
 
 
 def rfm_sensitivity(
