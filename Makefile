@@ -9,6 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 UV := $(shell sed -n 's/^uv==\([^ ;]*\).*/\1/p' requirements.lock)
 PARALLEL := -n 2 --dist loadfile
+# A third worker for the unit tests, as many of them wait for Spark.
 
 .DEFAULT_GOAL := help
 .PHONY: help report test lint unit notebooks-test lab notebooks bench lock clean
@@ -42,7 +43,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/pytest $(PARALLEL) --doctest-modules --cov --cov-report=term:skip-covered bankmkt tests
+	$(BIN)/pytest -n 3 --dist loadfile --doctest-modules --cov --cov-report=term:skip-covered bankmkt tests
 
 notebooks-test: $(READY)
 	$(BIN)/python -c 'import bankmkt; bankmkt.demo_bank()'

@@ -5,6 +5,7 @@ from typing import Any
 
 from bankmkt.damage import reading
 from bankmkt.engines import connect
+from bankmkt.errors import SchemaError
 from bankmkt.sources import backend_of, read_frames
 
 BATCH_ROWS = 1_000_000
@@ -12,7 +13,24 @@ BATCH_ROWS = 1_000_000
 
 
 def engine_table(table: Any, name: str, con: Any = None) -> tuple[Any, Any]:
-    """Return a table as an Ibis table, and its engine; frames go into ``con``, or into an engine of their own."""
+    """Return a table as an Ibis table, and its engine; frames go into ``con``, or into an engine of their own.
+
+    Raises
+    ------
+    SchemaError
+        If a frame has no column, two of a name, or periods, which no engine knows.
+    """
+    import pandas as pd
+
+    if isinstance(table, pd.DataFrame):
+        if not len(table.columns):
+            raise SchemaError(f"{name} has no column", None, "a row per event or customer", "pass one with the ids")
+        if twice := table.columns[table.columns.duplicated()].tolist():
+            raise SchemaError(f"{name} has two columns", twice[0], "each name once", "rename or drop one")
+        for column, kind in table.dtypes.items():
+            if isinstance(kind, pd.PeriodDtype):
+                todo = "convert it with .dt.to_timestamp()"
+                raise SchemaError(f"column {column} of {name} is {kind}", None, "timestamps or dates", todo)
     con = backend_of({name: table}) or con or connect()
     return read_frames(con, {name: table}, [name])[name].expr, con
 

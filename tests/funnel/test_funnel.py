@@ -72,7 +72,7 @@ windows = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=50, deadline=None, derandomize=True, database=None)
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(
     streams=streams, window=windows, order=st.sampled_from(["ordered", "strict", "unordered"]),
     number=st.integers(2, 4), exclude=st.booleans(), same=st.booleans(), late=st.booleans(),
@@ -123,7 +123,7 @@ END = 27 * 60 + 59
 """The last minute seen, from eight in the evening of the day before."""
 
 
-@settings(max_examples=1_200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=600, deadline=None, derandomize=True, database=None)
 @given(
     streams=streams, length=st.sampled_from([None, 0, 5, 60, 240, 1440]), natural=st.booleans(),
     order=st.sampled_from(["ordered", "strict", "unordered"]), number=st.integers(2, 4), exclude=st.booleans(),
@@ -185,7 +185,7 @@ def test_the_package_is_called_like_the_function():
 overlapping = {"a or b": {"a", "b"}, "b": {"b"}, "b or c": {"b", "c"}, "a": {"a"}}
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@settings(max_examples=20, deadline=None, derandomize=True, database=None)
 @given(
     streams=streams, window=windows, order=st.sampled_from(["ordered", "strict"]), number=st.integers(2, 4),
     exclude=st.sampled_from([None, "x", "b"]), grain=st.sampled_from([1, 20]),

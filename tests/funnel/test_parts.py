@@ -176,6 +176,14 @@ def test_what_cannot_be_is_refused(arguments, error, text):
         funnel(frame([typed("abc")]), **({"steps": ["a", "b"]} | arguments))
 
 
+def test_frames_that_no_engine_takes_are_refused():
+    events = frame([typed("abc")])
+    with pytest.raises(SchemaError, match="events has two columns = 'event'"):
+        funnel(pd.concat([events, events[["event"]]], axis=1), ["a", "b"])
+    with pytest.raises(SchemaError, match="column ts of events is period"):
+        funnel(events.assign(ts=events.ts.dt.to_period("D")), ["a", "b"])
+
+
 def crowd(units=200, rows=3_000, seed=6):
     rng = np.random.default_rng(seed)
     return pd.DataFrame({
