@@ -8,7 +8,7 @@ from bankmkt.reports import run_report
 @pytest.mark.parametrize(
     ("name", "source", "there", "absent"),
     [
-        ("12_value_and_life_cycle", "berka", ["margin_of_the_coming_year", "segments_shown"], []),
+        ("12_value_and_life_cycle", "berka", ["groups_of_the_long_tail", "customers_who_spent"], []),
         ("12_value_and_life_cycle", "cdnow", ["customers_who_spent"], ["margin_of_the_coming_year", "customers"]),
         ("13_predictive_tags", "berka", ["models"], []),
     ],
