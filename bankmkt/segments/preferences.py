@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bankmkt.errors import ParameterError, SchemaError
+from bankmkt.segments.intervals import LEVEL
 from bankmkt.segments.matrix import AXES
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LEVEL = 0.95
-"""That no preference of a frame is told of by chance."""
 
 
 def preferences(cells: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
