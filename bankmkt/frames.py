@@ -1,11 +1,13 @@
 """A table that may be an Ibis table or a frame, as an Ibis table; its rows, whole or in batches."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from bankmkt.damage import reading
 from bankmkt.engines import connect
-from bankmkt.errors import SchemaError
+from bankmkt.errors import EngineError, SchemaError
 from bankmkt.sources import backend_of, read_frames
 
 BATCH_ROWS = 1_000_000
@@ -42,11 +44,26 @@ def fetch(rows: Any) -> Any:
         return con.to_pyarrow(rows)
 
 
-def batches(rows: Any) -> Iterator[Any]:
-    """Yield the rows of an Ibis table as Arrow record batches, with our errors."""
+def batches(rows: Any, size: int = BATCH_ROWS) -> Iterator[Any]:
+    """Yield the rows of an Ibis table as Arrow record batches, in order, with our errors.
+
+    Ibis's own way calls a name that DuckDB 2 no longer has, and takes all rows of Spark's at once; these pass through
+    files of a temporary folder instead, where Spark writes on this machine.
+    """
+    import pyarrow.parquet
+
     con = rows.get_backend()
-    with reading(con, None):
-        if con.name == "duckdb":  # to_pyarrow_batches calls a method that DuckDB 2 does not have
-            yield from con.con.sql(con.compile(rows)).to_arrow_reader(BATCH_ROWS)
+    with reading(con, None), tempfile.TemporaryDirectory(prefix="bankmkt-") as folder:
+        if con.name == "duckdb":
+            yield from con.con.sql(con.compile(rows)).to_arrow_reader(size)
+        elif con.name == "pyspark":
+            parts = Path(folder) / "rows"
+            con._session.sql(con.compile(rows)).write.parquet(str(parts))
+            if not (parts / "_SUCCESS").exists():
+                raise EngineError(
+                    f"Spark wrote {parts} on another machine", todo="set TMPDIR to a folder that both share"
+                )
+            for part in sorted(parts.glob("*.parquet")):
+                yield from pyarrow.parquet.ParquetFile(part).iter_batches(size)
         else:
-            yield from con.to_pyarrow_batches(rows, chunk_size=BATCH_ROWS)
+            yield from con.to_pyarrow_batches(rows, chunk_size=size)

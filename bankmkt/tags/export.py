@@ -3,8 +3,7 @@
 import datetime
 import json
 import os
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from bankmkt.bank import Bank, check_bank
 from bankmkt.damage import reading
 from bankmkt.errors import DataError, ParameterError
+from bankmkt.frames import batches
 from bankmkt.lookback import parse_date
 from bankmkt.tags.compute import compute
 from bankmkt.tags.declare import Tag
@@ -88,31 +88,9 @@ def _write(bank: Bank, table: Any, file: Path, suffix: str, about: dict[str, Any
         else:
             writer = pyarrow.csv.CSVWriter(sink, schema)
         with writer:
-            for batch in batches(bank.con, table, file):
+            for batch in batches(table, BATCH):
                 writer.write_batch(batch.cast(schema))
                 rows += batch.num_rows
         sink.flush()
         os.fsync(sink.fileno())
     return rows
-
-
-def batches(con: Any, table: Any, file: Path, size: int = BATCH) -> Iterator[Any]:
-    """Yield a table's rows as Arrow batches; Spark's pass through files beside the one to be written.
-
-    Ibis cannot do so: 12.0 calls a name that DuckDB 2 no longer has, and takes all rows of Spark's at once.
-    """
-    import pyarrow.parquet
-
-    query = con.compile(table)
-    if con.name != "pyspark":
-        yield from con.con.sql(query).to_arrow_reader(size)
-        return
-    parts = file.with_suffix(".parts")
-    try:
-        con._session.sql(query).write.parquet(str(parts.absolute()))
-        if not (parts / "_SUCCESS").exists():
-            raise DataError(f"Spark wrote {parts} on another machine", todo="choose a place that this machine shares")
-        for part in sorted(parts.glob("*.parquet")):
-            yield from pyarrow.parquet.ParquetFile(part).iter_batches(size)
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)

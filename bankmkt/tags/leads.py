@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from bankmkt.tags.resampling import LEVEL
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -15,7 +17,7 @@ def leads(cells: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
     from scipy.stats import beta
 
-    tail = (1 - 0.95 ** (1 / max(len(cells), 1))) / 2
+    tail = (1 - LEVEL ** (1 / max(len(cells), 1))) / 2
 
     def limits(x: "pd.Series", n: "pd.Series") -> tuple["pd.Series", "pd.Series"]:
         lower = pd.Series(beta.ppf(tail, x.clip(lower=0.5), n - x + 1), x.index).where(x > 0, 0.0)

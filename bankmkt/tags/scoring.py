@@ -1,9 +1,7 @@
 """Scores of every customer on a day, batch by batch."""
 
 import datetime
-import tempfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +9,8 @@ import numpy as np
 from bankmkt.bank import Bank, check_bank
 from bankmkt.damage import reading
 from bankmkt.errors import ParameterError
+from bankmkt.frames import batches
 from bankmkt.lookback import parse_date
-from bankmkt.tags.export import batches
 from bankmkt.tags.models import Model
 from bankmkt.tags.prints import fingerprint
 from bankmkt.tags.snapshots import Input, name_of, snapshot
@@ -79,8 +77,8 @@ def predict(
     wide = snapshot(known, parse_date("as_of", as_of), inputs_of(chosen), [m.prediction for m in chosen])
     if customers is not None:
         wide = wide.filter(wide.customer_id.isin(list(customers)))
-    with reading(known.con, known.path), tempfile.TemporaryDirectory(prefix="bankmkt-") as folder:
-        parts = [_scored(one, chosen, threads) for one in batches(known.con, wide, Path(folder) / "inputs", batch)]
+    with reading(known.con, known.path):
+        parts = [_scored(one, chosen, threads) for one in batches(wide, batch)]
     kind = wide.schema().to_pyarrow().field("customer_id").type
     columns = pa.schema([("customer_id", kind), *((m.prediction.code, pa.float64()) for m in chosen)])
     return ibis.memtable(pa.Table.from_batches([part.cast(columns) for part in parts], columns))
