@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "bankmkt"
 LAYERS = [
     {"errors"},
     {"schema"},
-    {"manifest", "dictionary", "months", "terms"},
+    {"manifest", "dictionary", "margins", "months", "terms"},
     {"engines"},
     {"conform", "damage", "formats", "lookback"},
     {"sources", "settle", "saving"},

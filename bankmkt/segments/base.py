@@ -10,12 +10,12 @@ from bankmkt.bank import Bank, check_bank, open_bank
 from bankmkt.damage import reading
 from bankmkt.errors import DataError, Refused
 from bankmkt.lookback import parse_date
+from bankmkt.margins import check_margins
 from bankmkt.months import last_month_end, month_end, month_of
 from bankmkt.privacy import K, check_k, small_cells
 from bankmkt.segments.attrition import Attrition, attrition, least_months, transitions
 from bankmkt.segments.clusters import Clusters, clusters
 from bankmkt.segments.lifecycle import STATES, lifecycle, span_of
-from bankmkt.segments.margins import check_margins
 from bankmkt.segments.matrix_sums import matrix_summary
 from bankmkt.segments.migration import flows, migration
 from bankmkt.segments.outlook import Outlook, purchase_outlook

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from bankmkt.bank import check_bank
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.lookback import parse_date
+from bankmkt.margins import margin_of
 from bankmkt.months import month_end, month_of
 from bankmkt.schema import OCCUPATIONS
 from bankmkt.segments.lifecycle import STATES, check_thresholds, lifecycle, span_of
-from bankmkt.segments.margins import margin_of
 from bankmkt.terms import TIERS
 
 if TYPE_CHECKING:

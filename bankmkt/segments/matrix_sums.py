@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from bankmkt.bank import check_bank
 from bankmkt.errors import ParameterError, SchemaError
 from bankmkt.lookback import parse_date
+from bankmkt.margins import check_margins
 from bankmkt.months import month_end
 from bankmkt.privacy import K, check_k, discloses, small_cells, small_parts
 from bankmkt.segments.lifecycle import check_thresholds, lifecycle, span_of
-from bankmkt.segments.margins import check_margins
 from bankmkt.segments.matrix import (
     AXES,
     GROUPS,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from bankmkt.bank import check_bank
 from bankmkt.errors import ParameterError
 from bankmkt.lookback import parse_date
+from bankmkt.margins import check_margins
 from bankmkt.months import month_end, month_of
 from bankmkt.privacy import K, check_k
 from bankmkt.segments.lifecycle import span_of
-from bankmkt.segments.margins import check_margins
 from bankmkt.segments.value_rates import valued
 
 if TYPE_CHECKING:

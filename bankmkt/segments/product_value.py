@@ -4,8 +4,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from bankmkt.margins import check_margins
 from bankmkt.privacy import K, check_k, suppress
-from bankmkt.segments.margins import check_margins
 from bankmkt.segments.value_forecast import forecast, prepare, sum_cells
 from bankmkt.segments.value_rates import YEAR
 

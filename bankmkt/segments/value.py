@@ -47,7 +47,7 @@ def customer_value(
     as_of : date or str
         The last month end on or before it is looked ahead from; nothing later is seen.
     margins : mapping of str to float, optional
-        Yearly margin by product as a part of the balance; default :data:`bankmkt.segments.margins.MARGINS`, which are
+        Yearly margin by product as a part of the balance; default :data:`bankmkt.margins.MARGINS`, which are
         assumptions. Products not named earn nothing, nor does a balance that is null or has no row.
     growth : float, optional
         Yearly growth of a staying customer's margin in the coming year, for all; 0.03 is 3 %. By default the bank's

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from bankmkt.bank import check_bank
 from bankmkt.errors import DataError
+from bankmkt.margins import check_margins, margin_of
 from bankmkt.months import month_end, month_number, month_of
 from bankmkt.privacy import K, check_k, suppress
-from bankmkt.segments.margins import check_margins, margin_of
 from bankmkt.segments.value_forecast import carried, forecast, group_sums, multiples_table, prepare, sum_cells
 from bankmkt.segments.value_rates import YEAR
 

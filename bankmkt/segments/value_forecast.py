@@ -9,10 +9,10 @@ import numpy as np
 from bankmkt.bank import check_bank
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.lookback import parse_date
+from bankmkt.margins import check_margins
 from bankmkt.months import month_end
 from bankmkt.segments.intervals import Z
 from bankmkt.segments.lifecycle import span_of
-from bankmkt.segments.margins import check_margins
 from bankmkt.segments.value_rates import TENURES, TOP, YEAR, Rates, learn_rates, valued
 
 if TYPE_CHECKING:

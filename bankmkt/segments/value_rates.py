@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bankmkt.errors import DataError
+from bankmkt.margins import margin_of
 from bankmkt.months import month_of
-from bankmkt.segments.margins import margin_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +125,7 @@ def valued(bank: "Bank", first: int, last: int, margins: dict[str, float]) -> An
     first, last
         Numbers of months, both within.
     margins
-        Of :func:`bankmkt.segments.margins.check_margins`.
+        Of :func:`bankmkt.margins.check_margins`.
 
     Returns
     -------

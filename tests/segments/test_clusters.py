@@ -4,10 +4,10 @@ import pytest
 
 import bankmkt as bm
 from bankmkt.errors import ParameterError, Refused
+from bankmkt.margins import MARGINS
 from bankmkt.schema import PRODUCTS
 from bankmkt.segments import clusters
 from bankmkt.segments.grouping import nearest
-from bankmkt.segments.margins import MARGINS
 from bankmkt.segments.traits import TRAITS, measured, name_groups, told
 
 JUNE = "2026-06-30"

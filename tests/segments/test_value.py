@@ -8,9 +8,9 @@ from scipy import stats
 
 import bankmkt as bm
 from bankmkt.errors import DataError, ParameterError
+from bankmkt.margins import MARGINS
 from bankmkt.schema import PRODUCTS
 from bankmkt.segments import value_rates as public_rates
-from bankmkt.segments.margins import MARGINS
 from bankmkt.segments.potential import potential_value
 from bankmkt.segments.product_value import margin_by_product
 from bankmkt.segments.value import customer_value, value_by
