@@ -6,10 +6,14 @@ The package is called like the function it is named after: ``bm.funnel(events, [
 import sys
 from types import ModuleType
 
+from bankmkt.funnel.attribution import Attribution, attribute
+from bankmkt.funnel.aarrr import aarrr
 from bankmkt.funnel.comparison import compare
 from bankmkt.funnel.funnel import Funnel, funnel
+from bankmkt.funnel.shapley import shapley_values
+from bankmkt.funnel.touches import touches
 
-__all__ = ["Funnel", "compare", "funnel"]
+__all__ = ["Attribution", "Funnel", "aarrr", "attribute", "compare", "funnel", "shapley_values", "touches"]
 
 
 class _Callable(ModuleType):

@@ -1,0 +1,242 @@
+"""Attribution: how the usual models share conversions out among the channels or campaigns that touched customers."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bankmkt.errors import ParameterError, one_of
+from bankmkt.frames import engine_table
+from bankmkt.funnel.credit import MODELS, Design, Floats, Settings, design
+from bankmkt.funnel.definition import parse_within
+from bankmkt.funnel.paths import NONE, Paths, paths
+from bankmkt.funnel.rates import LEVEL
+from bankmkt.lookback import parse_date
+
+CELLS = 4_000_000
+"""Random weights that are in memory at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """What :func:`attribute` found.
+
+    Parameters
+    ----------
+    credits
+        A row per model and channel, and one of conversions that no touch came before ("none"): model, channel,
+        conversions, lower, upper; share (of all conversions), share_lower, share_upper; with values also value,
+        value_lower, value_upper; with costs cost, cost_per_conversion, cost_lower, cost_upper, and with both roas
+        (value per cost), roas_lower, roas_upper; sampling_error (of sampled Shapley values, else 0). Intervals are
+        95%, from drawing customers again.
+    counts
+        conversions, attributed, unattributed, paths_converted, paths_null, paths_open (whose lookback is not over;
+        they are left out), units (customers with a path or a conversion).
+    paths
+        A row per different path, the most frequent first: path ("sms > app"), touches, conversions, paths_converted,
+        paths_null.
+    """
+
+    credits: pd.DataFrame
+    counts: dict[str, int]
+    paths: pd.DataFrame
+    _draws: Floats = field(repr=False)
+
+    def draws(self, model: str) -> pd.DataFrame:
+        """Return a model's conversions by channel (columns) in each draw of customers (rows)."""
+        models = list(dict.fromkeys(self.credits["model"]))
+        if model not in models:
+            raise ParameterError("model", model, one_of(models))
+        channels = self.credits.loc[self.credits["model"] == model, "channel"]
+        return pd.DataFrame(self._draws[:, models.index(model)], columns=pd.Index(channels, name="channel"))
+
+
+def attribute(
+    touches: Any,
+    conversions: Any,
+    models: Sequence[str] = MODELS,
+    lookback: str | dt.timedelta = "30d",
+    as_of: dt.date | str | None = None,
+    by: str = "customer_id",
+    channel: str = "channel",
+    time: str = "ts",
+    value: str | None = None,
+    costs: Mapping[Any, float] | None = None,
+    *,
+    since: dt.date | str | None = None,
+    position: tuple[float, float, float] = (0.4, 0.2, 0.4),
+    half_life: str | dt.timedelta = "7d",
+    order: int = 1,
+    draws: int = 200,
+    seed: int = 7,
+) -> Attribution:
+    """Share conversions out among the touches before them.
+
+    A model's credit says which touches came before conversions. It does not say that these would not have come
+    anyway: only a comparison with customers left alone does (:func:`bankmkt.funnel.campaign_credit`).
+
+    Parameters
+    ----------
+    touches, conversions
+        Ibis tables or pandas frames, a row per touch and per conversion, with the columns ``by`` and ``time``. A touch
+        counts for the first conversion at or after it, within the lookback; conversions of one moment share their path.
+        Other touches form paths without conversion, which end with a gap longer than the lookback. Paths whose last
+        touch may still be followed by a conversion after ``as_of`` are told apart and left out.
+    models
+        ``"first"`` touch, ``"last"``, ``"linear"`` (each touch alike), ``"position"``, ``"decay"`` (the older, the
+        less), ``"markov"``, ``"shapley"`` (exact up to 12 channels, beyond from sampled orders). The last two look at
+        all paths; Shapley's worth of some channels is the conversions of paths with no other channel.
+    lookback
+        ``"30d"``, ``"36h"``, …
+    as_of, since
+        Last day seen, by default the last there is; first day on which a path may end.
+    channel
+        Column that is credited: channel, campaign_id, …
+    value
+        Column of the conversions: money. Markov chains share it out as they do conversions.
+    costs
+        Money by channel.
+    position
+        Parts of the first touch, of all between, of the last.
+    half_life
+        Time after which a touch counts half, for ``"decay"``.
+    order
+        Touches that a state of the Markov chain remembers.
+    draws, seed
+        Of customers, for the intervals (Poisson bootstrap: a customer with all their paths comes 0, 1, 2 … times).
+
+    Returns
+    -------
+    Attribution
+
+    Raises
+    ------
+    ParameterError, SchemaError
+        If a parameter cannot be right, or a column is not there.
+    DataError
+        If there is no touch.
+
+    Notes
+    -----
+    Credits and unattributed conversions add up to all conversions in every model. Markov: Anderl et al. (2016), IJRM
+    33. Shapley: Zhao, Mahboobi & Bagheri (2018), arXiv 1804.05327. Poisson bootstrap: Chamandy et al. (2012), Google.
+
+    Examples
+    --------
+    >>> days = pd.Timestamp("2026-03-01") + pd.to_timedelta([0, 1, 5, 5], unit="D")
+    >>> touched = pd.DataFrame({"customer_id": [1, 1, 2, 3], "channel": ["sms", "app", "sms", "app"], "ts": days})
+    >>> bought = pd.DataFrame({"customer_id": [1, 4], "ts": days[2:]})
+    >>> found = attribute(touched, bought, models=["last", "linear", "markov"], as_of="2026-06-30", draws=20)
+    >>> app = found.credits[found.credits["channel"] == "app"]
+    >>> dict(zip(app["model"], app["conversions"].round(2), strict=True))
+    {'last': 1.0, 'linear': 0.5, 'markov': 0.67}
+    """
+    chosen = _models(models)
+    length, half = _length("lookback", lookback), _length("half_life", half_life)
+    settings = Settings(chosen, _position(position), half, _whole("order", order, 1), seed)
+    last = None if as_of is None else parse_date("as_of", as_of)
+    begin = None if since is None else parse_date("since", since)
+    touched, con = engine_table(touches, "touches")
+    converted, _ = engine_table(conversions, "conversions", con)
+    found_paths = paths(
+        touched, converted, length, by=by, channel=channel, time=time, value=value, as_of=last, since=begin
+    )
+    money = _costs(costs, found_paths.channels)
+    return summarise(found_paths, settings, value is not None, money, _whole("draws", draws, 2))
+
+
+def summarise(
+    it: Paths, settings: Settings, valued: bool, costs: Mapping[str, float] | None, draws: int
+) -> Attribution:
+    """Share the conversions of paths out, with intervals."""
+    plan = design(it, settings)
+    credit, value, error = plan.credits(plan.times[None].astype(float))
+    drawn = [plan.credits(weights)[:2] for weights in _weights(plan, settings.seed, draws)]
+    again, again_value = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    names = [*it.channels, NONE]
+    rows = pd.DataFrame({
+        "model": np.repeat(settings.models, len(names)), "channel": names * len(settings.models),
+    })  # fmt: skip
+    shares = [part / np.maximum(part.sum(axis=-1, keepdims=True), 1e-300) for part in (credit, again)]
+    _add(rows, ("conversions", "lower", "upper"), credit, again)
+    _add(rows, ("share", "share_lower", "share_upper"), *shares)
+    if valued:
+        _add(rows, ("value", "value_lower", "value_upper"), value, again_value)
+    if costs is not None:
+        cost = rows["cost"] = rows["channel"].map(dict(costs))
+        for name, of in (("cost_per_conversion", "conversions"), ("cost_lower", "upper"), ("cost_upper", "lower")):
+            rows[name] = cost / rows[of].where(rows[of] > 0)
+        for name, of in (("roas", "value"), ("roas_lower", "value_lower"), ("roas_upper", "value_upper")):
+            if valued:
+                rows[name] = rows[of] / cost.where(cost > 0)
+    rows["sampling_error"] = error.ravel()
+    touched, closed = it.lengths > 0, ~it.open
+    counts = {
+        "conversions": int(it.conversions.sum()), "attributed": int(it.conversions[touched].sum()),
+        "unattributed": int(it.conversions[~touched].sum()),
+        "paths_converted": int((touched & (it.conversions > 0)).sum()),
+        "paths_null": int(((it.conversions == 0) & closed).sum()), "paths_open": int(it.open.sum()),
+        "units": len(np.unique(it.unit)),
+    }  # fmt: skip
+    return Attribution(rows, counts, plan.table(), again)
+
+
+def _add(rows: pd.DataFrame, names: tuple[str, str, str], found: Floats, again: Floats) -> None:
+    lower, upper = np.quantile(again, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    for name, values in zip(names, (found[0], lower, upper), strict=True):
+        rows[name] = values.ravel()
+
+
+def _weights(plan: Design, seed: int, draws: int) -> Iterator[Floats]:
+    """Yield how often each cluster comes in some draws."""
+    random = np.random.default_rng(seed)
+    step = max(CELLS // max(len(plan.times), 1), 1)
+    for begin in range(0, draws, step):
+        yield random.poisson(plan.times, (min(step, draws - begin), len(plan.times))).astype(float)
+
+
+def _models(models: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(models, str):
+        models = [models]
+    if not len(models) or len(set(models)) < len(models):
+        raise ParameterError("models", list(models), f"some of {one_of(MODELS)}, each once")
+    for model in models:
+        if model not in MODELS:
+            raise ParameterError("models", model, one_of(MODELS))
+    return tuple(models)
+
+
+def _length(what: str, given: str | dt.timedelta) -> int:
+    length = parse_within(given)[0]
+    if length is None:
+        raise ParameterError(what, given, "a length of time", f"pass {what}='30d'")
+    return length
+
+
+def _position(position: tuple[float, float, float]) -> tuple[float, float, float]:
+    numbers = [isinstance(part, int | float) and part >= 0 for part in position]
+    if len(numbers) != 3 or not all(numbers) or abs(sum(position) - 1) > 1e-9 or position[0] + position[2] <= 0:
+        todo = "pass position=(0.4, 0.2, 0.4)"
+        raise ParameterError("position", position, "parts of the first, the middle and the last that make 1", todo)
+    return position
+
+
+def _whole(what: str, number: int, least: int) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        raise ParameterError(what, number, f"an integer from {least}")
+    return number
+
+
+def _costs(costs: Mapping[Any, float] | None, channels: tuple[str, ...]) -> dict[str, float] | None:
+    if costs is None:
+        return None
+    named = {str(name): cost for name, cost in costs.items()}
+    for name, cost in named.items():
+        if name not in channels:
+            raise ParameterError("costs", name, one_of(channels), "name channels that touched somebody")
+        if isinstance(cost, bool) or not isinstance(cost, int | float) or not cost >= 0:
+            raise ParameterError(f"costs[{name!r}]", cost, "money, 0 or more")
+    return named
