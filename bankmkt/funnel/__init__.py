@@ -6,14 +6,35 @@ The package is called like the function it is named after: ``bm.funnel(events, [
 import sys
 from types import ModuleType
 
-from bankmkt.funnel.attribution import Attribution, attribute
 from bankmkt.funnel.aarrr import aarrr
+from bankmkt.funnel.attribution import Attribution, attribute
 from bankmkt.funnel.comparison import compare
 from bankmkt.funnel.funnel import Funnel, funnel
+from bankmkt.funnel.journey_comparison import compare_journeys
+from bankmkt.funnel.journeys import journeys
+from bankmkt.funnel.sequences import frequent_paths, loops
 from bankmkt.funnel.shapley import shapley_values
+from bankmkt.funnel.step_matrix import step_matrix
 from bankmkt.funnel.touches import touches
+from bankmkt.funnel.transitions import journey_flows, transitions
 
-__all__ = ["Attribution", "Funnel", "aarrr", "attribute", "compare", "funnel", "shapley_values", "touches"]
+__all__ = [
+    "Attribution",
+    "Funnel",
+    "aarrr",
+    "attribute",
+    "compare",
+    "compare_journeys",
+    "frequent_paths",
+    "funnel",
+    "journey_flows",
+    "journeys",
+    "loops",
+    "shapley_values",
+    "step_matrix",
+    "touches",
+    "transitions",
+]
 
 
 class _Callable(ModuleType):

@@ -114,5 +114,6 @@ def compare_shares(parts: tuple[int, int], wholes: tuple[int, int]) -> pd.Series
     (a, b), (n, m) = parts, wholes
     lower, upper = confint_proportions_2indep(b, m, a, n, compare="diff", method="newcomb", alpha=1 - LEVEL)
     same = a / n == b / m
-    p = 1.0 if same else test_proportions_2indep(b, m, a, n, compare="diff", method="score").pvalue
+    with np.errstate(divide="ignore"):  # statsmodels tells the ratio as well, which is infinite where one share is 0
+        p = 1.0 if same else test_proportions_2indep(b, m, a, n, compare="diff", method="score").pvalue
     return pd.Series({"difference": b / m - a / n, "lower": lower, "upper": upper, "p_value": p})

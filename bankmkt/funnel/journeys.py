@@ -1,0 +1,168 @@
+"""Journeys: the steps that units take one after another, from any table of events."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, TypedDict, Unpack
+
+from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
+from bankmkt.frames import engine_table, fetch
+from bankmkt.funnel.definition import Condition, parse_within
+from bankmkt.funnel.matches import check_columns
+from bankmkt.lookback import parse_date
+
+START, END, OPEN = "(start)", "(end)", "(open)"
+"""Before the first step; after the last one, when no other followed; after the last one, when another still may."""
+
+
+class Options(TypedDict, total=False):
+    """How events become journeys; see :func:`journeys`."""
+
+    state: Condition
+    by: str
+    session: str | None
+    within: str | dt.timedelta | None
+    merge: bool
+    as_of: dt.date | str | None
+    since: dt.date | str | None
+    time: str
+    event_id: str | None
+
+
+def journeys(events: Any, **options: Unpack[Options]) -> Any:
+    """Return the steps of every unit's journeys in their order.
+
+    Parameters
+    ----------
+    events
+        Ibis table or pandas frame, a row per event.
+    state
+        What a step is called: a column (default ``"event"``), an Ibis deferred expression such as
+        ``_.event + " " + _.page``, or a function of the table. Events without one are left out.
+    by
+        Column of the unit, ``"customer_id"`` by default. Events without one are left out.
+    session
+        Column that parts a unit's journeys, if the events have one.
+    within
+        A gap longer than this ends a journey: ``"30min"``, ``"7d"``; a gap of exactly this does not. None (default):
+        a unit has one journey.
+    merge
+        Whether steps of equal state that follow each other are taken as one, at the time of the first.
+    as_of, since
+        The last day seen (default: the last day with an event), and the first on which a journey may begin: with
+        ``within`` or ``session``, journeys that began earlier are left out; without, earlier events are.
+    time, event_id
+        Column of the moment, ``"ts"`` by default, and of what orders events of one moment; after it (or without), the
+        states' names do.
+
+    Returns
+    -------
+    ibis table
+        unit, journey, place (from 1), state, ts, next (state; ``(end)`` if none follows, ``(open)`` if the gap that
+        would end the journey is not over on ``as_of``), next_ts (null at the end).
+
+    Raises
+    ------
+    ParameterError, SchemaError
+        If an option cannot be right, or a column is not there.
+    DataError
+        If there is no event.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> log = pd.DataFrame({"customer_id": 1, "event": ["login", "view", "login"],
+    ...     "ts": pd.to_datetime(["2026-01-01 10:00", "2026-01-01 10:05", "2026-01-03 09:00"])})
+    >>> steps = journeys(log, within="30min", as_of="2026-01-31").order_by("ts")
+    >>> steps.select("journey", "place", "state", "next").execute()
+       journey  place  state   next
+    0        1      1  login   view
+    1        1      2   view  (end)
+    2        2      1  login  (end)
+    """
+    import ibis
+
+    checked(options)
+    length, natural = parse_within(options.get("within"))
+    if natural is not None:
+        raise ParameterError("within", options.get("within"), "a length of time such as '30min'", "a gap has no days")
+    since = options.get("since")
+    begin = None if since is None else dt.datetime.combine(parse_date("since", since), dt.time())
+    table, _ = engine_table(events, "events")
+    rows, parts, ties = _rows(table, options)
+    end = _end(rows, options.get("as_of"))
+    rows = rows.filter(rows.ts < ibis.literal(end))
+    rows = rows.mutate(last=ibis.literal(END))
+    if length is not None:
+        pause = rows.ts.delta(rows.ts.lag().over(ibis.window(group_by=parts, order_by=ties)), unit="microsecond")
+        rows = rows.mutate(begins=(pause.isnull() | (pause > length)).cast("int64"))
+        so_far = ibis.window(group_by=parts, order_by=ties, rows=(None, 0))
+        rows = rows.mutate(part=rows.begins.sum().over(so_far))
+        parts = ["unit", "part"]
+        rows = rows.mutate(final=rows.ts.max().over(ibis.window(group_by=parts)))
+        waited = ibis.literal(end).delta(rows.final, unit="microsecond")
+        rows = rows.mutate(last=(waited > length).ifelse(END, OPEN))
+    if begin is not None:
+        if parts == ["unit"]:
+            rows = rows.filter(rows.ts >= ibis.literal(begin))
+        else:
+            rows = rows.mutate(begun=rows.ts.min().over(ibis.window(group_by=parts)))
+            rows = rows.filter(rows.begun >= ibis.literal(begin))
+    order = ibis.window(group_by=parts, order_by=ties)
+    if options.get("merge"):
+        rows = rows.mutate(before=rows.state.lag().over(order))
+        rows = rows.filter(rows.before.isnull() | (rows.before != rows.state))
+    return rows.select(
+        "unit", "state", "ts", journey=rows.part if "part" in parts else ibis.literal(1, "int64"),
+        place=ibis.row_number().over(order) + 1, next=rows.state.lead().over(order).fill_null(rows["last"]),
+        next_ts=rows.ts.lead().over(order),
+    )  # fmt: skip
+
+
+def checked(options: Mapping[str, Any]) -> None:
+    """Raise ParameterError for an option that there is not."""
+    for name, value in options.items():
+        if name not in Options.__annotations__:
+            raise ParameterError(name, value, one_of(Options.__annotations__), "see bankmkt.funnel.journeys")
+
+
+def _rows(table: Any, options: Options) -> tuple[Any, list[str], list[str]]:
+    """Return unit, ts, state and what else is asked for; the columns that part journeys; those that order events."""
+    columns = {"unit": options.get("by", "customer_id"), "ts": options.get("time", "ts")}
+    for role, name in (("part", options.get("session")), ("tie", options.get("event_id"))):
+        if name is not None:
+            columns[role] = name
+    check_columns(table, columns)
+    kept = {role: table[name] for role, name in columns.items()}
+    kept["ts"] = kept["ts"].cast("timestamp(6)")
+    rows = table.select(**kept, state=_state(table, options.get("state", "event")))
+    rows = rows.filter(*(rows[name].notnull() for name in (*columns, "state") if name != "tie"))
+    ties = ["ts", "tie", "state"] if "tie" in columns else ["ts", "state"]
+    return rows, ["unit", "part"] if "part" in columns else ["unit"], ties
+
+
+def _state(table: Any, state: Condition) -> Any:
+    """Return the column that names the steps, as text."""
+    from ibis.common.exceptions import IbisError
+
+    if isinstance(state, str):
+        if state not in table.columns:
+            raise SchemaError("state", state, one_of(table.columns), "name a column of the events, or an expression")
+        return table[state].cast("string")
+    try:
+        return (state.resolve(table) if hasattr(state, "resolve") else state(table)).cast("string")
+    except (AttributeError, IbisError, TypeError) as error:
+        todo = f"use columns of the events: {', '.join(table.columns)}"
+        raise ParameterError(f"state: {str(error).splitlines()[0]}", None, "a column or an expression", todo) from error
+
+
+def _end(rows: Any, as_of: dt.date | str | None) -> dt.datetime:
+    """Return the first moment that is not seen."""
+    day: dt.date | None
+    if as_of is not None:
+        day = parse_date("as_of", as_of)
+    else:
+        last = fetch(rows.aggregate(last=rows.ts.max())).to_pylist()[0]["last"]
+        day = None if last is None else last.date()
+    if day is None:
+        raise DataError("events", "none has a unit, a time and a state", "one or more", "look at the columns' names")
+    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time())

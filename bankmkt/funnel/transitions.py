@@ -1,0 +1,162 @@
+"""What follows what on journeys: how often, of how many units, in what time."""
+
+from typing import Any, Unpack
+
+import pandas as pd
+
+from bankmkt.errors import ParameterError
+from bankmkt.frames import fetch
+from bankmkt.funnel.clusters import clustered_shares
+from bankmkt.funnel.journeys import END, OPEN, START, Options, journeys
+from bankmkt.privacy import K, check_k, small_cells
+
+HOUR = 3.6e9
+"""Microseconds."""
+
+
+def transitions(events: Any, *, k: int = K, **options: Unpack[Options]) -> pd.DataFrame:
+    """Count how often each step follows each other step, with the share of those that leave a step and the time taken.
+
+    Parameters
+    ----------
+    events
+        Ibis table or pandas frame, a row per event.
+    k
+        Moves of fewer units are hidden, and as many others as it takes for sums not to give them away; 1 hides none.
+    **options
+        What is a step, a unit, a journey: see :func:`bankmkt.funnel.journeys.journeys`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per pair of steps, of each ``from`` the most frequent first: from (``(start)`` before a journey's first
+        step), to (``(end)`` after its last, ``(open)`` if another may follow), times, units, share (of all that leave
+        ``from``), ci_lower, ci_upper (95%, clustered by unit), median_hours, q25_hours, q75_hours (between the two
+        steps; null at the ends), suppressed. Each step is left as often as it is reached.
+
+    Raises
+    ------
+    ParameterError, SchemaError, DataError
+        As :func:`bankmkt.funnel.journeys.journeys`.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": [1, 1, 2, 2, 2], "event": ["view", "buy", "view", "view", "buy"],
+    ...     "ts": pd.to_datetime(["2026-01-01", "2026-01-03", "2026-01-01", "2026-01-02", "2026-01-03"])})
+    >>> transitions(log, k=1)[["from", "to", "times", "units", "share", "median_hours"]].round(2)
+          from     to  times  units  share  median_hours
+    0  (start)   view      2      2   1.00           NaN
+    1      buy  (end)      2      2   1.00           NaN
+    2     view    buy      2      2   0.67          36.0
+    3     view   view      1      1   0.33          24.0
+    """
+    check_k(k)
+    steps = journeys(events, **options)
+    inner = steps.select(
+        "unit", start=steps.state, to=steps.next, gap=steps.next_ts.delta(steps.ts, unit="microsecond")
+    )
+    first = steps.filter(steps.place == 1)
+    moves = inner.select("unit", "start", "to").union(first.select("unit", start=_literal(START), to=first.state))
+    per = moves.group_by("unit", "start", "to").aggregate(x=moves.count().cast("float64"))
+    per = per.mutate(n=per.x.sum().over(_window(["unit", "start"])))
+    cells = per.group_by("start", "to").aggregate(
+        times=per.x.sum(), units=per.count(), xx=(per.x * per.x).sum(), xn=(per.x * per.n).sum()
+    )
+    leaving = per.group_by("start").aggregate(leaving=per.unit.nunique())
+    spans = inner.group_by("start", "to").aggregate(
+        **{f"{name}_hours": inner.gap.quantile(q) / HOUR for name, q in (("median", 0.5), ("q25", 0.25), ("q75", 0.75))}
+    )
+    found = cells.join(leaving, "start").left_join(spans, ["start", "to"]).drop("start_right", "to_right")
+    rows = fetch(found).to_pandas().rename(columns={"start": "from"}).astype({"times": "int64"})
+    whole = rows.groupby("from")[["times", "xn"]].transform("sum")
+    p, lower, upper = clustered_shares(
+        rows["times"], whole["times"], rows["xx"], rows["xn"], whole["xn"], rows["leaving"]
+    )
+    rows = rows.assign(share=p, ci_lower=lower, ci_upper=upper)
+    rows = rows.sort_values(["from", "times", "to"], ascending=[True, False, True], ignore_index=True)
+    rows = hide(rows, ["from", "to"], k)
+    names = ["from", "to", "times", "units", "share", "ci_lower", "ci_upper"]
+    return rows[[*names, "median_hours", "q25_hours", "q75_hours", "suppressed"]]
+
+
+def hide(rows: pd.DataFrame, totals: list[str], k: int) -> pd.DataFrame:
+    """Hide what is about fewer than k units, and what would tell it, as the sums over either side are known.
+
+    All columns but the names of the cells become null where hidden; the column ``suppressed`` says where.
+    """
+    hidden = pd.Series(False, index=rows.index)
+    while True:
+        more = hidden
+        for total in totals:
+            more = small_cells(rows["units"], by=[rows[total]], k=k, hidden=more, overlapping=True)
+        if more.equals(hidden):
+            break
+        hidden = more
+    if not hidden.any():
+        return rows.assign(suppressed=False)
+    values = [name for name in rows.columns if name not in ("step", "from", "to", "state")]
+    return rows.assign(**{name: rows[name].astype("float64").mask(hidden) for name in values}, suppressed=hidden)
+
+
+def journey_flows(events: Any, steps: int = 5, *, k: int = K, **options: Unpack[Options]) -> pd.DataFrame:
+    """Count where journeys go from each of their first steps, for an alluvial picture.
+
+    Parameters
+    ----------
+    events, k, **options
+        As for :func:`transitions`.
+    steps
+        How many steps are followed, 2 to 20.
+
+    Returns
+    -------
+    pandas.DataFrame
+        step (1, 2, …: from this one to the next), from, to (``(end)``, ``(open)``: journeys that were over, or not
+        known further, by then), journeys, units, suppressed. At each step the journeys add up to all of them.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": [1, 1, 2], "event": ["view", "buy", "view"],
+    ...     "ts": pd.to_datetime(["2026-01-01", "2026-01-03", "2026-01-01"])})
+    >>> journey_flows(log, 3, k=1)[["step", "from", "to", "journeys"]]
+       step   from     to  journeys
+    0     1   view  (end)         1
+    1     1   view    buy         1
+    2     2  (end)  (end)         1
+    3     2    buy  (end)         1
+    """
+    check_steps(steps)
+    check_k(k)
+    table = journeys(events, **options)
+    early = table.filter(table.place < steps)
+    cells = early.group_by(step=early.place, start=early.state, to=early.next).aggregate(
+        journeys=early.count(), units=early.unit.nunique()
+    )
+    rows = fetch(cells).to_pandas().rename(columns={"start": "from"})
+    parts = [rows]
+    for over in (END, OPEN):
+        gone = (
+            rows[rows["to"] == over].groupby("step")[["journeys", "units"]].sum().reindex(range(1, steps), fill_value=0)
+        )
+        stay = gone.cumsum().shift(fill_value=0).astype("int64").reset_index()
+        parts.append(stay[stay["journeys"] > 0].assign(**{"from": over, "to": over}))
+    out = pd.concat(parts, ignore_index=True).sort_values(["step", "from", "to"], ignore_index=True)
+    return hide(out, ["step"], k)[["step", "from", "to", "journeys", "units", "suppressed"]]
+
+
+def check_steps(steps: int) -> None:
+    """Raise ParameterError unless it is a number of steps."""
+    if isinstance(steps, bool) or not isinstance(steps, int) or not 2 <= steps <= 20:
+        raise ParameterError("steps", steps, "2 to 20", "pass steps=10")
+
+
+def _literal(text: str) -> Any:
+    import ibis
+
+    return ibis.literal(text)
+
+
+def _window(parts: list[str]) -> Any:
+    import ibis
+
+    return ibis.window(group_by=parts)
