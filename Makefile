@@ -12,7 +12,7 @@ PARALLEL := -n 2 --dist loadfile
 # A third worker for the unit tests, as many of them wait for Spark.
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lint unit notebooks-test lab notebooks bench lock clean
+.PHONY: help report test lint unit coverage notebooks-test lab notebooks bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf 'make %-10s %s\n' "$$name" "$$what"; done
@@ -43,6 +43,9 @@ lint: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
+	$(BIN)/pytest -n 3 --dist loadfile --doctest-modules bankmkt tests
+
+coverage: $(READY)  ## which lines the unit tests reach; takes twice their time
 	$(BIN)/pytest -n 3 --dist loadfile --doctest-modules --cov --cov-report=term:skip-covered bankmkt tests
 
 notebooks-test: $(READY)

@@ -11,6 +11,10 @@ import pytest
 import tiny
 
 
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+"""Java compiles quickly rather than well: Spark's tests are about small tables, and take half the time."""
+
+
 @pytest.fixture
 def tiny_frames():
     """The small bank as pandas frames, a copy to spoil at will."""
