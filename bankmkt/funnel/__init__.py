@@ -10,19 +10,24 @@ from bankmkt.funnel.aarrr import aarrr
 from bankmkt.funnel.attribution import Attribution, attribute
 from bankmkt.funnel.comparison import compare
 from bankmkt.funnel.funnel import Funnel, funnel
+from bankmkt.funnel.incremental import CampaignCredit, campaign_credit, new_holdings
 from bankmkt.funnel.journey_comparison import compare_journeys
 from bankmkt.funnel.journeys import journeys
 from bankmkt.funnel.sequences import frequent_paths, loops
 from bankmkt.funnel.shapley import shapley_values
+from bankmkt.funnel.shown import Shown, shown
 from bankmkt.funnel.step_matrix import step_matrix
 from bankmkt.funnel.touches import touches
 from bankmkt.funnel.transitions import journey_flows, transitions
 
 __all__ = [
     "Attribution",
+    "CampaignCredit",
     "Funnel",
+    "Shown",
     "aarrr",
     "attribute",
+    "campaign_credit",
     "compare",
     "compare_journeys",
     "frequent_paths",
@@ -30,7 +35,9 @@ __all__ = [
     "journey_flows",
     "journeys",
     "loops",
+    "new_holdings",
     "shapley_values",
+    "shown",
     "step_matrix",
     "touches",
     "transitions",

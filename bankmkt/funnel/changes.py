@@ -1,0 +1,172 @@
+"""How sure a period's figures and their changes are: counts, shares of people counted once, means over customers.
+
+A customer who is counted in both periods makes their figures alike. So figures over customers come with sums of
+products within and across periods, from which the variance of a ratio and of a change follows, clustered by customer
+(linearisation: Cochran 1977, Sampling Techniques, 3rd edition, 6.3-6.5).
+"""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from bankmkt.funnel.rates import LEVEL, compare_shares, shares
+
+_TAIL = (1 - LEVEL) / 2
+_Z = NormalDist().inv_cdf(1 - _TAIL)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change with its interval and the p value of none."""
+
+    value: float
+    lower: float
+    upper: float
+    p_value: float
+
+
+UNKNOWN = Change(np.nan, np.nan, np.nan, np.nan)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over customers of a numerator x, a denominator w, and their squares and product."""
+
+    x: float
+    w: float
+    xx: float
+    ww: float
+    xw: float
+
+
+@dataclass(frozen=True)
+class Cross:
+    """Sums over customers of products across two periods: of now's x or w with then's."""
+
+    xx: float
+    xw: float
+    wx: float
+    ww: float
+
+
+def count_interval(count: float) -> tuple[float, float]:
+    """Return the interval of the mean of a count, as if people came one by one (Garwood 1936, exact for Poisson).
+
+    Examples
+    --------
+    >>> [round(bound, 1) for bound in count_interval(10)]
+    [4.8, 18.4]
+    """
+    from scipy.stats import chi2
+
+    lower = chi2.ppf(_TAIL, 2 * count) / 2 if count else 0.0
+    return float(lower), float(chi2.ppf(1 - _TAIL, 2 * count + 2) / 2)
+
+
+def count_change(now: int, then: int, days: tuple[int, int]) -> Change:
+    """Compare two counts per day: now's over then's, less 1, with the exact conditional interval and test.
+
+    Of all that came, the part that came now is binomial if they came one by one (Przyborowski and Wilenski 1940).
+
+    Examples
+    --------
+    >>> change = count_change(150, 100, (91, 91))
+    >>> f"{change.value:+.0%}, {change.lower:+.0%} to {change.upper:+.0%}, p = {change.p_value:.4f}"
+    '+50%, +16% to +95%, p = 0.0019'
+    """
+    from scipy.stats import binomtest
+
+    if not now + then:
+        return UNKNOWN
+    even = days[0] / sum(days)
+    found = binomtest(now, now + then, even)
+    interval = found.proportion_ci(LEVEL)
+    scale = days[1] / days[0]
+    with np.errstate(divide="ignore"):
+        value, lower, upper = (
+            float(np.divide(part, 1 - part)) * scale - 1 for part in (now / (now + then), interval.low, interval.high)
+        )
+    return Change(value, lower, upper, float(found.pvalue))
+
+
+def share_change(now: tuple[int, int], then: tuple[int, int]) -> Change:
+    """Compare two shares (part, whole) of different people: now's less then's (Newcombe; score test)."""
+    found = compare_shares((then[0], now[0]), (then[1], now[1]))
+    return Change(found["difference"], found["lower"], found["upper"], found["p_value"])
+
+
+def ratio(sums: Sums, customers: int) -> tuple[float, float]:
+    """Return a ratio of sums and its standard error by customer."""
+    if not sums.w:
+        return np.nan, np.nan
+    r = sums.x / sums.w
+    spread = max(sums.xx - 2 * r * sums.xw + r * r * sums.ww, 0.0)
+    return r, float(np.sqrt(spread * _small(customers)) / sums.w)
+
+
+def ratio_interval(sums: Sums, customers: int, share: bool) -> tuple[float, float, float]:
+    """Return a ratio with its interval: of a share Wilson's at the effective number, else the normal one.
+
+    The effective number is how many people counted once would be as sure (Dean and Pagano 2015, Survey Methodology 41).
+    """
+    r, se = ratio(sums, customers)
+    if not share:
+        return r, r - _Z * se, r + _Z * se
+    number = r * (1 - r) / se**2 if se and 0 < r < 1 else float(customers)
+    value, lower, upper = shares([r * number], [number])
+    return float(value[0]), float(lower[0]), float(upper[0])
+
+
+def ratio_change(now: Sums, then: Sums, cross: Cross, customers: tuple[int, int], share: bool) -> Change:
+    """Compare a ratio now and then over customers of whom many are the same: points of a share, else relative.
+
+    The relative change's interval is symmetric on the scale of logarithms; the test is Wald's.
+    """
+    from scipy.stats import norm
+
+    (r, se), (r0, se0) = ratio(now, customers[0]), ratio(then, customers[1])
+    if np.isnan(r - r0):
+        return UNKNOWN
+    joint = cross.xx - r0 * cross.xw - r * cross.wx + r * r0 * cross.ww
+    covariance = joint / (now.w * then.w)
+    if share:
+        width = np.sqrt(max(se**2 + se0**2 - 2 * covariance, 0.0))
+        p = 2 * norm.sf(abs(r - r0) / width) if width else 1.0 if r == r0 else 0.0
+        return Change(r - r0, r - r0 - _Z * width, r - r0 + _Z * width, float(p))
+    if r <= 0 or r0 <= 0:
+        return UNKNOWN
+    width = np.sqrt(max((se / r) ** 2 + (se0 / r0) ** 2 - 2 * covariance / (r * r0), 0.0))
+    log = np.log(r / r0)
+    p = 2 * norm.sf(abs(log) / width) if width else 1.0 if log == 0 else 0.0
+    lower, upper = (float(np.exp(log + z * width) - 1) for z in (-_Z, _Z))
+    return Change(r / r0 - 1, lower, upper, float(p))
+
+
+def apart(now: tuple[float, float, float], then: tuple[float, float, float]) -> Change:
+    """Compare two estimates of different people, each with its bounds (Zou and Donner 2008, Stat. Med. 27); no test.
+
+    Examples
+    --------
+    >>> change = apart((0.5, 0.4, 0.6), (0.3, 0.2, 0.4))
+    >>> round(change.value, 2), round(change.lower, 2), round(change.upper, 2)
+    (0.2, 0.06, 0.34)
+    """
+    (r, low, high), (r0, low0, high0) = now, then
+    down, up = float(np.hypot(r - low, high0 - r0)), float(np.hypot(high - r, r0 - low0))
+    return Change(r - r0, r - r0 - down, r - r0 + up, np.nan)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Return p values corrected for their number (Holm 1979); those that are missing stay so."""
+    from statsmodels.stats.multitest import multipletests
+
+    out = np.full(len(p_values), np.nan)
+    known = ~np.isnan(p_values)
+    if known.any():
+        out[known] = multipletests(p_values[known], method="holm")[1]
+    return out
+
+
+def _small(n: int) -> float:
+    return n / (n - 1) if n > 1 else np.nan
