@@ -9,11 +9,16 @@ from types import ModuleType
 from bankmkt.funnel.aarrr import aarrr
 from bankmkt.funnel.attribution import Attribution, attribute
 from bankmkt.funnel.comparison import compare
+from bankmkt.funnel.delays import delays
 from bankmkt.funnel.funnel import Funnel, funnel
 from bankmkt.funnel.incremental import CampaignCredit, campaign_credit, new_holdings
 from bankmkt.funnel.journey_comparison import compare_journeys
 from bankmkt.funnel.journeys import journeys
+from bankmkt.funnel.monitor import Replay, monitor
+from bankmkt.funnel.platform import hours, platform
+from bankmkt.funnel.returns import returns
 from bankmkt.funnel.sequences import frequent_paths, loops
+from bankmkt.funnel.sessions import session_summary, sessions
 from bankmkt.funnel.shapley import shapley_values
 from bankmkt.funnel.shown import Shown, shown
 from bankmkt.funnel.step_matrix import step_matrix
@@ -24,18 +29,26 @@ __all__ = [
     "Attribution",
     "CampaignCredit",
     "Funnel",
+    "Replay",
     "Shown",
     "aarrr",
     "attribute",
     "campaign_credit",
     "compare",
     "compare_journeys",
+    "delays",
     "frequent_paths",
     "funnel",
+    "hours",
     "journey_flows",
     "journeys",
     "loops",
+    "monitor",
     "new_holdings",
+    "platform",
+    "returns",
+    "session_summary",
+    "sessions",
     "shapley_values",
     "shown",
     "step_matrix",

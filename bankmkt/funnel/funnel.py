@@ -11,7 +11,7 @@ import pandas as pd
 
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.frames import engine_table, fetch
-from bankmkt.funnel import summary
+from bankmkt.funnel import rates, summary
 from bankmkt.funnel.chains import NEVER
 from bankmkt.funnel.definition import (
     DAY,
@@ -48,7 +48,8 @@ class Funnel:
         A row per pair of successive required steps, and from the first to the last: from_step, to_step, units, median,
         q25, q75, mean, each in hours, intervals of the median and the mean.
     entrants
-        A row per day: day, entrants, converted (of these, whenever).
+        A row per day: day, entrants, converted (of these, whenever), open (not converted yet, may still), rate and its
+        interval (null while some are open).
     """
 
     names: tuple[str, ...]
@@ -102,7 +103,7 @@ class Funnel:
         """Return where those went next who did not get through, as a frame with a row per step and next event.
 
         Columns: step, name (the last one reached), next (the first event of another moment after it; null: nothing
-        further is known), units, share (of those who stayed at the step).
+        further is known), units, share (of those who stayed at the step) with ``share_lower`` and ``share_upper``.
         """
         event, unit, ts = (self._columns[name] for name in ("event", "unit", "ts"))
         stayed = self.units.filter(self.units.last_step != self.names[-1])
@@ -116,9 +117,11 @@ class Funnel:
             stayed.left_join(first, unit).group_by("last_step", "next").aggregate(units=lambda t: t.count())
         ).to_pandas()
         found["step"] = found["last_step"].map({name: number for number, name in enumerate(self.names, 1)})
-        found["share"] = found["units"] / found.groupby("step")["units"].transform("sum")
+        stayed_at = found.groupby("step")["units"].transform("sum")
+        found["share"], found["share_lower"], found["share_upper"] = rates.shares(found["units"], stayed_at)
         found = found.sort_values(["step", "units", "next"], ascending=[True, False, True], ignore_index=True)
-        return found.rename(columns={"last_step": "name"})[["step", "name", "next", "units", "share"]]
+        columns = ["step", "name", "next", "units", "share", "share_lower", "share_upper"]
+        return found.rename(columns={"last_step": "name"})[columns]
 
 
 def funnel(

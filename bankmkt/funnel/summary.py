@@ -80,5 +80,12 @@ def times_of(named: Sequence[Step], required: Sequence[int], best: Journeys) -> 
 def entrants_of(best: Journeys, final: int) -> pd.DataFrame:
     """Return ``Funnel.entrants``."""
     days = pd.to_datetime(best.times[0], unit="us").normalize()
-    rows = pd.DataFrame({"day": days, "entrants": 1, "converted": (best.times[final] < NEVER).astype(int)})
-    return rows.groupby("day", as_index=False).sum()
+    reached = best.times[final] < NEVER
+    rows = pd.DataFrame(
+        {"day": days, "entrants": 1, "converted": reached.astype(int), "open": (best.open & ~reached).astype(int)}
+    )
+    rows = rows.groupby("day", as_index=False).sum()
+    over = rows["converted"].where(rows["open"] == 0)
+    return rows.assign(
+        **dict(zip(("rate", "rate_lower", "rate_upper"), rates.shares(over, rows["entrants"]), strict=True))
+    )
