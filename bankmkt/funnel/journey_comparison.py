@@ -109,10 +109,11 @@ def compare_journeys(
         units_0=(taken.group == 0).sum(), units_1=(taken.group == 1).sum(), both=taken.count()
     )
     found = fetch(counts.filter(counts.both >= k)).to_pandas().sort_values("path", ignore_index=True)
-    return _compared(found, sizes, CORRECTIONS[correction])
+    return compared(found, sizes, CORRECTIONS[correction])
 
 
-def _compared(found: pd.DataFrame, sizes: dict[int, int], method: str) -> pd.DataFrame:
+def compared(found: pd.DataFrame, sizes: dict[int, int], method: str) -> pd.DataFrame:
+    """Compare the units of two groups that have taken each path; ``found`` has path, units_0, units_1."""
     from statsmodels.stats.multitest import multipletests
 
     pairs = zip(found["units_0"].tolist(), found["units_1"].tolist(), strict=True)

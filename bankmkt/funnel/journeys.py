@@ -156,13 +156,20 @@ def _state(table: Any, state: Condition) -> Any:
 
 
 def _end(rows: Any, as_of: dt.date | str | None) -> dt.datetime:
-    """Return the first moment that is not seen."""
-    day: dt.date | None
-    if as_of is not None:
-        day = parse_date("as_of", as_of)
+    """Return the first moment that is not seen, where there is an event before it."""
+    import ibis
+
+    day: dt.date | None = None
+    if as_of is None:
+        found = rows.aggregate(ts=rows.ts.max())
     else:
-        last = fetch(rows.aggregate(last=rows.ts.max())).to_pylist()[0]["last"]
-        day = None if last is None else last.date()
-    if day is None:
-        raise DataError("events", "none has a unit, a time and a state", "one or more", "look at the columns' names")
+        day = parse_date("as_of", as_of)
+        found = rows.filter(rows.ts < ibis.literal(_next_midnight(day))).select("ts").limit(1)
+    last = next((row["ts"] for row in fetch(found).to_pylist()), None)
+    if last is None:
+        raise DataError("events", "none has a unit, a time and a state", "one or more", "look at as_of and the columns")
+    return _next_midnight(day or last.date())
+
+
+def _next_midnight(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day + dt.timedelta(days=1), dt.time())
