@@ -1,4 +1,4 @@
-"""What really happened in a synthetic bank: the only code of this package that reads the table ``truth``."""
+"""What really happened in a synthetic bank: with funnel.incremental the only code that reads the table ``truth``."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from bankmkt.funnel.aarrr import aarrr
 from bankmkt.funnel.attribution import Attribution, attribute
+from bankmkt.funnel.cohorts import cohorts
 from bankmkt.funnel.comparison import compare
 from bankmkt.funnel.delays import delays
 from bankmkt.funnel.funnel import Funnel, funnel
@@ -15,7 +16,7 @@ from bankmkt.funnel.incremental import CampaignCredit, campaign_credit, new_hold
 from bankmkt.funnel.journey_comparison import compare_journeys
 from bankmkt.funnel.journeys import journeys
 from bankmkt.funnel.monitor import Replay, monitor
-from bankmkt.funnel.platform import hours, platform
+from bankmkt.funnel.platform import hours_of_week, platform
 from bankmkt.funnel.returns import returns
 from bankmkt.funnel.sequences import frequent_paths, loops
 from bankmkt.funnel.sessions import session_summary, sessions
@@ -34,12 +35,13 @@ __all__ = [
     "aarrr",
     "attribute",
     "campaign_credit",
+    "cohorts",
     "compare",
     "compare_journeys",
     "delays",
     "frequent_paths",
     "funnel",
-    "hours",
+    "hours_of_week",
     "journey_flows",
     "journeys",
     "loops",

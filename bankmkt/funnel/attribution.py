@@ -45,13 +45,17 @@ class Attribution:
     paths: pd.DataFrame
     _draws: Floats = field(repr=False)
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Models asked for."""
+        return tuple(dict.fromkeys(self.credits["model"]))
+
     def draws(self, model: str) -> pd.DataFrame:
         """Return a model's conversions by channel (columns) in each draw of customers (rows)."""
-        models = list(dict.fromkeys(self.credits["model"]))
-        if model not in models:
-            raise ParameterError("model", model, one_of(models))
+        if model not in self.models:
+            raise ParameterError("model", model, one_of(self.models))
         channels = self.credits.loc[self.credits["model"] == model, "channel"]
-        return pd.DataFrame(self._draws[:, models.index(model)], columns=pd.Index(channels, name="channel"))
+        return pd.DataFrame(self._draws[:, self.models.index(model)], columns=pd.Index(channels, name="channel"))
 
 
 def attribute(
@@ -136,7 +140,7 @@ def attribute(
     """
     chosen = _models(models)
     length, half = _length("lookback", lookback), _length("half_life", half_life)
-    settings = Settings(chosen, _position(position), half, _whole("order", order, 1), seed)
+    settings = Settings(chosen, _position(position), half, _whole("order", order, 1), seed, value is not None)
     last = None if as_of is None else parse_date("as_of", as_of)
     begin = None if since is None else parse_date("since", since)
     touched, con = engine_table(touches, "touches")
@@ -145,12 +149,10 @@ def attribute(
         touched, converted, length, by=by, channel=channel, time=time, value=value, as_of=last, since=begin
     )
     money = _costs(costs, found_paths.channels)
-    return summarise(found_paths, settings, value is not None, money, _whole("draws", draws, 2))
+    return summarise(found_paths, settings, money, _whole("draws", draws, 2))
 
 
-def summarise(
-    it: Paths, settings: Settings, valued: bool, costs: Mapping[str, float] | None, draws: int
-) -> Attribution:
+def summarise(it: Paths, settings: Settings, costs: Mapping[str, float] | None, draws: int) -> Attribution:
     """Share the conversions of paths out, with intervals."""
     plan = design(it, settings)
     credit, value, error = plan.credits(plan.times[None].astype(float))
@@ -163,14 +165,14 @@ def summarise(
     shares = [part / np.maximum(part.sum(axis=-1, keepdims=True), 1e-300) for part in (credit, again)]
     _add(rows, ("conversions", "lower", "upper"), credit, again)
     _add(rows, ("share", "share_lower", "share_upper"), *shares)
-    if valued:
+    if settings.valued:
         _add(rows, ("value", "value_lower", "value_upper"), value, again_value)
     if costs is not None:
         cost = rows["cost"] = rows["channel"].map(dict(costs))
         for name, of in (("cost_per_conversion", "conversions"), ("cost_lower", "upper"), ("cost_upper", "lower")):
             rows[name] = cost / rows[of].where(rows[of] > 0)
         for name, of in (("roas", "value"), ("roas_lower", "value_lower"), ("roas_upper", "value_upper")):
-            if valued:
+            if settings.valued:
                 rows[name] = rows[of] / cost.where(cost > 0)
     rows["sampling_error"] = error.ravel()
     touched, closed = it.lengths > 0, ~it.open

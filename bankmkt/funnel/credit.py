@@ -20,13 +20,14 @@ MODELS = (*RULES, "markov", "shapley")
 
 @dataclass(frozen=True)
 class Settings:
-    """What the models need to know; ``half_life`` is in microseconds."""
+    """What the models need to know; ``half_life`` is in microseconds, ``valued``: conversions have values."""
 
     models: tuple[str, ...]
     position: tuple[float, float, float]
     half_life: int
     order: int
     seed: int
+    valued: bool
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Design:
         shape = (len(weights), len(settings.models), none + 1)
         credit, value, error = np.zeros(shape), np.zeros(shape), np.zeros(shape[1:])
         credit[..., none], value[..., none] = (weights @ self.bare)[:, None], (weights @ self.bare_value)[:, None]
-        converted, worth = weights @ self.converted, weights @ self.value
+        converted = weights @ self.converted
+        worth = weights @ self.value if settings.valued else converted
         for place, model in enumerate(settings.models):
             if model in RULES:
                 parts = weights @ self.rules[model], weights @ self.rule_values[model]
@@ -93,7 +95,8 @@ class Design:
                 share = np.nan_to_num(effect / np.maximum(effect.sum(axis=1, keepdims=True), 1e-300))
                 parts = share * converted.sum(axis=1)[:, None], share * worth.sum(axis=1)[:, None]
             else:
-                parts = self._shapley(converted), self._shapley(worth)
+                shares = self._shapley(converted)
+                parts = shares, self._shapley(worth) if settings.valued else shares
                 if none > EXACT:
                     error[place, :none] = self._sampled[1]
             credit[:, place, :none], value[:, place, :none] = parts

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from bankmkt.bank import check_bank
 from bankmkt.errors import SchemaError
 from bankmkt.lookback import parse_date
+from bankmkt.units import units_below
 
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
@@ -67,3 +68,17 @@ def touches(bank: "Bank", as_of: dt.date | str) -> Any:
         raise SchemaError("the bank has neither contacts nor events", todo="add one of them")
     columns = ["customer_id", "ts", "channel", "campaign_id", "kind"]
     return ibis.union(*(part.select(columns) for part in parts)) if len(parts) > 1 else parts[0].select(columns)
+
+
+def of_unit(bank: "Bank", rows: Any, org_id: int | str | None) -> Any:
+    """Return the rows of customers of a unit and those below it; all rows for None.
+
+    Raises
+    ------
+    ParameterError
+        If the bank has no such unit.
+    """
+    if org_id is None:
+        return rows
+    own = bank.customers.filter(bank.customers.org_id.isin(units_below(bank, org_id)))
+    return rows.semi_join(own, "customer_id")

@@ -1,0 +1,101 @@
+"""Credit of campaigns against what they really changed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+
+import bankmkt as bm
+from bankmkt.errors import DataError, ParameterError
+from bankmkt.funnel import campaign_credit, new_holdings
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    return bm.generate(tmp_path_factory.mktemp("credit") / "bank", 4_000, 8, seed=5, workers=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def found(bank):
+    return campaign_credit(bank, "2025-02-28", draws=100)
+
+
+def test_conversions_are_those_of_the_truth(bank, found):
+    """Products newly held, seen in balances, give the realised arm's outcome to the customer."""
+    truth = bank.frame(bank.truth.filter(bank.truth.outcome == "conversion"))
+    arms = bank.frame(bank.assignments)
+    both = arms.merge(truth, on=["campaign_id", "customer_id"]).assign(treated=lambda t: t["arm"] != "control")
+    both["seen"] = np.where(both["treated"], both["y1"], both["y0"])
+    rows = found.estimates.set_index("campaign_id")
+    assert rows["name"].tolist() == ["card_activation_2024", "fund_1111_2024"]
+    for number, row in rows.iterrows():
+        one = both[both["campaign_id"] == number]
+        treated, control = one[one["treated"]], one[~one["treated"]]
+        assert row["rate_treated"] == pytest.approx(treated["seen"].mean())
+        assert row["rate_control"] == pytest.approx(control["seen"].mean())
+        assert row["truth"] == (treated["y1"] - treated["y0"]).sum() > 0
+        took, others = one[one["participated"]], one[~one["participated"]]
+        assert row["naive"] == pytest.approx((took["seen"].mean() - others["seen"].mean()) * len(took))
+        assert row["experiment"] == pytest.approx((treated["seen"].mean() - control["seen"].mean()) * len(treated))
+        assert row["experiment_lower"] < row["truth"] < row["experiment_upper"]
+
+
+def test_every_model_credits_what_would_have_come_anyway(found):
+    ranking = found.ranking.set_index("model")
+    assert (ranking["times"] > 1).all()
+    assert (ranking["truth"] == found.estimates["truth"].sum()).all()
+    assert ranking["error"].is_monotonic_decreasing
+    assert ranking["beyond_best"].iloc[-1] == 0
+    assert (ranking["error_lower"] <= ranking["error_upper"]).all()
+    by_hand = found.campaigns.assign(off=found.campaigns["error"].abs()).groupby("model")["off"].sum()
+    assert ranking["error"].to_dict() == pytest.approx(by_hand.to_dict())
+    assert (ranking["credit"] - ranking["truth"]).to_dict() == pytest.approx(
+        found.campaigns.groupby("model")["error"].sum().to_dict()
+    )
+
+
+def test_products_newly_held(tiny_bank):
+    balances = tiny_bank.frame(tiny_bank.balances).sort_values(["customer_id", "month"])
+    new = tiny_bank.frame(new_holdings(tiny_bank, "2025-06-30"))
+    expected = 0
+    for product in tiny.PRODUCTS:
+        held = balances[product].fillna(0)
+        before = held.groupby(balances["customer_id"]).shift(fill_value=0.0)
+        anew = balances[(held > 0) & (before == 0) & (balances["month"] > balances["month"].min())]
+        rows = new[new["product"] == product]
+        assert sorted(rows["customer_id"]) == sorted(anew["customer_id"])
+        assert rows["amount"].sum() == pytest.approx(anew[product].sum())
+        expected += len(anew)
+    assert len(new) == expected > 0
+    early = tiny_bank.frame(new_holdings(tiny_bank, "2025-03-31"))
+    assert set(early["ts"].dt.to_period("M").astype(str)) <= {"2025-02", "2025-03"}
+    with pytest.raises(ParameterError, match="products"):
+        new_holdings(tiny_bank, "2025-06-30", ["gold"])
+
+
+def test_a_bank_without_truth_and_spark(tiny_bank, spark_bank):
+    """The tiny bank knows no conversions' truth: credits and estimates stay, the ranking does not."""
+    few = ["model", "campaign_id", "credit", "truth", "error"]
+    mine, theirs = (campaign_credit(one, "2025-06-30", k=1, draws=5) for one in (tiny_bank, spark_bank))
+    assert mine.ranking is None
+    assert mine.campaigns["truth"].isna().all()
+    pd.testing.assert_frame_equal(mine.campaigns[few], theirs.campaigns[few], check_dtype=False)
+    pd.testing.assert_frame_equal(mine.estimates, theirs.estimates, check_dtype=False)
+    new = [one.frame(new_holdings(one, "2025-06-30").order_by("customer_id", "ts", "product")) for one in
+           (tiny_bank, spark_bank)]  # fmt: skip
+    pd.testing.assert_frame_equal(*new, check_dtype=False)
+
+
+def test_a_unit_its_small_cells_and_bad_input(bank, found):
+    below = bank.frame(bank.organisations)
+    branch = below.loc[below["level"] == "branch", "org_id"].iloc[0]
+    one = campaign_credit(bank, "2025-02-28", ["last"], org_id=branch, draws=5, k=1)
+    assert 0 < one.estimates["customers"].sum() < found.estimates["customers"].sum()
+    hidden = campaign_credit(bank, "2025-02-28", ["last"], draws=5, k=1_000)
+    assert hidden.campaigns["suppressed"].all()
+    assert hidden.campaigns["credit"].isna().all()
+    assert hidden.estimates[["naive", "experiment", "truth", "treated"]].isna().all(axis=None)
+    with pytest.raises(DataError, match="over by"):
+        campaign_credit(bank, "2024-10-31")
+    with pytest.raises(ParameterError, match="org_id"):
+        campaign_credit(bank, "2025-02-28", org_id=-3)
