@@ -4,18 +4,44 @@ import datetime as dt
 from typing import Any, Unpack
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
 from bankmkt.frames import engine_table, fetch
 from bankmkt.funnel.definition import Condition, Step, parse_within
 from bankmkt.funnel.journeys import Options, checked, journeys
-from bankmkt.funnel.rates import compare_shares
+from bankmkt.funnel.rates import shares
 from bankmkt.funnel.sequences import subpaths, told
 from bankmkt.lookback import parse_date
 from bankmkt.privacy import K, check_k
 
-CORRECTIONS = {"holm": "holm", "bh": "fdr_bh"}
+
+def holm(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Correct p values so that the chance of any false finding is held (Holm 1979).
+
+    Statsmodels' ``multipletests`` does the same, and collects garbage first, which takes longer than all the rest.
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p, kind="stable")
+    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    out = np.empty(len(p))
+    out[order] = np.minimum(steps, 1)
+    return out
+
+
+def benjamini_hochberg(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Correct p values so that the mean share of false findings is held (Benjamini & Hochberg 1995)."""
+    from scipy.stats import false_discovery_control
+
+    return np.asarray(false_discovery_control(p)) if len(p) else p
+
+
+CORRECTIONS = {"holm": holm, "bh": benjamini_hochberg}
 
 
 def compare_journeys(
@@ -109,24 +135,26 @@ def compare_journeys(
         units_0=(taken.group == 0).sum(), units_1=(taken.group == 1).sum(), both=taken.count()
     )
     found = fetch(counts.filter(counts.both >= k)).to_pandas().sort_values("path", ignore_index=True)
-    return compared(found, sizes, CORRECTIONS[correction])
+    return compared(found, sizes, correction)
 
 
 def compared(found: pd.DataFrame, sizes: dict[int, int], method: str) -> pd.DataFrame:
-    """Compare the units of two groups that have taken each path; ``found`` has path, units_0, units_1."""
-    from statsmodels.stats.multitest import multipletests
+    """Compare the units of two groups that have taken each path; ``found`` has path, units_0, units_1.
 
-    pairs = zip(found["units_0"].tolist(), found["units_1"].tolist(), strict=True)
-    tested = pd.DataFrame(
-        [compare_shares(pair, (sizes[0], sizes[1])) for pair in pairs],
-        columns=["difference", "lower", "upper", "p_value"],
-    ).astype(float)
-    adjusted = multipletests(tested["p_value"], method=method)[1] if len(tested) else np.array([])
+    All at once: the interval is Newcombe's (1998, method 10), p that of the score test of no difference.
+    """
+    from scipy.stats import norm
+
+    x, y, n, m = found["units_0"], found["units_1"], sizes[0], sizes[1]
+    (p, p_low, p_high), (q, q_low, q_high) = shares(x, np.full(len(x), n)), shares(y, np.full(len(y), m))
+    both = (x + y) / (n + m)
+    se = np.sqrt(both * (1 - both) * (1 / n + 1 / m)).to_numpy()
+    p_value = 2 * norm.sf(np.divide(np.abs(q - p), se, out=np.zeros(len(x)), where=se > 0))
     out = pd.DataFrame({
-        "path": found["path"].map(told).astype(object), "units_0": found["units_0"], "units_1": found["units_1"],
-        "of_0": sizes[0], "of_1": sizes[1], "share_0": found["units_0"] / sizes[0],
-        "share_1": found["units_1"] / sizes[1], "difference": tested["difference"], "ci_lower": tested["lower"],
-        "ci_upper": tested["upper"], "p_value": tested["p_value"], "p_adjusted": adjusted,
+        "path": found["path"].map(told).astype(object), "units_0": x, "units_1": y, "of_0": n, "of_1": m, "share_0": p,
+        "share_1": q, "difference": q - p, "ci_lower": q - p - np.hypot(q - q_low, p_high - p),
+        "ci_upper": q - p + np.hypot(q_high - q, p - p_low), "p_value": p_value,
+        "p_adjusted": CORRECTIONS[method](p_value),
     })  # fmt: skip
     return out.sort_values(["p_value", "path"], ignore_index=True)
 

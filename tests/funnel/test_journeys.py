@@ -18,6 +18,7 @@ from bankmkt.frames import engine_table, fetch
 from bankmkt.funnel.clusters import clustered_shares
 from bankmkt.funnel.journey_comparison import compared
 from bankmkt.funnel.journeys import END, OPEN, START, journeys
+from bankmkt.funnel.rates import compare_shares
 
 ZERO = dt.datetime(2026, 3, 1)
 DAY = dt.date(2026, 3, 1)
@@ -268,6 +269,18 @@ def test_few_false_findings_in_noise():
         ]
         wrong += (compared(pd.DataFrame(units), {0: 150, 1: 150}, "holm").p_adjusted < 0.05).any()
     assert wrong / 150 <= 0.05 + 0.053
+
+
+def test_one_comparison_is_that_of_two_funnels():
+    found = compared(
+        pd.DataFrame({"path": ["x", "y", "z"], "units_0": [10, 0, 40], "units_1": [30, 9, 40]}), {0: 100, 1: 90}, "holm"
+    )
+    one = pd.DataFrame([compare_shares(pair, (100, 90)) for pair in [(10, 30), (0, 9), (40, 40)]], index=list("xyz"))
+    got = found.set_index("path").rename(columns={"ci_lower": "lower", "ci_upper": "upper"}).sort_index()
+    np.testing.assert_allclose(got[["difference", "lower", "upper"]], one[["difference", "lower", "upper"]])
+    np.testing.assert_allclose(
+        got.p_value, one.p_value, rtol=0.05
+    )  # statsmodels' has a correction of (n + m) / (n + m - 1)
 
 
 def test_a_planted_difference_is_found():
