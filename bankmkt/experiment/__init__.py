@@ -2,6 +2,7 @@
 
 ======================================  ==========================================================================
 :func:`campaign`, :func:`panel`         a campaign as a table: who was in it, what was known before, what happened
+:func:`assign`, :func:`balance`          draw the arms of an experiment; whether they look alike
 :func:`compare`, :func:`monthly_path`   participants against others, as campaign reports are usually published
 :func:`difference_in_differences`       how both groups moved, with its test :func:`placebo`
 :func:`doubly_robust`                   like compared with like; :func:`propensity`, :func:`overlap`
@@ -9,10 +10,13 @@
                                         :func:`complier_effect`, what taking part did
 :func:`decompose`                       the gap between participants and others, taken apart
 :func:`truth_of`, :func:`true_effect`   what really happened, where a synthetic bank knows it
+:func:`every_campaign`                  each campaign's effect by the best design that it allows, in one frame
 :func:`evaluate`                        all of it in one call, as the report 30_long_tail shows it
 ======================================  ==========================================================================
 """
 
+from bankmkt.experiment.assign import assign
+from bankmkt.experiment.balance import balance
 from bankmkt.experiment.comparison import compare
 from bankmkt.experiment.did import difference_in_differences, placebo
 from bankmkt.experiment.effect import check, complier_effect, effect
@@ -20,6 +24,7 @@ from bankmkt.experiment.estimate import Estimate
 from bankmkt.experiment.evaluation import Evaluation, evaluate
 from bankmkt.experiment.gap import decompose
 from bankmkt.experiment.observational import doubly_robust, overlap, propensity
+from bankmkt.experiment.overview import every_campaign
 from bankmkt.experiment.panel import panel
 from bankmkt.experiment.path import monthly_path
 from bankmkt.experiment.truth import true_effect, truth_of
@@ -29,6 +34,8 @@ __all__ = [
     "Campaign",
     "Estimate",
     "Evaluation",
+    "assign",
+    "balance",
     "campaign",
     "check",
     "compare",
@@ -38,6 +45,7 @@ __all__ = [
     "doubly_robust",
     "effect",
     "evaluate",
+    "every_campaign",
     "monthly_path",
     "overlap",
     "panel",

@@ -1,0 +1,90 @@
+"""Every campaign of a bank in one frame: what it changed by the best design it allows, or why that cannot be said."""
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bankmkt.bank import check_bank
+from bankmkt.errors import Refused
+from bankmkt.experiment.effect import effect
+from bankmkt.experiment.estimate import Estimate, local
+from bankmkt.experiment.observational import doubly_robust
+from bankmkt.experiment.panel import panel
+from bankmkt.lookback import parse_date
+from bankmkt.privacy import K, check_k
+
+BY_CHOICE = "its customers chose to join: what the data do not show may be what brought them"
+COLUMNS = ("campaign_id", "campaign", "outcome", "method", "target", "estimate", "se", "ci_low", "ci_high", "n",
+           "published", "reason")  # fmt: skip
+
+
+def every_campaign(
+    bank: Any, *, since: dt.date | str | None = None, org_id: int | str | None = None, seed: int = 7, k: int = K
+) -> pd.DataFrame:
+    """Estimate what each campaign changed per treated customer, by the best design that it allows.
+
+    Randomised: invited against not invited (:func:`bankmkt.experiment.effect`). Targeted with recorded chances of an
+    invitation: the same, weighted by these chances (:func:`bankmkt.experiment.doubly_robust`), so that nothing unseen
+    can bias it. Others: participants against similar non-participants, with the reason why that is not to be trusted.
+
+    Parameters
+    ----------
+    bank : Bank
+        With the tables of :func:`bankmkt.experiment.panel`.
+    since
+        Campaigns that began before it are left out.
+    org_id
+        Customers of this unit and those below it.
+    seed
+        Of folds.
+    k
+        Smallest arm; smaller ones are not estimated.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per campaign: campaign_id, campaign, outcome (its first), method, target, estimate, se, ci_low, ci_high
+        (per treated customer), n (treated customers), published (the outcome summed over participants, as reports
+        usually put it down to a campaign), reason (why the estimate is not to be trusted or is missing; empty if
+        neither).
+
+    Raises
+    ------
+    ParameterError
+        If the bank is none or the unit is unknown.
+    """
+    check_k(k)
+    t = check_bank(bank).campaigns
+    if since is not None:
+        t = t.filter(t.starts_on >= parse_date("since", since))
+    plans = bank.fetch(t.select("campaign_id", "name", "outcome", "assignment").order_by("campaign_id")).to_pylist()
+    return pd.DataFrame([_one(bank, plan, org_id, seed, k) for plan in plans], columns=list(COLUMNS))
+
+
+def _one(bank: Any, plan: dict[str, Any], org_id: int | str | None, seed: int, k: int) -> dict[str, Any]:
+    out = {"campaign_id": plan["campaign_id"], "campaign": plan["name"], "outcome": plan["outcome"]}
+    missing = dict.fromkeys(("estimate", "se", "ci_low", "ci_high", "n", "published"), np.nan)
+    try:
+        people = local(panel(bank, plan["name"], org_id=org_id))
+        joined = people.loc[people["participated"].astype(bool), plan["outcome"]]
+        published = float(joined.sum()) if len(joined) >= k else np.nan
+        found, reason = _estimate(people, plan, seed, k)
+    except Refused as error:
+        return {**out, "method": "", "target": "", **missing, "reason": str(error)}
+    figures = {name: getattr(found, name) for name in ("method", "target", "estimate", "se", "ci_low", "ci_high")}
+    return {**out, **figures, "n": float(found.treated), "published": published, "reason": reason}
+
+
+def _estimate(people: pd.DataFrame, plan: dict[str, Any], seed: int, k: int) -> tuple[Estimate, str]:
+    outcome, treated = plan["outcome"], people["treated"].to_numpy(bool)
+    if plan["assignment"] == "randomised":
+        return effect(people, outcome, k=k), ""
+    own = people["propensity"].to_numpy(float, na_value=np.nan)
+    if plan["assignment"] == "targeted" and not np.isnan(own).any():
+        invited = people.assign(participated=treated)
+        chance = np.where(treated, own, 1 - own)
+        found = doubly_robust(invited, outcome, propensities=chance, learner="linear", seed=seed, k=k)
+        return found, ""
+    return doubly_robust(people, outcome, learner="linear", seed=seed, k=k), BY_CHOICE
