@@ -1,0 +1,185 @@
+"""Who gets what in a new experiment: drawn by a salted hash, so that anybody can draw the same lot again."""
+
+import datetime as dt
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bankmkt.errors import ParameterError, SchemaError, one_of
+from bankmkt.frames import engine_table
+from bankmkt.lookback import parse_date
+
+ARMS: Mapping[str, float] = {"control": 0.5, "treatment": 0.5}
+DIGITS = 12
+"""Hexadecimal digits of a hash that become a number: 48 bits, exact in a double on every engine."""
+HELD_OUT, BUSY = "held out", "in another experiment"
+
+
+def assign(
+    customers: Any,
+    salt: str,
+    arms: Mapping[str, float] = ARMS,
+    *,
+    strata: Sequence[str] = (),
+    hold_out: tuple[str, float] | None = None,
+    busy: Any = None,
+    by: str = "customer_id",
+    assigned_on: dt.date | str | None = None,
+) -> Any:
+    """Draw the arms of an experiment.
+
+    Each customer's lot is the MD5 digest of the salt and the customer's number. It depends on nothing else: a customer
+    keeps the arm however often, among whomever and on whichever engine it is drawn, and experiments with different
+    salts are independent. With ``strata`` the lots of each stratum are put in order and cut, so that it is divided as
+    planned but for one customer; then the arm depends on who else is in the stratum, so draw once and keep the result.
+
+    Parameters
+    ----------
+    customers
+        Ibis table or pandas frame with a row per customer who may take part.
+    salt
+        The experiment's name; another one draws other lots.
+    arms
+        Share of each arm; they add up to 1. The chance of an arm is the same for every customer.
+    strata
+        Columns; every combination of their values is divided by itself. Null is a value.
+    hold_out
+        Salt and share of customers who are kept out of every campaign that names the same salt: ``("2026", 0.05)``.
+    busy
+        Table with the customers (``by``) of experiments that run at the same time; they are left out.
+    by
+        Column of the customer, or of a larger unit that is assigned as a whole (without ``strata``).
+    assigned_on
+        Day that is written beside the arm.
+
+    Returns
+    -------
+    ibis table
+        In the engine of ``customers``, a row per customer: the columns given, and ``arm`` (null for those left out),
+        ``propensity`` (the chance of this arm), ``left_out`` (null, "held out", "in another experiment") and, if given,
+        ``assigned_on``.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is not as above.
+    SchemaError
+        If a column is not there, or is there already.
+
+    Notes
+    -----
+    Who is held out or busy does not depend on the lots. Lots of a stratum are cut with a random start (systematic
+    sampling of a random order), which gives every customer the planned chance whatever the stratum's size.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> people = pd.DataFrame({"customer_id": range(1000), "branch": [1, 2] * 500})
+    >>> drawn = assign(people, "spring", {"control": 0.2, "treatment": 0.8}, strata=["branch"]).to_pandas()
+    >>> drawn.groupby(["branch", "arm"]).size().tolist()
+    [100, 400, 100, 400]
+    """
+    import ibis
+
+    table, con = engine_table(customers, "customers")
+    shares = _check_arms(arms)
+    _check_salt("salt", salt)
+    if isinstance(strata, str) or not all(isinstance(name, str) for name in strata):
+        raise ParameterError("strata", strata, "a list of columns", 'such as strata=["branch"]')
+    for column in (by, *strata):
+        if column not in table.columns:
+            raise SchemaError("customers has no column", column, one_of(table.columns), "add it, or name another")
+    for column in ("arm", "propensity", "left_out", "assigned_on"):
+        if column in table.columns:
+            raise SchemaError("customers has already a column", column, "columns known before", "drop or rename it")
+    out = table.mutate(left_out=_left_out(table, con, by, hold_out, busy))
+    if strata:
+        keys = [out[name] for name in strata] + [out.left_out.isnull()]
+        own = ibis.literal(f"{salt}|stratum")
+        for name in strata:
+            own = own + "|" + out[name].cast("string").fill_null("")
+        place = ibis.row_number().over(group_by=keys, order_by=[uniform(salt, out[by]), out[by]])
+        many = out.count().over(group_by=keys)
+        lot = (place.cast("float64") + _number(own)) / many.cast("float64")
+        lot = (lot >= 1.0).ifelse(lot - 1.0, lot)
+    else:
+        lot = uniform(salt, out[by])
+    out = out.mutate(_lot=lot)
+    names = list(shares)
+    below = [out._lot < limit for limit in itertools.accumulate(shares.values())][:-1]
+    arm = ibis.cases(*zip(below, names, strict=False), else_=names[-1])
+    chance = ibis.cases(*zip(below, shares.values(), strict=False), else_=shares[names[-1]])
+    inside = out.left_out.isnull()
+    out = out.mutate(arm=inside.ifelse(arm, None), propensity=inside.ifelse(chance.cast("float64"), None)).drop("_lot")
+    if assigned_on is not None:
+        out = out.mutate(assigned_on=ibis.literal(parse_date("assigned_on", assigned_on)))
+    return out
+
+
+def uniform(salt: str, ids: Any) -> Any:
+    """Return a number from 0 to 1 for each id of an Ibis column: of the MD5 digest of ``salt``, a bar and the id.
+
+    The same on every engine, and in Python:
+
+    >>> import hashlib, ibis
+    >>> ids = ibis.memtable({"id": [17]}).id
+    >>> digest = hashlib.md5(b"spring|17").hexdigest()
+    >>> float(uniform("spring", ids).execute()[0]) == int(digest[:12], 16) / 16**12
+    True
+    """
+    import ibis
+
+    return _number(ibis.literal(f"{salt}|") + ids.cast("string"))
+
+
+def _number(text: Any) -> Any:
+    import ibis
+
+    digest = text.hexdigest("md5")
+    digits = ibis.literal("0123456789abcdef")
+    total = None
+    for place in range(DIGITS):
+        digit = digits.find(digest.substr(place, 1)).cast("float64") * 16.0 ** -(place + 1)
+        total = digit if total is None else total + digit
+    return total
+
+
+def _left_out(table: Any, con: Any, by: str, hold_out: tuple[str, float] | None, busy: Any) -> Any:
+    """Return the column that says why a customer is left out."""
+    import ibis
+
+    reasons = []
+    if hold_out is not None:
+        if not isinstance(hold_out, tuple) or len(hold_out) != 2:
+            raise ParameterError("hold_out", hold_out, "a salt and a share", 'such as ("2026", 0.05)')
+        _check_salt("hold_out", hold_out[0])
+        if isinstance(hold_out[1], bool) or not isinstance(hold_out[1], int | float) or not 0 < hold_out[1] < 1:
+            raise ParameterError("hold_out", hold_out[1], "a share between 0 and 1", 'such as ("2026", 0.05)')
+        reasons.append((uniform(hold_out[0], table[by]) < float(hold_out[1]), ibis.literal(HELD_OUT)))
+    if busy is not None:
+        others, _ = engine_table(busy, "busy", con)
+        if by not in others.columns:
+            raise SchemaError(
+                "busy has no column", by, one_of(others.columns), "pass the customers of other experiments"
+            )
+        reasons.append((table[by].isin(others[by]), ibis.literal(BUSY)))
+    return ibis.cases(*reasons, else_=ibis.null("string")) if reasons else ibis.null("string")
+
+
+def _check_arms(arms: Mapping[str, float]) -> dict[str, float]:
+    usual = 'such as {"control": 0.5, "treatment": 0.5}'
+    if not isinstance(arms, Mapping) or len(arms) < 2:
+        raise ParameterError("arms", arms, "two arms or more with their shares", usual)
+    for name, share in arms.items():
+        if not isinstance(name, str) or not name:
+            raise ParameterError("arms", name, "names of arms", usual)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+            raise ParameterError(f"arms[{name!r}]", share, "a share between 0 and 1", usual)
+    if abs(sum(arms.values()) - 1) > 1e-9:
+        raise ParameterError("arms", sum(arms.values()), "shares that add up to 1", usual)
+    return {name: float(share) for name, share in arms.items()}
+
+
+def _check_salt(parameter: str, salt: Any) -> None:
+    if not isinstance(salt, str) or not salt:
+        raise ParameterError(parameter, salt, "a text of its own for each experiment", 'such as "card_autumn_2026"')
