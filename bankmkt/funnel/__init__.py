@@ -8,10 +8,14 @@ from types import ModuleType
 
 from bankmkt.funnel.aarrr import aarrr
 from bankmkt.funnel.attribution import Attribution, attribute
+from bankmkt.funnel.channel_choice import channel_choice, choice_check, choice_summary
+from bankmkt.funnel.channels import acts
 from bankmkt.funnel.cohorts import cohorts
 from bankmkt.funnel.comparison import compare
+from bankmkt.funnel.contract import event_faults
 from bankmkt.funnel.delays import delays
 from bankmkt.funnel.funnel import Funnel, funnel
+from bankmkt.funnel.handovers import handovers
 from bankmkt.funnel.incremental import CampaignCredit, campaign_credit, new_holdings
 from bankmkt.funnel.journey_comparison import compare_journeys
 from bankmkt.funnel.journeys import journeys
@@ -23,6 +27,7 @@ from bankmkt.funnel.sessions import session_summary, sessions
 from bankmkt.funnel.shapley import shapley_values
 from bankmkt.funnel.shown import Shown, shown
 from bankmkt.funnel.step_matrix import step_matrix
+from bankmkt.funnel.stitching import stitch, stitch_counts
 from bankmkt.funnel.touches import touches
 from bankmkt.funnel.transitions import journey_flows, transitions
 
@@ -33,14 +38,20 @@ __all__ = [
     "Replay",
     "Shown",
     "aarrr",
+    "acts",
     "attribute",
     "campaign_credit",
+    "channel_choice",
+    "choice_check",
+    "choice_summary",
     "cohorts",
     "compare",
     "compare_journeys",
     "delays",
+    "event_faults",
     "frequent_paths",
     "funnel",
+    "handovers",
     "hours_of_week",
     "journey_flows",
     "journeys",
@@ -54,6 +65,8 @@ __all__ = [
     "shapley_values",
     "shown",
     "step_matrix",
+    "stitch",
+    "stitch_counts",
     "touches",
     "transitions",
 ]

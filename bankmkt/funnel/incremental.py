@@ -321,10 +321,10 @@ def _ranking(found: dict[str, Attribution], sums: pd.DataFrame, models: tuple[st
     rows = []
     for model in models:
         off = drawn[model].abs().sum(axis=1)
-        credit, whole = seen[model].sum() + total, total or np.nan
-        row = {"model": model, "credit": credit, "truth": total}
+        given, whole = seen[model].sum() + total, total or np.nan
+        row = {"model": model, "credit": given, "truth": total}
         measures = {
-            "times": (credit / whole, (drawn[model].sum(axis=1) + total) / whole),
+            "times": (given / whole, (drawn[model].sum(axis=1) + total) / whole),
             "error": (error[model], off),
             "beyond": (error[model] - error[best], off - drawn[best].abs().sum(axis=1)),
         }
