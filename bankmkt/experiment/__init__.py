@@ -2,6 +2,7 @@
 
 ======================================  ==========================================================================
 :func:`campaign`, :func:`panel`         a campaign as a table: who was in it, what was known before, what happened
+:func:`plan`, :func:`history`            how many customers an answer takes, and what it costs
 :func:`assign`, :func:`balance`          draw the arms of an experiment; whether they look alike
 :func:`compare`, :func:`monthly_path`   participants against others, as campaign reports are usually published
 :func:`difference_in_differences`       how both groups moved, with its test :func:`placebo`
@@ -27,6 +28,7 @@ from bankmkt.experiment.observational import doubly_robust, overlap, propensity
 from bankmkt.experiment.overview import every_campaign
 from bankmkt.experiment.panel import panel
 from bankmkt.experiment.path import monthly_path
+from bankmkt.experiment.plan import History, history, plan
 from bankmkt.experiment.truth import true_effect, truth_of
 from bankmkt.experiment.window import Campaign, campaign
 
@@ -34,6 +36,7 @@ __all__ = [
     "Campaign",
     "Estimate",
     "Evaluation",
+    "History",
     "assign",
     "balance",
     "campaign",
@@ -46,10 +49,12 @@ __all__ = [
     "effect",
     "evaluate",
     "every_campaign",
+    "history",
     "monthly_path",
     "overlap",
     "panel",
     "placebo",
+    "plan",
     "propensity",
     "true_effect",
     "truth_of",

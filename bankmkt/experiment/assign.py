@@ -82,7 +82,7 @@ def assign(
     import ibis
 
     table, con = engine_table(customers, "customers")
-    shares = _check_arms(arms)
+    shares = check_arms(arms)
     _check_salt("salt", salt)
     if isinstance(strata, str) or not all(isinstance(name, str) for name in strata):
         raise ParameterError("strata", strata, "a list of columns", 'such as strata=["branch"]')
@@ -166,7 +166,8 @@ def _left_out(table: Any, con: Any, by: str, hold_out: tuple[str, float] | None,
     return ibis.cases(*reasons, else_=ibis.null("string")) if reasons else ibis.null("string")
 
 
-def _check_arms(arms: Mapping[str, float]) -> dict[str, float]:
+def check_arms(arms: Mapping[str, float]) -> dict[str, float]:
+    """Return the shares of arms, or raise ParameterError unless they are some that add up to 1."""
     usual = 'such as {"control": 0.5, "treatment": 0.5}'
     if not isinstance(arms, Mapping) or len(arms) < 2:
         raise ParameterError("arms", arms, "two arms or more with their shares", usual)
