@@ -30,6 +30,8 @@ from bankmkt.funnel.step_matrix import step_matrix
 from bankmkt.funnel.stitching import stitch, stitch_counts
 from bankmkt.funnel.touches import touches
 from bankmkt.funnel.transitions import journey_flows, transitions
+from bankmkt.funnel.trigger_days import Trigger, default_triggers
+from bankmkt.funnel.triggers import Triggers, triggers
 
 __all__ = [
     "Attribution",
@@ -37,6 +39,8 @@ __all__ = [
     "Funnel",
     "Replay",
     "Shown",
+    "Trigger",
+    "Triggers",
     "aarrr",
     "acts",
     "attribute",
@@ -47,6 +51,7 @@ __all__ = [
     "cohorts",
     "compare",
     "compare_journeys",
+    "default_triggers",
     "delays",
     "event_faults",
     "frequent_paths",
@@ -69,6 +74,7 @@ __all__ = [
     "stitch_counts",
     "touches",
     "transitions",
+    "triggers",
 ]
 
 
