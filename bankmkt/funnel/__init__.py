@@ -9,6 +9,7 @@ from types import ModuleType
 from bankmkt.funnel.aarrr import aarrr
 from bankmkt.funnel.attribution import Attribution, attribute
 from bankmkt.funnel.channel_choice import channel_choice, choice_check, choice_summary
+from bankmkt.funnel.channel_review import ChannelReview, channel_review
 from bankmkt.funnel.channels import acts
 from bankmkt.funnel.cohorts import cohorts
 from bankmkt.funnel.comparison import compare
@@ -36,6 +37,7 @@ from bankmkt.funnel.triggers import Triggers, triggers
 __all__ = [
     "Attribution",
     "CampaignCredit",
+    "ChannelReview",
     "Funnel",
     "Replay",
     "Shown",
@@ -46,6 +48,7 @@ __all__ = [
     "attribute",
     "campaign_credit",
     "channel_choice",
+    "channel_review",
     "choice_check",
     "choice_summary",
     "cohorts",

@@ -149,7 +149,7 @@ def test_both_engines_and_kinds_of_ids_agree(frames, bank, spark_url):
     names = [tiny.IDS["customers" if kind == "customer" else "staff"] for kind in r.referrer_kind]
     texts["referrals"]["referrer_id"] = [name.format(i) for name, i in zip(names, r.referrer_id, strict=True)]
     asked = {"by": "acquired_via", "compare": "last_year", "as_of": DAY, "k": 1}
-    found = [funnel.aarrr(b, "2026-06", **asked) for b in (open_bank(texts, engine=spark_url), bank)]
+    found = [funnel.aarrr(b, "2026-Q2", **asked) for b in (open_bank(texts, engine=spark_url), bank)]
     assert (found[0].set_index(["measure", "group"]).value["invited"] > 0).any()
     pd.testing.assert_frame_equal(*found)
 
