@@ -18,7 +18,7 @@ KINDS = {"outage": 1 / 3, "surge": 2.0, "conversion_fall": 0.5, "conversion_rise
 """What an alert is of → how many times the expected its run rule looks for: counts for the first two, then shares."""
 BELONGS = {"conversion_fall": "surge", "conversion_rise": "outage"}
 """A conversion that moves with the traffic is a part of that alert: bots see and do not click."""
-QUIET = 24
+QUIET = 12
 """Hours without an alarm after which the next one is a new alert."""
 NEW_NORMAL = 72
 """Hours after which a change that lasts is learned from as it is."""
@@ -94,7 +94,8 @@ def monitor(
     weeks : int
         Whole weeks that the rhythm is learned from, 2 to 52.
     per_week : float
-        False alarms a week, over all series, kinds and rules, that the limits allow at most.
+        False alarms a week, over all series, kinds and rules, that the limits allow at most; above 0, up to 7 (with
+        more, what is not learned from because of them would narrow the limits).
     time, event : str
         Columns.
 
@@ -120,8 +121,8 @@ def monitor(
     """
     if isinstance(weeks, bool) or not isinstance(weeks, int) or not 2 <= weeks <= 52:
         raise ParameterError("weeks", weeks, "an integer from 2 to 52", "pass weeks=8")
-    if not isinstance(per_week, int | float) or not 0 < per_week <= WEEK:
-        raise ParameterError("per_week", per_week, f"a number above 0, up to {WEEK}", "pass per_week=1")
+    if not isinstance(per_week, int | float) or not 0 < per_week <= 7:
+        raise ParameterError("per_week", per_week, "a number above 0, up to 7", "pass per_week=1")
     if numerator == denominator:
         raise ParameterError("numerator", numerator, "another event than the denominator")
     table = _hourly(events, campaign_id, (numerator, denominator), by, as_of, time, event)
@@ -311,7 +312,7 @@ class _Alerts:
         """Add an alarm to the alert it belongs to, or to a new one."""
         for alert in reversed(self.found):
             if t - alert["last"] > QUIET:
-                break
+                continue
             if alert["kind"] in (kind, BELONGS.get(kind)) or BELONGS.get(alert["kind"]) == kind:
                 alert["kind"] = kind if BELONGS.get(alert["kind"]) == kind else alert["kind"]
                 alert["last"] = t

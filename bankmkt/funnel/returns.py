@@ -136,7 +136,7 @@ def _with_effects(t: "pd.DataFrame", effects: "pd.DataFrame | None") -> "pd.Data
         if name not in effects:
             raise SchemaError("effects have no column", name, "a row per campaign", "pass experiment.every_campaign")
     if effects["campaign_id"].duplicated().any():
-        twice = effects.loc[effects["campaign_id"].duplicated(), "campaign_id"].iloc[0]
+        twice = effects.loc[effects["campaign_id"].duplicated(), "campaign_id"].tolist()[0]
         raise ParameterError("effects of campaign", twice, "one row per campaign", "choose one estimate")
     names = [name for name in ("campaign_id", "estimate", "se", "n", "published", "reason") if name in effects]
     t = t.merge(effects[names], "left", on="campaign_id")

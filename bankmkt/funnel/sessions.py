@@ -68,14 +68,11 @@ def sessions(
     t, _ = engine_table(events, "events")
     check_columns(t, {"unit": by, "ts": time})
     t = t.filter(t[by].notnull(), t[time].notnull())
-    ts = t[time].cast("timestamp(6)")
-    t = t.mutate(_ts=ts, _at=ts.epoch_seconds() * 1_000_000 + ts.microsecond())
+    t = t.mutate(_ts=t[time].cast("timestamp(6)"))
     order = [t["_ts"], *([t[key]] if key in t.columns else [])]
     each = ibis.window(group_by=by, order_by=order)
-    before = t["_at"].lag().over(each)
-    t = t.mutate(
-        _begins=(before.isnull() | (t["_at"] - before > pause)).cast("int64"), _row=ibis.row_number().over(each)
-    )
+    waited = t["_ts"].delta(t["_ts"].lag().over(each), unit="microsecond")
+    t = t.mutate(_begins=(waited.isnull() | (waited > pause)).cast("int64"), _row=ibis.row_number().over(each))
     so_far = ibis.window(group_by=by, order_by="_row", preceding=None, following=0)
     t = t.mutate(session=t["_begins"].sum().over(so_far))
     about: dict[str, Any] = {}
@@ -87,7 +84,7 @@ def sessions(
         about["platform"] = t.platform.argmin(t["_row"])
     found = t.group_by(by, "session").aggregate(
         begin=t["_ts"].min(), end=t["_ts"].max(), events=t.count(),
-        seconds=(t["_at"].max() - t["_at"].min()) / 1_000_000, **about,
+        seconds=t["_ts"].max().delta(t["_ts"].min(), unit="microsecond") / 1_000_000, **about,
     )  # fmt: skip
     return found.mutate(bounce=found.events == 1)
 
