@@ -165,13 +165,20 @@ def _answers(known: "Bank", as_of: dt.date, days: int) -> Any:
     )
 
 
+def choice_counts(choice: Any) -> pd.DataFrame:
+    """Count customers of :func:`channel_choice` by tier, preferred, recommended and reason: not yet to be shown."""
+    return fetch(
+        choice.group_by("tier", "preferred", "recommended", "reason").aggregate(customers=choice.count())
+    ).to_pandas()
+
+
 def choice_summary(choice: Any, by: str = "preferred", k: int = K) -> pd.DataFrame:
     """Count customers by wealth tier and preferred or recommended way.
 
     Parameters
     ----------
     choice
-        Of :func:`channel_choice`.
+        Of :func:`channel_choice`, or of :func:`choice_counts`, where several summaries are wanted.
     by : str
         ``"preferred"``, ``"recommended"`` or ``"reason"``.
     k : int
@@ -194,11 +201,11 @@ def choice_summary(choice: Any, by: str = "preferred", k: int = K) -> pd.DataFra
     values = {"preferred": [*WAYS, UNSEEN], "recommended": [*WAYS, ALONE], "reason": list(RULES)}
     if by not in values:
         raise ParameterError("by", by, one_of(values), 'pass by="preferred"')
-    found = fetch(choice.group_by("tier", by).aggregate(customers=choice.count())).to_pandas()
+    found = choice if isinstance(choice, pd.DataFrame) else choice_counts(choice)
     if found.empty:
         raise DataError("choice", "no customer", "some", "choose another unit or day")
     cells = pd.MultiIndex.from_product([TIER_NAMES, values[by]], names=["tier", by])
-    out = found.set_index(["tier", by])["customers"].reindex(cells, fill_value=0).reset_index()
+    out = found.groupby(["tier", by])["customers"].sum().reindex(cells, fill_value=0).reset_index()
     whole = out.groupby("tier")["customers"].transform("sum")
     out["share"], out["share_lower"], out["share_upper"] = shares(out["customers"], whole)
     hidden = small_cells(out["customers"], by=[out["tier"]], k=k)

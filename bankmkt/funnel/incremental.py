@@ -14,6 +14,7 @@ import pandas as pd
 
 from bankmkt.bank import check_bank
 from bankmkt.errors import DataError, ParameterError, one_of
+from bankmkt.frames import engine_table, fetch
 from bankmkt.funnel.attribution import Attribution, attribute
 from bankmkt.funnel.credit import MODELS
 from bankmkt.funnel.rates import LEVEL, compare_shares
@@ -44,7 +45,8 @@ class CampaignCredit:
     ranking
         A row per model, the most misleading first: model, credit, truth (of all campaigns), times (credit by truth),
         times_lower, times_upper, error (sum of absolute errors), error_lower, error_upper, beyond_best (error more
-        than that of the best model), beyond_lower, beyond_upper. None where the truth is not known.
+        than that of the best model), beyond_best_lower, beyond_best_upper, beyond_next (than that of the model that
+        follows), beyond_next_lower, beyond_next_upper. None where the truth is not known.
     products
         What :func:`bankmkt.funnel.attribute` found for each product.
     """
@@ -203,8 +205,7 @@ def campaign_credit(
     known = check_bank(bank).as_of(day)
     plans = _plans(known, day)
     names = list(dict.fromkeys(plans["product"]))
-    touched = of_unit(known, touches(known, day), org_id)
-    bought = of_unit(known, new_holdings(known, day, names), org_id)
+    touched, bought = read_once(known, day, names, org_id)
     sums = _sums(known, plans, org_id)
     hidden = small_cells(sums["converted"], k=k) | discloses(sums["converted"], sums["treated"], k)
     found, parts = {}, []
@@ -223,6 +224,14 @@ def campaign_credit(
     numbers = ["credit", "lower", "upper", "truth", "error"]
     campaigns[numbers] = campaigns[numbers].mask(few)
     return CampaignCredit(campaigns.assign(suppressed=few), _estimates(sums, hidden), ranking, found)
+
+
+def read_once(known: "Bank", day: dt.date, products: Sequence[str], org_id: int | str | None) -> tuple[Any, Any]:
+    """Return touches and new holdings, read from the bank once, as tables of an engine in this process."""
+    touched = of_unit(known, touches(known, day), org_id)
+    bought = of_unit(known, new_holdings(known, day, products), org_id)
+    here, con = engine_table(fetch(touched), "touches")
+    return here, engine_table(fetch(bought), "conversions", con)[0]
 
 
 def _plans(known: "Bank", day: dt.date) -> pd.DataFrame:
@@ -317,19 +326,21 @@ def _ranking(found: dict[str, Attribution], sums: pd.DataFrame, models: tuple[st
         seen[model], drawn[model] = pd.concat(points), pd.concat(draws, axis=1)
     total = sums["truth"].sum()
     error = {model: seen[model].abs().sum() for model in models}
-    best = min(models, key=error.__getitem__)
+    again = {model: drawn[model].abs().sum(axis=1) for model in models}
+    worst_first = sorted(models, key=lambda model: -error[model])
     rows = []
-    for model in models:
-        off = drawn[model].abs().sum(axis=1)
+    for place, model in enumerate(worst_first):
+        best, following = worst_first[-1], worst_first[min(place + 1, len(worst_first) - 1)]
         given, whole = seen[model].sum() + total, total or np.nan
         row = {"model": model, "credit": given, "truth": total}
         measures = {
             "times": (given / whole, (drawn[model].sum(axis=1) + total) / whole),
-            "error": (error[model], off),
-            "beyond": (error[model] - error[best], off - drawn[best].abs().sum(axis=1)),
+            "error": (error[model], again[model]),
+            "beyond_best": (error[model] - error[best], again[model] - again[best]),
+            "beyond_next": (error[model] - error[following], again[model] - again[following]),
         }
-        for name, (point, again) in measures.items():
-            lower, upper = again.quantile([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            row |= {"beyond_best" if name == "beyond" else name: point, f"{name}_lower": lower, f"{name}_upper": upper}
+        for name, (point, draws_of) in measures.items():
+            lower, upper = draws_of.quantile([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+            row |= {name: point, f"{name}_lower": lower, f"{name}_upper": upper}
         rows.append(row)
-    return pd.DataFrame(rows).sort_values("error", ascending=False, ignore_index=True)
+    return pd.DataFrame(rows)

@@ -1,0 +1,186 @@
+"""Figures of attribution: credit by channel, credit of campaigns beside the truth, which model misleads most."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bankmkt.errors import DataError
+from bankmkt.plots import theme, wording
+from bankmkt.plots.groups import need
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+NAMES = {
+    "first": "first touch", "last": "last touch", "linear": "linear", "position": "position-based",
+    "decay": "time decay", "markov": "Markov chain", "shapley": "Shapley value",
+}  # fmt: skip
+COLOURS = {
+    "first": theme.SKY, "last": theme.ORANGE, "linear": theme.GREY, "position": theme.PURPLE, "decay": "#8B6B2E",
+    "markov": theme.BLUE, "shapley": theme.GREEN,
+}  # fmt: skip
+MARKERS = {"first": "<", "last": ">", "linear": "s", "position": "P", "decay": "v", "markov": "o", "shapley": "^"}
+NONE = "none"
+
+
+def by_channel(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
+    """Draw how many conversions each model credits to each channel, with intervals.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``Attribution.credits``.
+    ax : matplotlib Axes, optional
+
+    Raises
+    ------
+    SchemaError
+        If it is another frame.
+    DataError
+        If no conversion followed a touch.
+    """
+    need(frame, ["model", "channel", "conversions", "lower", "upper", "share"], "bankmkt.funnel.attribute")
+    rows = frame[frame["channel"] != NONE]
+    if not rows["conversions"].sum() > 0:
+        raise DataError("frame", "no conversion after a touch", "some", "choose a longer lookback")
+    order = rows.groupby("channel")["conversions"].mean().sort_values().index.tolist()
+    ax = theme.axes(ax, 1.9 + 0.55 * len(order))
+    _dots(ax, rows, "channel", order)
+    ax.set_yticks(range(len(order)), [wording.capital(wording.words(str(name))) for name in order])
+    ax.set_xlabel("conversions credited, with 95% interval")
+    bare = frame.loc[frame["channel"] == NONE, "share"].iloc[0]
+    each = rows.groupby("channel")["conversions"]
+    least, most = each.min(), each.max()
+    text = f"{wording.quantity(bare, 'share')} of conversions followed no touch"
+    if (most > least).any():
+        place = int((most - least).argmax())
+        low, high = (wording.quantity(one.iloc[place], "customers") for one in (least, most))
+        text += f"; models differ most over {wording.words(str(most.index[place]))} ({low} to {high})"
+    theme.claim(ax, text)
+    return ax
+
+
+def against_truth(campaigns: "pd.DataFrame", estimates: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
+    """Draw each model's credit of each campaign beside the experiment and the truth, as far as they are known.
+
+    Parameters
+    ----------
+    campaigns, estimates : pandas.DataFrame
+        ``CampaignCredit.campaigns`` and ``CampaignCredit.estimates``.
+    ax : matplotlib Axes, optional
+
+    Raises
+    ------
+    SchemaError
+        If they are other frames.
+    DataError
+        If every campaign is hidden.
+    """
+    from matplotlib.lines import Line2D
+
+    need(campaigns, ["model", "name", "credit", "lower", "upper", "truth"], "bankmkt.funnel.campaign_credit")
+    rows = campaigns.dropna(subset=["credit"])
+    if rows.empty:
+        raise DataError("campaigns", "every campaign hidden", "one with enough conversions", "take a larger bank")
+    order = list(dict.fromkeys(rows["name"]))[::-1]
+    ax = theme.axes(ax, 2.4 + 0.85 * len(order), 9.5)
+    _dots(ax, rows, "name", order)
+    known = estimates[estimates["name"].isin(order)].set_index("name")
+    at = np.array([order.index(name) for name in known.index], float)
+    tried = known["experiment"].notna().to_numpy()
+    middle, low, high = (known[f"experiment{end}"].to_numpy(float)[tried] for end in ("", "_lower", "_upper"))
+    ax.errorbar(middle, at[tried] - 0.42, xerr=(middle - low, high - middle), fmt="|", color=theme.INK, capsize=4,
+                markersize=9)  # fmt: skip
+    handles = [*ax.get_legend_handles_labels()[0]]
+    if tried.any():
+        handles.append(Line2D([], [], color=theme.INK, marker="|", label="experiment, 95% interval"))
+    true = known["truth"].to_numpy(float)
+    if np.isfinite(true).any():
+        ax.plot(true, at, "D", color=theme.VERMILION, markersize=10, markeredgecolor="white", zorder=5)
+        handles.append(Line2D([], [], color=theme.VERMILION, marker="D", linestyle="none", label="truth"))
+    for line in at[1:]:
+        ax.axhline(line + 0.5, color="#E6E6E6", linewidth=1)
+    ax.set_yticks(range(len(order)), [wording.words(str(name)).replace(" 20", "\n20") for name in order])
+    ax.set_ylim(-0.6, len(order) - 0.4)
+    ax.set_xlim(left=min(0, ax.get_xlim()[0]))
+    ax.set_xlabel("conversions that the campaign is said to have made")
+    ax.grid(visible=False, axis="y")
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(-0.02, -0.1), ncols=3, fontsize=9)
+    theme.claim(ax, _truth_claim(rows))
+    return ax
+
+
+def misleading(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
+    """Draw how far each model is off, the most misleading on top.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``CampaignCredit.ranking``.
+    ax : matplotlib Axes, optional
+
+    Raises
+    ------
+    SchemaError
+        If it is another frame.
+    """
+    need(frame, ["model", "error", "error_lower", "beyond_next_lower", "beyond_best_lower"], "campaign_credit")
+    rows = frame.iloc[::-1]
+    ax = theme.axes(ax, 1.6 + 0.45 * len(rows))
+    at = np.arange(len(rows))
+    ax.barh(at, rows["error"], color=[COLOURS[model] for model in rows["model"]], height=0.65)
+    gaps = ((rows["error"] - rows["error_lower"]).clip(lower=0), (rows["error_upper"] - rows["error"]).clip(lower=0))
+    ax.errorbar(rows["error"], at, xerr=gaps, fmt="none", ecolor=theme.INK, capsize=3)
+    ax.set_yticks(at, [wording.capital(NAMES[model]) for model in rows["model"]])
+    ax.set_xlabel("conversions credited wrongly, all campaigns together, with 95% interval")
+    ax.grid(visible=False, axis="y")
+    theme.claim(ax, ranking_claim(frame))
+    return ax
+
+
+def ranking_claim(frame: "pd.DataFrame") -> str:
+    """Say which model misleads most, as far as the draws bear it out."""
+    worst, best = frame.iloc[0], frame.iloc[-1]
+    low, high = (wording.quantity(row["error"], "customers") for row in (best, worst))
+    text = f"Every model is off by {low} to {high} conversions"
+    if len(frame) == 1:
+        return f"{wording.capital(NAMES[worst['model']])} is off by {high} conversions"
+    if worst["beyond_next_lower"] > 0:
+        return f"{text}: {NAMES[worst['model']]} misleads most"
+    if (frame["beyond_best_lower"].iloc[:-1] > 0).all():
+        return f"{text}: {NAMES[best['model']]} misleads least, and which misleads most, chance leaves open"
+    return f"{text}; which misleads most, chance leaves open"
+
+
+def _truth_claim(rows: "pd.DataFrame") -> str:
+    sums = rows.groupby("model")[["credit", "truth"]].sum(min_count=1)
+    if not (sums["truth"] > 0).any():
+        return (
+            f"The models credit the campaigns with {_span(sums['credit'], ',.0f')} conversions; the truth is not known"
+        )
+    times = _span(sums["credit"] / sums["truth"], ".1f")
+    return f"The models credit the campaigns with {times} times the conversions they truly made"
+
+
+def _span(values: "pd.Series", form: str) -> str:
+    low, high = format(values.min(), form), format(values.max(), form)
+    return low if low == high else f"{low} to {high}"
+
+
+def _dots(ax: "Axes", rows: "pd.DataFrame", column: str, order: list[str]) -> None:
+    """Draw a dot with its interval per model and place, the models one above the other."""
+    models = list(dict.fromkeys(rows["model"]))
+    for number, model in enumerate(models):
+        own = rows[rows["model"] == model]
+        at = np.array([order.index(name) for name in own[column]]) + 0.3 - 0.6 * number / max(len(models) - 1, 1)
+        middle, low, high = (own[name].to_numpy(float) for name in ("conversions" if column == "channel" else "credit",
+                                                                    "lower", "upper"))  # fmt: skip
+        gaps = np.clip([middle - low, high - middle], 0, None)
+        ax.errorbar(middle, at, xerr=gaps, fmt=MARKERS[model], color=COLOURS[model], markersize=5, linewidth=1.2,
+                    label=NAMES[model])  # fmt: skip
+    if column == "channel":
+        ax.set_ylim(-0.6, len(order) - 0.4)
+        ax.set_xlim(left=0)
+        ax.grid(visible=False, axis="y")
+        ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.12), ncols=4, fontsize=9)

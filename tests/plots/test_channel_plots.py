@@ -1,0 +1,142 @@
+"""Figures of channels and attribution."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from bankmkt import plots
+from bankmkt.errors import DataError, SchemaError
+from bankmkt.plots import attribution, channels
+
+mpl.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def _theme():
+    with plots.themed():
+        yield
+    plt.close("all")
+
+
+def title(ax):
+    return ax.get_title(loc="left").replace("\n", " ")
+
+
+def credits():
+    rows = [("first", "app", 30), ("first", "sms", 10), ("first", "none", 60), ("markov", "app", 22),
+            ("markov", "sms", 18), ("markov", "none", 60)]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["model", "channel", "conversions"])
+    return frame.assign(
+        lower=frame["conversions"] - 2, upper=frame["conversions"] + 2, share=frame["conversions"] / 100
+    )
+
+
+def test_credit_by_channel():
+    ax = attribution.by_channel(credits())
+    assert title(ax) == "60.0% of conversions followed no touch; models differ most over app (22 to 30)"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Text message", "App"]
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == {"first touch", "Markov chain"}
+    assert sorted(x for line in ax.lines for x in line.get_xdata() if len(line.get_xdata()) == 2)[0] == 10
+    with pytest.raises(DataError, match="no conversion"):
+        attribution.by_channel(credits().assign(conversions=0.0))
+    with pytest.raises(SchemaError, match="share"):
+        attribution.by_channel(credits().drop(columns="share"))
+
+
+def campaigns(truth):
+    frame = pd.DataFrame({"model": ["first", "last"] * 2, "name": ["fund_2024"] * 2 + ["card_2025"] * 2})
+    frame = frame.assign(credit=[20.0, 22, 40, 38], truth=truth)
+    frame = frame.assign(lower=frame["credit"] - 5, upper=frame["credit"] + 5)
+    known = pd.DataFrame({"name": ["fund_2024", "card_2025"], "experiment": [12.0, np.nan]})
+    known = known.assign(experiment_lower=known["experiment"] - 8, experiment_upper=known["experiment"] + 8)
+    return frame, known.assign(truth=truth[::2])
+
+
+def test_credit_of_campaigns_beside_the_truth():
+    ax = attribution.against_truth(*campaigns([10.0, 10, 20, 20]))
+    assert title(ax) == "The models credit the campaigns with 2.0 times the conversions they truly made"
+    assert {"truth", "experiment, 95% interval"} <= {text.get_text() for text in ax.get_legend().get_texts()}
+    (diamonds,) = [line for line in ax.lines if line.get_marker() == "D"]
+    assert dict(zip(diamonds.get_xdata(), diamonds.get_ydata(), strict=True)) == {10: 1, 20: 0}
+    unknown = attribution.against_truth(*campaigns([np.nan] * 4))
+    assert title(unknown) == "The models credit the campaigns with 60 conversions; the truth is not known"
+    assert "truth" not in {text.get_text() for text in unknown.get_legend().get_texts()}
+    frame, known = campaigns([1.0] * 4)
+    with pytest.raises(DataError, match="hidden"):
+        attribution.against_truth(frame.assign(credit=np.nan), known)
+
+
+@pytest.mark.parametrize(
+    ("beyond_next", "beyond_best", "text"),
+    [
+        ([5, 5, 0], [9, 5, 0], ": last touch misleads most"),
+        ([-1, 5, 0], [9, 5, 0], ": Markov chain misleads least, and which misleads most, chance leaves open"),
+        ([-1, -1, 0], [9, -1, 0], "; which misleads most, chance leaves open"),
+    ],
+)
+def test_a_ranking_claims_no_more_than_the_draws_bear_out(beyond_next, beyond_best, text):
+    frame = pd.DataFrame({"model": ["last", "linear", "markov"], "error": [50.0, 40, 30], "times": 2.0})
+    frame = frame.assign(
+        error_lower=frame["error"] - 9, error_upper=frame["error"] + 9, beyond_next_lower=beyond_next,
+        beyond_best_lower=beyond_best,
+    )  # fmt: skip
+    ax = attribution.misleading(frame)
+    assert title(ax) == "Every model is off by 30 to 50 conversions" + text
+    assert [bar.get_width() for bar in ax.patches] == [30, 40, 50]
+    assert attribution.ranking_claim(frame.head(1)) == "Last touch is off by 50 conversions"
+
+
+def moves():
+    frame = pd.DataFrame(
+        {"from_way": ["online", "offline"], "to_way": ["offline", "online"], "handovers": [900.0, 800]}
+    )
+    frame = frame.assign(customers=[300.0, 290], share=1.0, share_lower=0.9, share_upper=1.0, median=[30.0, 96.0])
+    for name, value in (("success", 0.1), ("returned", 0.7)):
+        frame = frame.assign(**{name: value, f"{name}_lower": value - 0.05, f"{name}_upper": value + 0.05})
+    return frame.assign(suppressed=False)
+
+
+def test_matrix_of_handovers():
+    ax = channels.matrix(moves())
+    assert title(ax) == (
+        "Most hand-overs go from online to offline, and 70.0% of these customers’ next change is back in time"
+    )
+    texts = [text.get_text() for text in ax.texts]
+    assert sum("no hand-over" in text for text in texts) == 2
+    assert any("half within 30 hours" in text and "bought: 10% (5–15%)" in text for text in texts)
+    assert any("half within 4.0 days" in text for text in texts)
+    hidden = moves()
+    hidden.loc[0, ["handovers", "customers", "share", "median", "success", "returned"]] = np.nan
+    hidden.loc[0, "suppressed"] = True
+    texts = [text.get_text() for text in channels.matrix(hidden).texts]
+    assert sum("hidden" in text for text in texts) == 1
+    with pytest.raises(DataError, match="hidden"):
+        channels.matrix(hidden.assign(share=np.nan))
+
+
+def test_preference_by_value():
+    frame = pd.DataFrame({"tier": ["under 50,000"] * 2 + ["from 6 million"] * 2, "preferred": ["online", "offline"] * 2,
+                          "customers": [60.0, 40, np.nan, np.nan], "share": [0.6, 0.4, np.nan, np.nan]})  # fmt: skip
+    frame = frame.assign(share_lower=frame["share"] - 0.1, share_upper=frame["share"] + 0.1)
+    ax = channels.preference(frame)
+    assert title(ax) == "60.0% prefer online where AUM is under 50,000"
+    assert [bar.get_width() for bar in ax.patches] == [0.6, 0.4]
+    shown = frame.assign(share=[0.6, 0.4, 0.2, 0.8], customers=[60, 40, 10, 40])
+    assert title(channels.preference(shown)) == (
+        "80.0% prefer offline where AUM is from 6 million, and 40.0% where it is under 50,000"
+    )
+    with pytest.raises(DataError, match="hidden"):
+        channels.preference(frame.assign(share=np.nan))
+
+
+def test_preferences_that_last():
+    frame = pd.DataFrame({"preferred": ["online", "offline", "remote"], "acted": [100.0, 40, 0],
+                          "rate": [0.9, 0.8, np.nan], "base": [0.6, 0.3, 0.0]})  # fmt: skip
+    frame = frame.assign(rate_lower=frame["rate"] - 0.1, rate_upper=frame["rate"] + 0.1)
+    ax = channels.lasting(frame)
+    assert title(ax).startswith("90.0% of those who preferred online stayed with it")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Offline\n40 customers", "Online\n100 customers"]
+    with pytest.raises(DataError, match="no rate"):
+        channels.lasting(frame.assign(rate=np.nan))
