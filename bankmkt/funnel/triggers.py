@@ -22,6 +22,9 @@ from bankmkt.schema import EVENTS, PRODUCTS
 
 VERDICTS = ("holds", "does not hold later", "no more than chance", "followed by fewer purchases", "too few")
 HOLDS, DENIED, CHANCE, FEWER, FEW = VERDICTS
+BOUGHT = ("purchase", "loan_drawdown")
+"""Kinds of transactions by which a product is bought."""
+
 RATIOS = ("rate_ratio", "own_ratio", "later_ratio")
 
 
@@ -133,7 +136,7 @@ def triggers(
         A :class:`~bankmkt.bank.Bank`, or a table of events (Ibis or pandas), whose units are at risk from their first
         event on.
     target
-        Of a bank: the product whose purchase counts (``transactions`` of kind purchase). Or a :class:`Trigger`, or the
+        Of a bank: the product whose purchase counts (a loan: is paid out). Or a :class:`Trigger`, or the
         name or condition of an event.
     candidates
         Triggers to try: a list, or names with conditions over the events. Default for a bank:
@@ -257,7 +260,7 @@ def _goal(target: str | Trigger | Condition, source: Source) -> Trigger:
     if target in PRODUCTS:
         from ibis import _
 
-        return Trigger(target, (_.kind == "purchase") & (_["product"] == target), "transactions")
+        return Trigger(target, _.kind.isin(BOUGHT) & (_["product"] == target), "transactions")
     if target in EVENTS:
         return Trigger(target, target)
     raise ParameterError(

@@ -6,6 +6,7 @@ import numpy as np
 
 from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.plots import theme, wording
+from bankmkt.plots.bands import Places, bands, stack
 from bankmkt.plots.groups import colour, need, ordered, spread
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def migration(
         for (state, (floor, roof)), y in zip(bars.items(), middles, strict=True):
             text = f"{wording.capital(str(state))}  {wording.quantity(roof - floor, unit)}".replace("$", r"\$")
             ax.text(high, y, text, ha=low, va="center", fontsize=9)
-    _bands(ax, drawn, left, right, ends)
+    bands(ax, (_widths(drawn, left), _widths(drawn, right)), ends, colour)
     ax.set_xlim(-0.42, 1.42)
     ax.set_ylim(-0.01 * top, 1.01 * top)
     ax.set_xticks([0, 1], ["before", "after"])
@@ -81,38 +82,18 @@ def _capped(rows: "pd.DataFrame", left: str, right: str) -> "pd.DataFrame":
     return rows.assign(**ends).groupby(["from", "to"], as_index=False)[columns].sum()
 
 
-def _places(rows: "pd.DataFrame", left: str, right: str) -> tuple[list[dict[str, tuple[float, float]]], float]:
+def _places(rows: "pd.DataFrame", left: str, right: str) -> tuple[tuple[Places, Places], float]:
     """Return each side's groups, from below, with floor and roof, and the height of both."""
     sizes = [rows.groupby(end)[column].sum() for end, column in (("from", left), ("to", right))]
     gap = 0.02 * max(size.sum() for size in sizes)
-    ends = []
-    for size in sizes:
-        floor, places = 0.0, {}
-        for state in _upwards(size.index):
-            places[state] = (floor, floor + float(size[state]))
-            floor += size[state] + gap
-        ends.append(places)
-    return ends, max(roof for places in ends for _, roof in places.values())
+    before, after = (
+        stack({str(name): float(n) for name, n in size.items()}, _upwards(size.index), gap) for size in sizes
+    )
+    return (before, after), max(roof for places in (before, after) for _, roof in places.values())
 
 
-def _bands(ax: "Axes", rows: "pd.DataFrame", left: str, right: str, ends: list[dict[str, tuple[float, float]]]) -> None:
-    """Draw a band for each move, from its place in the bar before to its place in the bar after."""
-    starts = [{state: floor for state, (floor, _) in places.items()} for places in ends]
-    sides: list[dict[tuple[str, str], tuple[float, float]]] = [{}, {}]
-    for side, column in ((0, left), (1, right)):
-        widths = rows.set_index(["from", "to"])[column].to_dict()
-        for key in ((a, b) for a in ends[0] for b in ends[1] if (a, b) in widths):
-            floor = starts[side][key[side]]
-            roof = floor + float(widths[key])
-            sides[side][key] = (floor, roof)
-            starts[side][key[side]] = roof
-    x = np.linspace(0, 1, 60)
-    smooth = 3 * x**2 - 2 * x**3
-    for key, (low, high) in sides[0].items():
-        to_low, to_high = sides[1][key]
-        lower, upper = low + (to_low - low) * smooth, high + (to_high - high) * smooth
-        alpha = 0.45 if key[0] != key[1] else 0.2
-        ax.fill_between(x, lower, upper, color=colour(key[0]), alpha=alpha, linewidth=0, label="_" + " to ".join(key))
+def _widths(rows: "pd.DataFrame", column: str) -> dict[tuple[str, str], float]:
+    return {(a, b): float(width) for a, b, width in zip(rows["from"], rows["to"], rows[column], strict=True)}
 
 
 def _upwards(states: "pd.Series | pd.Index") -> list[str]:

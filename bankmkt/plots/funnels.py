@@ -1,0 +1,160 @@
+"""Figures of funnels: how far units get, in what time, and what those still on their way change.
+
+Each takes a frame of a :class:`bankmkt.funnel.Funnel` and returns the ``Axes``; the title is the claim that the frame
+supports.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bankmkt.errors import DataError, ParameterError
+from bankmkt.plots import theme
+from bankmkt.plots.groups import need
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def stages(steps: "pd.DataFrame", unit: str = "customers", ax: "Axes | None" = None) -> "Axes":
+    """Draw how many units reach each step of a funnel, and which share that is of those before.
+
+    Parameters
+    ----------
+    steps : pandas.DataFrame
+        ``Funnel.steps`` of one group.
+    unit : str
+        What a unit is called, in the plural.
+    ax : matplotlib Axes, optional
+    """
+    need(steps, ("name", "units", "rate_of_entrants", "rate_of_previous", "open_units"), "bankmkt.funnel.funnel")
+    ax = theme.axes(ax, 1.3 + 0.5 * len(steps))
+    at = np.arange(len(steps))
+    ax.barh(at, steps["units"], 0.66, color=theme.BLUE)
+    ax.barh(
+        at,
+        steps["open_units"],
+        0.66,
+        steps["units"],
+        color=theme.SKY,
+        alpha=0.5,
+        hatch="///",
+        edgecolor="white",
+        label="not there, but may still come",
+    )
+    ends = (steps["units"] + steps["open_units"]).tolist()
+    for y, row in enumerate(steps.to_dict("records")):
+        text = f"{row['units']:,.0f}"
+        if y:
+            text += f"  ({row['rate_of_entrants']:.0%} of all, {row['rate_of_previous']:.0%} of the step before)"
+        ax.text(ends[y] + 0.01 * max(ends), y, text, va="center", fontsize=9)
+    ax.set_yticks(at, steps["name"])
+    ax.set_ylim(len(steps) - 0.4, -0.6)
+    ax.set_xlim(0, 1.55 * max(ends))
+    theme.count_axis(ax.xaxis)
+    ax.set_xticks([tick for tick in ax.get_xticks() if tick <= max(ends)])
+    ax.set_xlabel(unit)
+    ax.grid(visible=False, axis="y")
+    if steps["open_units"].any():
+        ax.legend(loc="lower right", fontsize=9)
+    rates, called = steps["rate_of_previous"].to_numpy(), steps["name"].tolist()
+    worst = 1 + int(np.argmin(rates[1:]))
+    theme.claim(ax, f"Most are lost between “{called[worst - 1]}” and “{called[worst]}”: {1 - rates[worst]:.0%}")
+    return ax
+
+
+def waits(times: "pd.DataFrame", unit: str = "days", ax: "Axes | None" = None) -> "Axes":
+    """Draw how long units take between steps: the middle half as a line, the median with its 95% interval.
+
+    Parameters
+    ----------
+    times : pandas.DataFrame
+        ``Funnel.times``, in hours.
+    unit : str
+        ``"days"`` or ``"hours"`` of the axis.
+    ax : matplotlib Axes, optional
+    """
+    need(times, ("from_step", "to_step", "median", "median_lower", "median_upper", "q25", "q75"), "Funnel.times")
+    if unit not in ("days", "hours"):
+        raise ParameterError("unit", unit, "days or hours", 'pass unit="days"')
+    rows = times.dropna(subset=["median"])
+    if rows.empty:
+        raise DataError("times", "nobody went on", "units that reach a second step", "choose other steps")
+    size = 24.0 if unit == "days" else 1.0
+    ax = theme.axes(ax, 1.6 + 0.5 * len(rows))
+    at = np.arange(len(rows))
+    ax.hlines(at, rows["q25"] / size, rows["q75"] / size, color=theme.SKY, linewidth=7, alpha=0.7, label="middle half")
+    gap = np.stack([rows["median"] - rows["median_lower"], rows["median_upper"] - rows["median"]]) / size
+    ax.errorbar(
+        rows["median"] / size, at, xerr=gap, fmt="o", color=theme.BLUE, capsize=3, label="median, with 95% interval"
+    )
+    for y, row in enumerate(rows.to_dict("records")):
+        ax.text(row["q75"] / size + 0.015 * rows["q75"].max() / size, y, _long(row["median"]), va="center", fontsize=9)
+    ax.set_yticks(at, [f"{row['from_step']} → {row['to_step']}" for row in rows.to_dict("records")])
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_xlim(0, 1.15 * rows["q75"].max() / size)
+    ax.set_xlabel(unit)
+    ax.grid(visible=False, axis="y")
+    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.16 - 0.3 / len(rows)), ncol=2, fontsize=9)
+    parts = rows.iloc[:-1] if len(rows) > 2 else rows
+    slow = parts.to_dict("records")[int(parts["median"].to_numpy().argmax())]
+    where = f"from “{slow['from_step']}” to “{slow['to_step']}”"
+    theme.claim(ax, f"The longest wait is {where}: {_long(slow['median'])} in the middle case")
+    return ax
+
+
+def open_rates(
+    frame: "pd.DataFrame", group: str, what: str = "reach the last step", ax: "Axes | None" = None
+) -> "Axes":
+    """Draw a funnel's rate by group, with those still on their way counted as lost, left out, and taken to go on.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Rows of ``Funnel.steps`` of one step, one a group.
+    group : str
+        Column of the group, in the order of the rows.
+    what : str
+        What the rate is of.
+    ax : matplotlib Axes, optional
+    """
+    need(frame, (group, "rate_of_entrants", "matured_rate", "first_rate", "open_units"), "Funnel.steps")
+    ax = theme.axes(ax, 4.2)
+    at = np.arange(len(frame))
+    kinds = (
+        ("rate_of_entrants", theme.VERMILION, "s", "those still open counted as lost"),
+        ("matured_rate", theme.ORANGE, "^", "only those whose whole time was seen"),
+        ("first_rate", theme.BLUE, "o", "those still open taken to go on as others did"),
+    )
+    for offset, (name, colour, marker, label) in zip((-0.15, 0.0, 0.15), kinds, strict=True):
+        gap = np.stack([frame[name] - frame[f"{name}_lower"], frame[f"{name}_upper"] - frame[name]])
+        ax.errorbar(at + offset, frame[name], yerr=gap, fmt=marker, color=colour, capsize=3, label=label)
+    ax.set_xticks(at, frame[group].astype(str))
+    ax.set_xlim(-0.5, len(frame) - 0.5)
+    ax.set_ylim(bottom=0)
+    theme.percent_axis(ax.yaxis)
+    ax.set_ylabel(f"share that {what}")
+    ax.grid(visible=False, axis="x")
+    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.1), fontsize=9)
+    gaps = (frame["first_rate"] - frame["rate_of_entrants"]).to_numpy()
+    row = frame.to_dict("records")[int(np.nanargmax(gaps))]
+    text = "Nobody is still on their way: all three rates agree"
+    if gaps.max() > 0.0005:
+        text = f"{row[group]}: {row['rate_of_entrants']:.1%} so far, but {row['first_rate']:.1%} to be expected"
+        text += f" of all, as {row['open_units']:,} are still on their way"
+    theme.claim(ax, text)
+    return ax
+
+
+def _long(hours: float) -> str:
+    """Write a length of time.
+
+    Examples
+    --------
+    >>> _long(0.5), _long(30.0), _long(200.0)
+    ('30 min', '30 hours', '8.3 days')
+    """
+    if hours < 1:
+        return f"{60 * hours:.0f} min" if hours >= 1 / 60 else f"{3600 * hours:.0f} s"
+    return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.1f} days"
