@@ -133,7 +133,7 @@ def _best(
         matured=matured,
         open=still & (attempts.levels[chosen] < len(required)),
         first=_since(_all_steps(portion, attempts, first, required, steps), attempts.starts[first]),
-        # an event that ends an attempt ends no watch: else only those that succeed would be watched for too short a time
+        # what ends an attempt ends no watch: else only those that succeed would be watched for too short a time
         watched=np.where(over[first], NEVER, window.span - 1 - begins[first]),
         group=_group(portion, times, attribute, order),
     )
