@@ -75,19 +75,18 @@ def count_change(now: int, then: int, days: tuple[int, int]) -> Change:
     >>> f"{change.value:+.0%}, {change.lower:+.0%} to {change.upper:+.0%}, p = {change.p_value:.4f}"
     '+50%, +16% to +95%, p = 0.0019'
     """
-    from scipy.stats import binomtest
+    from scipy.stats import beta, binomtest
 
     if not now + then:
         return UNKNOWN
     even = days[0] / sum(days)
-    found = binomtest(now, now + then, even)
-    interval = found.proportion_ci(LEVEL)
+    lower, upper = beta.ppf([_TAIL, 1 - _TAIL], [now, now + 1], [then + 1, then])  # Clopper and Pearson 1934
+    ends = (lower if now else 0.0, upper if then else 1.0)
     scale = days[1] / days[0]
     with np.errstate(divide="ignore"):
-        value, lower, upper = (
-            float(np.divide(part, 1 - part)) * scale - 1 for part in (now / (now + then), interval.low, interval.high)
-        )
-    return Change(value, lower, upper, float(found.pvalue))
+        value, lower, upper = (float(np.divide(part, 1 - part)) * scale - 1 for part in (now / (now + then), *ends))
+    p = float(binomtest(now, now + then, even).pvalue)
+    return Change(value, lower, upper, p)
 
 
 def share_change(now: tuple[int, int], then: tuple[int, int]) -> Change:

@@ -70,11 +70,11 @@ def cohorts(
     Examples
     --------
     >>> import bankmkt as bm
-    >>> found = bm.funnel.cohorts(bm.demo_bank(), "quarter")
-    >>> found[["customers", "active", "share", "finished"]].head(2)
+    >>> found = bm.funnel.cohorts(bm.demo_bank(), "quarter", "login")
+    >>> found[["customers", "active", "share", "finished"]].head(2).round(2)
        customers  active  share  finished
-    0      265.0   265.0    1.0      True
-    1      265.0   265.0    1.0      True
+    0      409.0   248.0   0.61      True
+    1      409.0   184.0   0.45      True
     """
     check_bank(bank)
     check_k(k)
