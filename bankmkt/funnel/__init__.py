@@ -8,7 +8,7 @@ from types import ModuleType
 
 from bankmkt.funnel.aarrr import aarrr
 from bankmkt.funnel.attribution import Attribution, attribute
-from bankmkt.funnel.channel_choice import channel_choice, choice_check, choice_summary
+from bankmkt.funnel.channel_choice import RULES, channel_choice, choice_check, choice_summary
 from bankmkt.funnel.channel_review import ChannelReview, channel_review
 from bankmkt.funnel.channels import acts
 from bankmkt.funnel.cohorts import cohorts
@@ -35,6 +35,7 @@ from bankmkt.funnel.trigger_days import Trigger, default_triggers
 from bankmkt.funnel.triggers import Triggers, triggers
 
 __all__ = [
+    "RULES",
     "Attribution",
     "CampaignCredit",
     "ChannelReview",

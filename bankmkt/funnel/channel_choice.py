@@ -208,7 +208,7 @@ def choice_summary(choice: Any, by: str = "preferred", k: int = K) -> pd.DataFra
     out = found.groupby(["tier", by])["customers"].sum().reindex(cells, fill_value=0).reset_index()
     whole = out.groupby("tier")["customers"].transform("sum")
     out["share"], out["share_lower"], out["share_upper"] = shares(out["customers"], whole)
-    hidden = small_cells(out["customers"], by=[out["tier"]], k=k)
+    hidden = small_cells(out["customers"], by=[out["tier"]], k=k) | whole.between(1, k - 1)
     numbers = ["customers", "share", "share_lower", "share_upper"]
     out[numbers] = out[numbers].astype("float64").mask(hidden)
     return out.assign(suppressed=hidden)
@@ -272,8 +272,8 @@ def choice_check(
             "rate": rate[0], "rate_lower": lower[0], "rate_upper": upper[0], "base": base,
         })  # fmt: skip
     out = pd.DataFrame(rows)
-    hidden = small_cells(out["customers"].astype("int64"), k=k)
-    for part, of in (("followed", "acted"), ("acted", "customers")):
-        hidden |= discloses(out[part], out[of], k)
+    hidden = small_cells(out["acted"].astype("int64"), k=k) | discloses(out["followed"], out["acted"], k)
+    silent = discloses(out["acted"], out["customers"], k)  # those who did not act: their number alone is hidden
     out[out.columns[1:]] = out[out.columns[1:]].astype("float64").mask(hidden)
+    out["customers"] = out["customers"].mask(silent)
     return out.assign(suppressed=hidden)

@@ -1,11 +1,13 @@
 """Figures of attribution: credit by channel, credit of campaigns beside the truth, which model misleads most."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bankmkt.errors import DataError
 from bankmkt.plots import theme, wording
+from bankmkt.plots.channels import legend_below
 from bankmkt.plots.groups import need
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def by_channel(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
         If no conversion followed a touch.
     """
     need(frame, ["model", "channel", "conversions", "lower", "upper", "share"], "bankmkt.funnel.attribute")
-    rows = frame[frame["channel"] != NONE]
+    rows = frame[(frame["channel"] != NONE) & frame["conversions"].notna()]
     if not rows["conversions"].sum() > 0:
         raise DataError("frame", "no conversion after a touch", "some", "choose a longer lookback")
     order = rows.groupby("channel")["conversions"].mean().sort_values().index.tolist()
@@ -106,8 +108,8 @@ def against_truth(campaigns: "pd.DataFrame", estimates: "pd.DataFrame", ax: "Axe
     ax.set_xlim(left=min(0, ax.get_xlim()[0]))
     ax.set_xlabel("conversions that the campaign is said to have made")
     ax.grid(visible=False, axis="y")
-    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(-0.02, -0.1), ncols=3, fontsize=9)
-    theme.claim(ax, _truth_claim(rows))
+    legend_below(ax, 3, handles=handles)
+    theme.claim(ax, truth_claim(rows))
     return ax
 
 
@@ -153,7 +155,9 @@ def ranking_claim(frame: "pd.DataFrame") -> str:
     return f"{text}; which misleads most, chance leaves open"
 
 
-def _truth_claim(rows: "pd.DataFrame") -> str:
+def truth_claim(campaigns: "pd.DataFrame") -> str:
+    """Say how many times the truth the models credit campaigns with; for ``CampaignCredit.campaigns``."""
+    rows = campaigns.dropna(subset=["credit"])
     sums = rows.groupby("model")[["credit", "truth"]].sum(min_count=1)
     if not (sums["truth"] > 0).any():
         return (
@@ -161,6 +165,56 @@ def _truth_claim(rows: "pd.DataFrame") -> str:
         )
     times = _span(sums["credit"] / sums["truth"], ".1f")
     return f"The models credit the campaigns with {times} times the conversions they truly made"
+
+
+def estimates_table(estimates: "pd.DataFrame") -> "pd.DataFrame":
+    """Write what campaigns made, told without a model, for readers: for ``CampaignCredit.estimates``."""
+    import pandas as pd
+
+    def written(row: Mapping[Hashable, Any], name: str) -> str:
+        if row[name] != row[name]:
+            return wording.MISSING
+        low, high = (f"{row[f'{name}_{end}']:,.0f}".replace("-", "−") for end in ("lower", "upper"))
+        return f"{row[name]:,.0f} ({low} to {high})".replace("-", "−")
+
+    rows = [
+        {
+            "campaign": wording.capital(wording.words(row["name"])),
+            "who decided": {"randomised": "chance", "targeted": "the bank", "open": "the customer"}[row["assignment"]],
+            "treated": wording.quantity(row["treated"], "customers"),
+            "participants − others": written(row, "naive"),
+            "experiment": written(row, "experiment"),
+            "truth": wording.quantity(row["truth"], "customers"),
+        }
+        for row in estimates.to_dict("records")
+    ]
+    out = pd.DataFrame(rows)
+    return out if estimates["truth"].notna().any() else out.drop(columns="truth")
+
+
+def held(estimates: "pd.DataFrame") -> str:
+    """Say how many intervals of ``CampaignCredit.estimates`` hold the truth; nothing where it is not known."""
+    texts = []
+    for name, label in (("experiment", "the experiment"), ("naive", "participants − others")):
+        rows = estimates.dropna(subset=[name, "truth"])
+        if len(rows):
+            inside = rows["truth"].between(rows[f"{name}_lower"], rows[f"{name}_upper"]).sum()
+            texts.append(f"{inside} of {len(rows)} by {label}")
+    return f" Intervals that hold the truth: {', '.join(texts)}." if texts else ""
+
+
+def verdict(ranking: "pd.DataFrame") -> str:
+    """Say whether the choice of a model matters, beside how far all are from the truth."""
+    best, worst = ranking["error"].min(), ranking["error"].max()
+    least, most = ranking["times"].min(), ranking["times"].max()
+    alike = "resemble each other more than the truth" if worst - best < best else "differ widely"
+    text = (
+        f"From the best model to the worst it is {worst - best:,.0f} conversions, from the truth to the best "
+        f"{best:,.0f}: the models {alike}."
+    )
+    if least > 1:
+        text += " All of them share out conversions that would have come anyway."
+    return text if least > 1 or most < 1 else text + " Some give the campaigns too much, others too little."
 
 
 def _span(values: "pd.Series", form: str) -> str:
@@ -183,4 +237,4 @@ def _dots(ax: "Axes", rows: "pd.DataFrame", column: str, order: list[str]) -> No
         ax.set_ylim(-0.6, len(order) - 0.4)
         ax.set_xlim(left=0)
         ax.grid(visible=False, axis="y")
-        ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.12), ncols=4, fontsize=9)
+        legend_below(ax, 4)

@@ -75,7 +75,7 @@ def handover_claim(frame: "pd.DataFrame") -> str:
     most = frame.iloc[int(frame["handovers"].fillna(0).argmax())]
     text = f"Most hand-overs go from {most['from_way']} to {most['to_way']}"
     if np.isfinite(most["returned"]):
-        text += f", and {wording.quantity(most['returned'], 'share')} of these customers’ next change is back in time"
+        text += f"; in {wording.quantity(most['returned'], 'share')} of them the customer’s next change is back again"
     return text
 
 
@@ -120,7 +120,7 @@ def preference(frame: "pd.DataFrame", by: str = "preferred", ax: "Axes | None" =
     ax.set_xlim(left=0)
     ax.set_xlabel("share of the tier’s customers, with 95% interval")
     ax.grid(visible=False, axis="y")
-    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.16), ncols=4, fontsize=9)
+    legend_below(ax, 4)
     theme.claim(ax, preference_claim(frame, by))
     return ax
 
@@ -131,8 +131,9 @@ def preference_claim(frame: "pd.DataFrame", by: str = "preferred") -> str:
     way = str(sums.idxmax())
     rows = frame[(frame[by] == way) & frame["share"].notna()]
     high, low = rows.iloc[int(rows["share"].argmax())], rows.iloc[int(rows["share"].argmin())]
-    verb = "prefer" if by == "preferred" else "are recommended"
-    text = f"{wording.quantity(high['share'], 'share')} {verb} {way} where AUM is {high['tier']}"
+    does = f"prefer {way}" if by == "preferred" else f"should be reached {way}"
+    does = {"no preference seen": "show no preference", "leave alone": "should be left alone"}.get(way, does)
+    text = f"{wording.quantity(high['share'], 'share')} {does} where AUM is {high['tier']}"
     if low["tier"] != high["tier"]:
         text += f", and {wording.quantity(low['share'], 'share')} where it is {low['tier']}"
     return text
@@ -171,7 +172,7 @@ def lasting(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     ax.set_xlim(0, 1.02)
     ax.set_xlabel("share whose acts of the next quarter were mostly by the way")
     ax.grid(visible=False, axis="y")
-    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.3), ncols=2, fontsize=9)
+    legend_below(ax, 2)
     theme.claim(ax, lasting_claim(frame))
     return ax
 
@@ -184,6 +185,17 @@ def lasting_claim(frame: "pd.DataFrame") -> str:
         f"{wording.quantity(row['rate'], 'share')} of those who preferred {row['preferred']} stayed with it in the "
         f"next quarter ({wording.quantity(row['base'], 'share')} of all customers were there)"
     )
+
+
+def legend_below(ax: "Axes", columns: int, **options: Any) -> None:
+    """Set a legend below the axis label, however high the axes are."""
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = ax.get_figure(root=True)
+    assert isinstance(figure, Figure)
+    down = ax.transAxes + ScaledTranslation(0, -0.5, figure.dpi_scale_trans)
+    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, 0), bbox_transform=down, ncols=columns, fontsize=9, **options)
 
 
 def _range(row: Mapping[Hashable, Any], name: str) -> str:

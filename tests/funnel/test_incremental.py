@@ -7,7 +7,7 @@ import tiny
 
 import bankmkt as bm
 from bankmkt.errors import DataError, ParameterError
-from bankmkt.funnel import campaign_credit, new_holdings
+from bankmkt.funnel import campaign_credit, channel_review, new_holdings
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +99,30 @@ def test_a_unit_its_small_cells_and_bad_input(bank, found):
         campaign_credit(bank, "2024-10-31")
     with pytest.raises(ParameterError, match="org_id"):
         campaign_credit(bank, "2025-02-28", org_id=-3)
+
+
+def test_the_review_shows_it_all(bank):
+    review = channel_review(bank, days=60)
+    assert review.left_out == {}
+    figures = review.figures()
+    assert figures["true_conversions"] == review.campaigns.estimates["truth"].sum()
+    assert 0 < figures["prefer_online_rate"] < 1
+    rows = review.by_channel
+    assert rows.groupby("model")["conversions"].sum().to_numpy() == pytest.approx(review.counts["conversions"])
+    assert review.products == ("wealth", "fund")
+    assert review.preferred["customers"].sum() == review.recommended["customers"].sum()
+
+
+def test_the_review_says_what_it_leaves_out(tiny_bank, tiny_frames):
+    few = channel_review(tiny_bank, k=49)
+    assert {"campaigns", "by_channel"} <= set(few.left_out)
+    assert few.counts == {}
+    assert few.figures()["conversions"] is None
+    needed = {name: tiny_frames[name] for name in ("organisations", "customers", "balances", "transactions")}
+    bare = channel_review(bm.open_bank(needed), "2025-05-15")
+    assert bare.left_out["campaigns"] == "the bank lacks the table campaigns"
+    assert bare.left_out["by_channel"] == "the bank lacks the table contacts"
+    with pytest.raises(DataError, match="balances"):
+        channel_review(tiny_bank, "2020-01-31")
+    with pytest.raises(ParameterError, match="within"):
+        channel_review(tiny_bank, lookback="soon")

@@ -68,6 +68,35 @@ def test_credit_of_campaigns_beside_the_truth():
         attribution.against_truth(frame.assign(credit=np.nan), known)
 
 
+def test_what_campaigns_made_without_a_model():
+    rows = pd.DataFrame(
+        {"name": ["fund_2024", "card_2025"], "assignment": ["targeted", "randomised"], "treated": 900.0}
+    )
+    for name, value in (("naive", [12.0, 30]), ("experiment", [np.nan, 20])):
+        rows[name] = value
+        rows = rows.assign(**{f"{name}_lower": rows[name] - 25, f"{name}_upper": rows[name] + 25})
+    out = attribution.estimates_table(rows.assign(truth=[10.0, 21]))
+    assert out["participants − others"].tolist() == ["12 (−13 to 37)", "30 (5 to 55)"]
+    assert out["experiment"].tolist() == ["–", "20 (−5 to 45)"]
+    assert out["who decided"].tolist() == ["the bank", "chance"]
+    assert out["truth"].tolist() == ["10", "21"]
+    assert "truth" not in attribution.estimates_table(rows.assign(truth=np.nan))
+    said = " Intervals that hold the truth: 1 of 1 by the experiment, 1 of 2 by participants − others."
+    assert attribution.held(rows.assign(truth=[-14.0, 21])) == said
+    assert attribution.held(rows.assign(truth=np.nan)) == ""
+
+
+def test_verdict_on_the_models():
+    ranking = pd.DataFrame({"error": [50.0, 40], "times": [2.0, 1.5]})
+    assert attribution.verdict(ranking) == (
+        "From the best model to the worst it is 10 conversions, from the truth to the best 40: the models resemble "
+        "each other more than the truth. All of them share out conversions that would have come anyway."
+    )
+    mixed = attribution.verdict(ranking.assign(error=[90.0, 10], times=[0.5, 1.5]))
+    assert "differ widely" in mixed
+    assert mixed.endswith("others too little.")
+
+
 @pytest.mark.parametrize(
     ("beyond_next", "beyond_best", "text"),
     [
@@ -101,7 +130,7 @@ def moves():
 def test_matrix_of_handovers():
     ax = channels.matrix(moves())
     assert title(ax) == (
-        "Most hand-overs go from online to offline, and 70.0% of these customers’ next change is back in time"
+        "Most hand-overs go from online to offline; in 70.0% of them the customer’s next change is back again"
     )
     texts = [text.get_text() for text in ax.texts]
     assert sum("no hand-over" in text for text in texts) == 2
@@ -127,6 +156,10 @@ def test_preference_by_value():
     assert title(channels.preference(shown)) == (
         "80.0% prefer offline where AUM is from 6 million, and 40.0% where it is under 50,000"
     )
+    reached = shown.rename(columns={"preferred": "recommended"})
+    assert channels.preference_claim(reached, "recommended").startswith("80.0% should be reached offline where")
+    unseen = frame.assign(preferred=["no preference seen", "online"] * 2)
+    assert channels.preference_claim(unseen) == "60.0% show no preference where AUM is under 50,000"
     with pytest.raises(DataError, match="hidden"):
         channels.preference(frame.assign(share=np.nan))
 
