@@ -11,11 +11,18 @@ from bankmkt.errors import Refused
 from bankmkt.experiment.effect import effect
 from bankmkt.experiment.estimate import Estimate, local
 from bankmkt.experiment.observational import doubly_robust
-from bankmkt.experiment.panel import panel
+from bankmkt.experiment.panel import COVARIATES, panel
 from bankmkt.lookback import parse_date
 from bankmkt.privacy import K, check_k
 
 BY_CHOICE = "its customers chose to join: what the data do not show may be what brought them"
+NOT_RECORDED = "the chances of an invitation are not recorded: what the data do not show may have decided on it"
+ONE = 0.25
+"""A normal interval does not hold where one customer makes up more than this of the error's variance (Lindeberg)."""
+FEW = "one customer makes up more than a quarter of its error: its range cannot be trusted"
+BASICS = ("customer_id", "arm", "propensity", "participated", "treated")
+PRECISE = ("aum_0", "aum_3", "aum_6", "aum_12", "products_0", "logins_mean_6", "tenure_months", "age")
+"""What is adjusted for where chance decided: for a narrower range only."""
 COLUMNS = ("campaign_id", "campaign", "outcome", "method", "target", "estimate", "se", "ci_low", "ci_high", "n",
            "published", "reason")  # fmt: skip
 
@@ -28,6 +35,7 @@ def every_campaign(
     Randomised: invited against not invited (:func:`bankmkt.experiment.effect`). Targeted with recorded chances of an
     invitation: the same, weighted by these chances (:func:`bankmkt.experiment.doubly_robust`), so that nothing unseen
     can bias it. Others: participants against similar non-participants, with the reason why that is not to be trusted.
+    Nor is an estimate whose error rests on one customer.
 
     Parameters
     ----------
@@ -67,14 +75,16 @@ def _one(bank: Any, plan: dict[str, Any], org_id: int | str | None, seed: int, k
     out = {"campaign_id": plan["campaign_id"], "campaign": plan["name"], "outcome": plan["outcome"]}
     missing = dict.fromkeys(("estimate", "se", "ci_low", "ci_high", "n", "published"), np.nan)
     try:
-        people = local(panel(bank, plan["name"], org_id=org_id))
+        table, drawn = panel(bank, plan["name"], org_id=org_id), plan["assignment"] != "open"
+        # the engine computes what is asked for only
+        people = local(table.select(*BASICS, *(PRECISE if drawn else COVARIATES), plan["outcome"]))
         joined = people.loc[people["participated"].astype(bool), plan["outcome"]]
         published = float(joined.sum()) if len(joined) >= k else np.nan
         found, reason = _estimate(people, plan, seed, k)
     except Refused as error:
         return {**out, "method": "", "target": "", **missing, "reason": str(error)}
     figures = {name: getattr(found, name) for name in ("method", "target", "estimate", "se", "ci_low", "ci_high")}
-    return {**out, **figures, "n": float(found.treated), "published": published, "reason": reason}
+    return {**out, **figures, "n": float(found.treated), "published": published, "reason": reason or _rests_on(found)}
 
 
 def _estimate(people: pd.DataFrame, plan: dict[str, Any], seed: int, k: int) -> tuple[Estimate, str]:
@@ -82,9 +92,19 @@ def _estimate(people: pd.DataFrame, plan: dict[str, Any], seed: int, k: int) -> 
     if plan["assignment"] == "randomised":
         return effect(people, outcome, k=k), ""
     own = people["propensity"].to_numpy(float, na_value=np.nan)
-    if plan["assignment"] == "targeted" and not np.isnan(own).any():
-        invited = people.assign(participated=treated)
-        chance = np.where(treated, own, 1 - own)
-        found = doubly_robust(invited, outcome, propensities=chance, learner="linear", seed=seed, k=k)
-        return found, ""
-    return doubly_robust(people, outcome, learner="linear", seed=seed, k=k), BY_CHOICE
+    how: dict[str, Any] = {"learner": "linear", "seed": seed, "k": k}
+    if plan["assignment"] == "open":
+        return doubly_robust(people, outcome, **how), BY_CHOICE
+    how["covariates"] = PRECISE
+    if np.isnan(own).any():
+        return doubly_robust(people, outcome, **how), NOT_RECORDED
+    chance = np.where(treated, own, 1 - own)
+    return doubly_robust(people.assign(participated=treated), outcome, propensities=chance, **how), ""
+
+
+def _rests_on(found: Estimate) -> str:
+    """Say why an estimate's interval is not to be trusted; nothing if it is."""
+    if found.influence is None:
+        return ""
+    squares = found.influence**2
+    return FEW if squares.max() > ONE * squares.sum() else ""

@@ -81,9 +81,9 @@ def returns(
         (published result, or conversions that name the campaign, × value), covered_cost (the basis of campaigns whose
         effect is trusted), incremental_value (estimate × n × value, of these), true_value (synthetic banks). Then
         incremental_lower, _upper (95%); attributed_roi, roi with _lower, _upper, true_roi: (value − basis) / basis, the
-        incremental one of the covered campaigns; cost_per_participant, value_per_participant; withheld: why there is
-        no incremental ROI, or of how many campaigns. By campaign also outcome, result, incremental and its
-        _lower, _upper, true_result in units of the outcome.
+        incremental one, and the true one beside it, of the covered campaigns (the true one of all, if none is);
+        cost_per_participant, value_per_participant; withheld: why there is no incremental ROI, or of how many.
+        By campaign also outcome, result, incremental and its _lower, _upper, true_result in units of the outcome.
 
         The intervals are those of the estimates; costs count as known. Those of a sum take the campaigns' errors as
         independent, as their draws are.
@@ -179,11 +179,13 @@ def _rolled(t: "pd.DataFrame", by: str) -> "pd.DataFrame":
     else:
         withheld = f"{len(left)} of {len(t)} campaigns: no trustworthy effect" if len(left) else ""
     roi = _roi(value, covered)
+    true_of = t[t["covered"]] if t["covered"].any() else t
     return pd.DataFrame([{
         by: t[by].iloc[0], **sums, "incremental_lower": value - wide, "incremental_upper": value + wide,
         "attributed_roi": _roi(whole.get("attributed_value", np.nan), cost),
         "roi": roi, "roi_lower": _roi(value - wide, covered), "roi_upper": _roi(value + wide, covered),
-        "true_roi": _roi(whole.get("true_value", np.nan), cost),
+        "true_roi": _roi(true_of["true_value"].sum(min_count=1) if true_of["true_value"].notna().all() else np.nan,
+                         true_of["basis"].sum()),
         "cost_per_participant": sums["cost"] / sums["participants"] if sums["participants"] else np.nan,
         "value_per_participant": value / t.loc[t["covered"], "participants"].sum()
         if t.loc[t["covered"], "participants"].sum() else np.nan,
