@@ -17,7 +17,7 @@ The files are not part of this project; ``docs/datasets.md`` says where to get t
 from bankmkt.datasets._source import Dataset, Source
 from bankmkt.datasets.berka import read_berka
 from bankmkt.datasets.berka_bank import load_berka
-from bankmkt.datasets.bpic2012 import load_bpic2012
+from bankmkt.datasets.bpic2012 import has_bpic2012, load_bpic2012
 from bankmkt.datasets.cdnow import load_cdnow, load_cdnow_bank
 from bankmkt.datasets.hillstrom import load_hillstrom
 from bankmkt.datasets.karlan_zinman import load_karlan_zinman
@@ -26,6 +26,7 @@ from bankmkt.datasets.uci_bank import load_uci_bank
 __all__ = [
     "Dataset",
     "Source",
+    "has_bpic2012",
     "load_berka",
     "load_bpic2012",
     "load_cdnow",

@@ -8,7 +8,7 @@ from xml.parsers import expat
 import numpy as np
 import pandas as pd
 
-from bankmkt.datasets._source import Dataset, Source
+from bankmkt.datasets._source import Dataset, Source, folders
 
 FILE = "financial_log.xes.gz"
 
@@ -90,6 +90,17 @@ def load_bpic2012(path: str | os.PathLike[str] | None = None) -> Dataset:
             lifecycle=steps["lifecycle"].str.lower(),
         ),
     )
+
+
+def has_bpic2012(path: str | os.PathLike[str] | None = None) -> bool:
+    """Say whether the log is where :func:`load_bpic2012` looks for it.
+
+    Examples
+    --------
+    >>> has_bpic2012("no/such/folder")
+    False
+    """
+    return any((folder / FILE).is_file() for folder in folders(SOURCE.name, path))
 
 
 def _parse(log: gzip.GzipFile) -> tuple[list[dict[str, str]], list[dict[str, str]]]:

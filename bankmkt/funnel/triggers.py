@@ -167,7 +167,7 @@ def triggers(
     ParameterError, SchemaError
         If an argument cannot be right, or a table or column is not there.
     DataError
-        If nobody is at risk or nobody buys.
+        If no candidate's table is there, or nobody is a customer.
 
     Examples
     --------
@@ -208,8 +208,6 @@ def triggers(
     bought = moments(goal).between(risk.first, risk.last)
     risk = (risk.until(bought) if first else risk).since(opening)
     purchases = len(bought.between(risk.first, risk.last).unit)
-    if not purchases:
-        raise DataError("target", goal.name, "purchases in the time looked at", "choose another product, or other days")
     found, live = [], {}
     month = months(opening, last)
     for candidate in known:

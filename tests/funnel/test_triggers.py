@@ -205,6 +205,13 @@ def test_small_numbers_are_hidden(log):
     )
 
 
+def test_where_nobody_buys_nothing_is_said(log):
+    study = triggers(log, "never", CANDIDATES, lead="20d")
+    assert study.purchases == 0
+    assert set(study.found.verdict) == {"too few"}
+    assert study.live().count().execute() == 0
+
+
 def test_conditions_are_met_on_the_right_days():
     stamps = ["2026-01-01 10:00", "2026-01-03", "2026-01-08 10:00", "2026-01-08 10:01", "2026-04-20", "2026-04-21"]
     frame = pd.DataFrame({"customer_id": 1, "event": "view", "ts": pd.to_datetime(stamps, format="ISO8601")})
@@ -254,7 +261,6 @@ def test_a_table_that_is_not_there_is_named(tiny_frames):
         ({"candidates": None}, "candidates"),
         ({"candidates": ["call"]}, "candidates"),
         ({"candidates": {"saw": _.page == "loan"}}, "page"),
-        ({"target": "never"}, "target"),
     ],
 )
 def test_bad_input_is_refused(log, options, match):
