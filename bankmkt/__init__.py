@@ -13,6 +13,7 @@ The package in one screen, lowest layer first; imports only go down:
 :mod:`bankmkt.segments`   who the customers are: check-up, RFM, life cycle, groups, value
 :mod:`bankmkt.funnel`     what customers do: how far they get on a journey, in what time, and where they leave it
 :mod:`bankmkt.experiment` what a campaign changed, and how sure we are
+:mod:`bankmkt.uplift`     whom a campaign changes: how good an order of customers is
 :mod:`bankmkt.plots`      figures drawn from the frames that the functions above return
 :mod:`bankmkt.reports`    notebooks run with parameters into HTML reports
 ========================  =====================================================================
@@ -39,7 +40,19 @@ _NAMES = {
     "run_report": "bankmkt.reports",
     "run_reports": "bankmkt.reports",
 }
-_MODULES = ("datasets", "experiment", "errors", "funnel", "plots", "reports", "schema", "segments", "synth", "tags")
+_MODULES = (
+    "datasets",
+    "experiment",
+    "errors",
+    "funnel",
+    "plots",
+    "reports",
+    "schema",
+    "segments",
+    "synth",
+    "tags",
+    "uplift",
+)
 
 __all__ = sorted([*_NAMES, *_MODULES])
 

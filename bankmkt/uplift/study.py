@@ -1,0 +1,265 @@
+"""A campaign as a question of uplift: who was in which arm, by what chance, what was known before, what came of it."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
+
+Floats = npt.NDArray[np.float64]
+CONTROL = "control"
+FEWEST = 10
+"""Customers that an arm must have."""
+LEAST_CHANCE = 0.01
+"""A smaller chance of an arm lets one customer stand for more than a hundred."""
+
+
+class Study:
+    """What uplift is learned from and judged by; checked when it is made, and not changed after.
+
+    Parameters
+    ----------
+    X : pandas.DataFrame
+        A row per customer, what was known *before* the campaign: numbers, yes/no or categories (texts become
+        categories). Missing values are allowed.
+    treatment : pandas.Series or array
+        Each customer's arm: names, or 0/1.
+    outcome : pandas.Series or array of float
+        What the campaign is judged by; none may be missing.
+    propensity : number, mapping, pandas.Series or pandas.DataFrame
+        Chance of each arm as it was drawn: of the one treated arm (a number, or one for every customer), by arm, or a
+        column per arm. Recorded by :func:`bankmkt.experiment.assign`; without an experiment, estimated by
+        :func:`bankmkt.experiment.propensity`.
+    cost : mapping or float, optional
+        Yuan per customer of an arm, or of any treated customer.
+    value : float
+        Yuan that a unit of the outcome is worth.
+    truth : pandas.Series or pandas.DataFrame, optional
+        True effect on each customer, a column per treated arm: synthetic banks only, never learned from.
+    randomised : bool
+        Whether the propensities are those of a lot, not estimates.
+    control : str, optional
+        Name of the control arm: ``"control"``, or 0, if not given.
+    campaign_on : date, optional
+        The day before which everything in ``X`` must have been known.
+    known_on : mapping of column to date, optional
+        When each column was known; with ``campaign_on``, later ones are refused.
+
+    Attributes
+    ----------
+    X
+        With categories for texts.
+    arms
+        The control first, then the treated arms by name.
+    arm
+        Number of each customer's arm.
+    outcome, propensity, cost, value, truth, randomised
+        As arrays (propensity: customers × arms; cost: by arm; truth: customers × treated arms, or None).
+
+    Raises
+    ------
+    DataError, SchemaError, ParameterError
+        If something is missing, does not fit together or is no number.
+    Refused
+        If a column was known too late, or an arm could hardly happen.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"aum": range(40), "city": ["north", "south"] * 20})
+    >>> study = Study(X, [0, 1] * 20, [0.0, 1.0] * 20, propensity=0.5)
+    >>> study
+    Study(40 customers, 2 columns, arms control 20, treatment 20)
+    """
+
+    def __init__(
+        self,
+        X: pd.DataFrame,
+        treatment: Any,
+        outcome: Any,
+        propensity: Any,
+        cost: Mapping[str, float] | float = 0.0,
+        value: float = 1.0,
+        truth: Any = None,
+        *,
+        randomised: bool = True,
+        control: str | None = None,
+        campaign_on: dt.date | str | None = None,
+        known_on: Mapping[str, dt.date | str] | None = None,
+    ) -> None:
+        self.X = _features(X)
+        _in_time(self.X, campaign_on, known_on or {})
+        self.arms, self.arm = _arms(_aligned("treatment", treatment, self.X), control)
+        self.outcome = _numbers("outcome", _aligned("outcome", outcome, self.X))
+        self.propensity = _chances(propensity, self.X, self.arms)
+        self.cost = _costs(cost, self.arms)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+            raise ParameterError("value", value, "yuan that a unit of the outcome is worth", "such as value=120.0")
+        self.value = float(value)
+        self.truth = None if truth is None else _truth(truth, self.X, self.arms)
+        self.randomised = bool(randomised)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {n:,}" for name, n in zip(self.arms, np.bincount(self.arm), strict=True))
+        return f"Study({len(self):,} customers, {self.X.shape[1]} columns, arms {sizes})"
+
+    def __len__(self) -> int:
+        return len(self.arm)
+
+    @property
+    def treated(self) -> tuple[str, ...]:
+        """The arms but the control."""
+        return self.arms[1:]
+
+    def of(self, rows: Any) -> "Study":
+        """Return the study of some customers.
+
+        Parameters
+        ----------
+        rows : array
+            Positions, or whether each customer is in it.
+        """
+        rows = np.asarray(rows)
+        chance = pd.DataFrame(self.propensity[rows], columns=list(self.arms))
+        return Study(
+            self.X.iloc[np.flatnonzero(rows) if rows.dtype == bool else rows].reset_index(drop=True),
+            np.array(self.arms)[self.arm[rows]], self.outcome[rows], chance,
+            dict(zip(self.arms, self.cost.tolist(), strict=True)), self.value,
+            None if self.truth is None else pd.DataFrame(self.truth[rows], columns=list(self.treated)),
+            randomised=self.randomised, control=self.arms[0],
+        )  # fmt: skip
+
+
+def _features(frame: Any) -> pd.DataFrame:
+    if not isinstance(frame, pd.DataFrame) or frame.empty:
+        what = type(frame).__name__ if not isinstance(frame, pd.DataFrame) else frame.shape
+        raise ParameterError("X", what, "a frame with a row per customer and a column or more", "pass a DataFrame")
+    if twice := frame.columns[frame.columns.duplicated()].tolist():
+        raise SchemaError("X has two columns", twice[0], "each name once", "rename or drop one")
+    columns = {}
+    for name, column in frame.items():
+        kind = column.dtype
+        if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(kind):
+            columns[str(name)] = column
+        elif pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind):
+            values = column.to_numpy(dtype=float, na_value=np.nan)
+            if np.isinf(values).any():
+                raise DataError(f"X[{name!r}]", "infinity", "numbers or missing", "replace it")
+            columns[str(name)] = pd.Series(values, frame.index)
+        elif pd.api.types.is_string_dtype(kind) or pd.api.types.is_object_dtype(kind):
+            texts = column.dropna()
+            if not texts.map(lambda value: isinstance(value, str)).all():
+                raise SchemaError(f"X[{name!r}]", str(kind), "numbers, yes/no or texts", "convert it")
+            columns[str(name)] = column.astype("category")
+        else:
+            todo = "turn dates into numbers of days before the campaign"
+            raise SchemaError(f"X[{name!r}]", str(kind), "numbers, yes/no or categories", todo)
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _in_time(frame: pd.DataFrame, begin: dt.date | str | None, known: Mapping[str, dt.date | str]) -> None:
+    from bankmkt.lookback import parse_date
+
+    if begin is None:
+        if known:
+            raise ParameterError("campaign_on", None, "the campaign's first day", "pass it along with known_on")
+        return
+    start = parse_date("campaign_on", begin)
+    for name, day in known.items():
+        if name not in frame:
+            raise ParameterError("known_on", name, one_of(frame.columns), "name columns of X")
+        if parse_date(f"known_on[{name!r}]", day) >= start:
+            what = f"column {name} was known on {day}"
+            raise Refused(what, None, f"before the campaign began on {start}", "leave it out: it may be an effect")
+
+
+def _aligned(name: str, given: Any, frame: pd.DataFrame) -> pd.Series:
+    series = pd.Series(given).reset_index(drop=True)
+    if len(series) != len(frame):
+        raise DataError(
+            name, f"{len(series):,} rows", f"one per customer: {len(frame):,}", "pass those of X, in its order"
+        )
+    if series.isna().any():
+        raise DataError(name, f"{int(series.isna().sum())} missing", "one per customer", "leave these customers out")
+    return series
+
+
+def _arms(given: pd.Series, control: str | None) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    kind = given.dtype
+    if pd.api.types.is_bool_dtype(kind) or (pd.api.types.is_numeric_dtype(kind) and set(given.unique()) <= {0, 1}):
+        given = given.astype(int).map({0: control or CONTROL, 1: "treatment"})
+    codes, found = pd.factorize(given.astype(str))
+    names = sorted(found)
+    first = CONTROL if control is None else control
+    if first not in names:
+        raise ParameterError("control", first, one_of(names), "name the arm that was left alone")
+    if len(names) < 2:
+        raise DataError(
+            "treatment", names, "two arms or more", "a study needs customers who were left alone and others"
+        )
+    arms = (first, *(name for name in names if name != first))
+    arm = np.array([arms.index(name) for name in found], dtype=np.int64)[codes]
+    for name, size in zip(arms, np.bincount(arm), strict=True):
+        if size < FEWEST:
+            raise DataError(f"customers of arm {name}", int(size), f"{FEWEST} or more", "leave the arm out")
+    return arms, arm
+
+
+def _numbers(name: str, series: pd.Series) -> Floats:
+    if not (pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series)):
+        raise SchemaError(name, str(series.dtype), "numbers or yes/no", "convert it")
+    values = series.to_numpy(dtype=float)
+    if not np.isfinite(values).all():
+        raise DataError(name, "infinity", "numbers", "replace it")
+    return values
+
+
+def _chances(given: Any, frame: pd.DataFrame, arms: tuple[str, ...]) -> Floats:
+    n, todo = len(frame), "pass the chances recorded when lots were drawn"
+    if given is None:
+        raise ParameterError("propensity", None, "each customer's chance of each arm", todo)
+    if isinstance(given, pd.DataFrame):
+        if missing := [name for name in arms if name not in given]:
+            raise SchemaError("propensity has no column", missing[0], one_of(arms), todo)
+        chance = np.column_stack([_numbers("propensity", _aligned("propensity", given[name], frame)) for name in arms])
+    elif isinstance(given, Mapping):
+        if set(map(str, given)) != set(arms):
+            raise ParameterError("propensity", sorted(map(str, given)), f"a chance for each of {', '.join(arms)}", todo)
+        chance = np.tile([float(given[name]) for name in arms], (n, 1))
+    else:
+        if len(arms) > 2:
+            raise ParameterError("propensity", type(given).__name__, f"a chance for each of {', '.join(arms)}", todo)
+        number = isinstance(given, int | float) and not isinstance(given, bool)
+        treated = np.full(n, float(given)) if number else _numbers("propensity", _aligned("propensity", given, frame))
+        chance = np.column_stack([1 - treated, treated])
+    if (chance <= 0).any() or (chance >= 1).any() or (np.abs(chance.sum(axis=1) - 1) > 1e-6).any():
+        raise DataError(
+            "propensity", f"{chance.min():.4g} to {chance.max():.4g}", "chances between 0 and 1 that add up", todo
+        )
+    if chance.min() < LEAST_CHANCE:
+        what = f"the chance of an arm is as low as {chance.min():.2g}"
+        raise Refused(what, None, f"{LEAST_CHANCE} or more", "keep to customers who could have been in any arm")
+    return chance
+
+
+def _costs(cost: Mapping[str, float] | float, arms: tuple[str, ...]) -> Floats:
+    costs = dict(cost) if isinstance(cost, Mapping) else dict.fromkeys(arms[1:], cost)
+    for name, price in costs.items():
+        if name not in arms:
+            raise ParameterError("cost", name, one_of(arms), "name the arms")
+        if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < np.inf:
+            raise ParameterError(f"cost[{name!r}]", price, "yuan per customer, 0 or more", "such as cost=1.5")
+    return np.array([float(costs.get(name, 0.0)) for name in arms])
+
+
+def _truth(given: Any, frame: pd.DataFrame, arms: tuple[str, ...]) -> Floats:
+    if isinstance(given, pd.DataFrame):
+        if missing := [name for name in arms[1:] if name not in given]:
+            raise SchemaError("truth has no column", missing[0], one_of(arms[1:]), "give every treated arm's effect")
+        return np.column_stack([_numbers("truth", _aligned("truth", given[name], frame)) for name in arms[1:]])
+    if len(arms) > 2:
+        raise ParameterError("truth", type(given).__name__, f"a frame with {', '.join(arms[1:])}", "a column per arm")
+    return _numbers("truth", _aligned("truth", given, frame))[:, None]
