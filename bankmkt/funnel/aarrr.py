@@ -99,6 +99,8 @@ def aarrr(
     >>> found[found["measure"] == "opened"][["stage", "group", "value"]].to_dict("records")
     [{'stage': 'acquisition', 'group': 'all', 'value': 402.0}]
     """
+    import ibis
+
     check_bank(bank)
     check_k(k)
     span = parse_period(period)
@@ -126,8 +128,9 @@ def aarrr(
     rows = growth.lives(known, customers, spans, day, within_days, rates, activity)
     with reading(known.con, known.path), rows.cache() as lives:
         sums = known.frame(lives.group_by("group").aggregate(**_sums(lives, list(spans))))
-        waits = {name: known.frame(_waits(lives, name)) for name in spans}
-    sums, waits = _labelled(sums, labels), {name: _labelled(frame, labels) for name, frame in waits.items()}
+        watched = known.frame(ibis.union(*(_waits(lives, name) for name in spans)) if chosen else _waits(lives, NOW))
+    sums, watched = _labelled(sums, labels), _labelled(watched, labels)
+    waits = {name: watched[watched["of"] == name] for name in spans}
     sums = pd.concat(
         [sums.drop(columns="group").sum(min_count=1).to_frame().T.assign(group=ALL), *([sums] if by else [])]
     )
@@ -206,7 +209,7 @@ def branches(bank: "Bank", org_id: int | str | None = None) -> dict[Any, str]:
 def _labelled(frame: pd.DataFrame, labels: Mapping[Any, str] | None) -> pd.DataFrame:
     if labels is not None:
         frame = frame.assign(group=frame["group"].map(labels).fillna(UNKNOWN))
-    keys = [name for name in ("group", "wait", "first") if name in frame]
+    keys = [name for name in ("of", "group", "wait", "first") if name in frame]
     return frame.groupby(keys, as_index=False).sum(min_count=1)
 
 
@@ -229,10 +232,12 @@ def _sums(t: Any, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _waits(t: Any, name: str) -> Any:
+    """Return how many new customers of a period waited how long, by group."""
+    import ibis
+
     new = t.filter(t[f"wait_{name}"].notnull())
-    return new.group_by("group", wait=new[f"wait_{name}"], first=new[f"first_{name}"]).aggregate(
-        customers=lambda rows: rows.count()
-    )
+    new = new.select("group", of=ibis.literal(name), wait=new[f"wait_{name}"].cast("int64"), first=new[f"first_{name}"])
+    return new.group_by("of", "group", "wait", "first").aggregate(customers=lambda rows: rows.count())
 
 
 def _measure(

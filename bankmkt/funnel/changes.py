@@ -105,13 +105,14 @@ def ratio(sums: Sums, customers: int) -> tuple[float, float]:
 
 
 def ratio_interval(sums: Sums, customers: int, share: bool) -> tuple[float, float, float]:
-    """Return a ratio with its interval: of a share Wilson's at the effective number, else the normal one.
+    """Return a ratio with its interval: of a share Wilson's at the effective number, else one even on the log scale.
 
     The effective number is how many people counted once would be as sure (Dean and Pagano 2015, Survey Methodology 41).
     """
     r, se = ratio(sums, customers)
     if not share:
-        return r, r - _Z * se, r + _Z * se
+        wide = np.exp(_Z * se / r) if r > 0 else np.nan
+        return r, float(r / wide), float(r * wide)
     number = r * (1 - r) / se**2 if se and 0 < r < 1 else float(customers)
     value, lower, upper = shares([r * number], [number])
     return float(value[0]), float(lower[0]), float(upper[0])

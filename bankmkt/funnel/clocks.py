@@ -97,13 +97,14 @@ def grid(rows: pd.DataFrame, column: str) -> tuple[pd.DatetimeIndex, np.ndarray]
     return days, out
 
 
-def usual_hours(days: pd.DatetimeIndex, counts: np.ndarray) -> np.ndarray:
+def usual_hours(days: pd.DatetimeIndex, counts: np.ndarray, fine: np.ndarray | None = None) -> np.ndarray:
     """Return how many are usual in each hour from the first day's midnight: the hour's share times the days' level.
 
-    The share is that of working days or of weekends; the level is the median of the days around.
+    The share is that of working days or of weekends, of the ``fine`` ones (a boolean per day; all by default); the
+    level is the median of the days around.
     """
     weekend = days.day_of_week.to_numpy() >= 5
-    usual = _profiles(counts, weekend, np.ones(len(days), dtype=bool))
+    usual = _profiles(counts, weekend, np.ones(len(days), dtype=bool) if fine is None else fine)
     total = pd.Series(counts.sum(axis=1))
     centre = {kind: max(float(total[weekend == kind].median()), 1e-9) if (weekend == kind).any() else 1.0
               for kind in (False, True)}  # fmt: skip
@@ -129,7 +130,6 @@ def shifted(days: pd.DatetimeIndex, counts: np.ndarray, tried: int, alpha: float
         explains at least half of how its hours differ from the usual: a holiday is another day, not a moved one.
     """
     weekend = days.day_of_week.to_numpy() >= 5
-    expected = usual_hours(days, counts)
     found: list[Run] = []
     for _ in range(2):  # the second time, what was found no longer hides in the usual
         fine = np.ones(len(days), dtype=bool)
@@ -137,7 +137,7 @@ def shifted(days: pd.DatetimeIndex, counts: np.ndarray, tried: int, alpha: float
             fine[run.first : run.last + 1] = False
         if not fine.any():
             break
-        usual = _profiles(counts, weekend, fine)
+        usual, expected = _profiles(counts, weekend, fine), usual_hours(days, counts, fine)
         moved = np.stack([np.log(np.roll(usual, shift, axis=1) / usual) for shift in range(1, HOURS)])
         evidence = np.einsum("dh,sdh->sd", counts, moved) / _dispersion(counts, usual)
         found = []

@@ -84,9 +84,9 @@ def changes(frame: "pd.DataFrame", periods: Mapping[str, str]) -> np.ndarray:
             ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:+,.10g}".replace("-", "−") if value else "0")
         ax.set_xlabel("change of the share, percentage points" if kind == "points" else "change of number or mean")
         ax.grid(visible=False, axis="y")
-    panels[0].legend(loc="upper left", bbox_to_anchor=(0.0, -0.18), ncols=2, fontsize=9)
-    text = change_claim(frame, periods) + "; filled: sure after correction, lines: 95% intervals"
-    figure.suptitle(_even(text.replace("$", r"\$"), 84), x=0.01, ha="left", fontsize=11, weight="bold")
+    panels[0].legend(loc="upper left", bbox_to_anchor=(0.0, -0.6 / (0.5 * most + 1)), ncols=2, fontsize=9,
+                     title="filled: sure after correction; lines: 95% intervals", alignment="left")  # fmt: skip
+    figure.suptitle(_even(change_claim(frame, periods), 84), x=0.01, ha="left", fontsize=11, weight="bold")
     return panels
 
 
@@ -196,7 +196,9 @@ def groups(frame: "pd.DataFrame", measure: str, compared: str, period: str, ax: 
     text = f"{wording.capital(LABELS[measure])}: {wording.quantity(high['value'], 'share')} in “{names[0]}”, "
     text += f"{wording.quantity(low['value'], 'share')} in “{names[1]}”"
     close = low["ci_upper"] >= high["ci_lower"]
-    theme.claim(ax, text + ("; their intervals overlap" if close else ""))
+    if low["value"] == high["value"]:
+        text = f"{wording.capital(LABELS[measure])}: {wording.quantity(low['value'], 'share')} in each group shown"
+    theme.claim(ax, text + ("; their intervals overlap" if close and low["value"] < high["value"] else ""))
     return ax
 
 
@@ -300,8 +302,8 @@ def steps(frame: "pd.DataFrame", within: str, ax: "Axes | None" = None) -> "Axes
     )
     for y, row in zip(at, frame.to_dict("records"), strict=True):
         open_units = f", {row['open_units']:,} still open" if row["open_units"] else ""
-        end = max(row["matured_rate_upper"], row["first_rate"])
-        ax.text((end if end == end else 0) + 0.015, y, f"{row['units']:,}{open_units}", va="center", fontsize=9)
+        end = np.nanmax([row["matured_rate_upper"], row["first_rate"], 0.0])
+        ax.text(end + 0.015, y, f"{row['units']:,}{open_units}", va="center", fontsize=9)
     ax.set_yticks(at, frame["name"])
     ax.set_xlim(0, 1.32)
     ax.set_xticks(np.linspace(0, 1, 6))
@@ -310,8 +312,12 @@ def steps(frame: "pd.DataFrame", within: str, ax: "Axes | None" = None) -> "Axes
     ax.grid(visible=False, axis="y")
     ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.16 - 0.2 / len(frame)), fontsize=9)
     last = frame.iloc[-1]
-    share = wording.quantity(last["matured_rate"], "share")
-    theme.claim(ax, f"{share} of those who begin reach “{last['name']}” within {within}")
+    if last["matured_rate"] == last["matured_rate"]:
+        share = wording.quantity(last["matured_rate"], "share")
+        theme.claim(ax, f"{share} of those who begin reach “{last['name']}” within {within}")
+    else:
+        share = wording.quantity(last["first_rate"], "share")
+        theme.claim(ax, f"No window is over yet; {share} would reach “{last['name']}” from the first try")
     return ax
 
 

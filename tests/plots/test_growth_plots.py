@@ -79,6 +79,8 @@ def test_groups_are_in_order_with_what_was_before():
     assert [t.get_text() for t in ax.get_yticklabels()] == ["Head office", "East"]
     title = ax.get_title(loc="left").replace("\n", " ")
     assert title == "Kept: 90.0% in “East”, 70.0% in “Head office”"
+    same = stages().assign(value=0.8)
+    assert growth.groups(same, "kept", "previous", "x").get_title(loc="left") == "Kept: 80.0% in each group shown"
     close = stages().assign(ci_lower=0.5, ci_upper=1.0)
     assert "overlap" in growth.groups(close, "kept", "last_year", "x").get_title(loc="left")
 
@@ -103,6 +105,9 @@ def test_a_funnels_steps_with_those_still_open():
     assert [t.get_text() for t in ax.texts] == ["100", "20, 7 still open"]
     assert [bar.get_width() for bar in ax.patches] == [1.0, 0.25]
     assert ax.get_title(loc="left") == "25.0% of those who begin reach “buy” within 30 days"
+    young = frame.assign(matured_rate=np.nan, matured_rate_lower=np.nan, matured_rate_upper=np.nan)
+    title = growth.steps(young, "30 days").get_title(loc="left").replace("\n", " ")
+    assert title == "No window is over yet; 22.0% would reach “buy” from the first try"
 
 
 def test_nothing_to_show_is_refused():
