@@ -119,7 +119,7 @@ def returns_claim(frame: "pd.DataFrame") -> str:
 
 
 def view_table(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the rows of a view for readers: numbers with their intervals, names in words, ids left out.
+    """Return the counts of a view for readers: names in words, ids left out.
 
     Parameters
     ----------
@@ -129,25 +129,33 @@ def view_table(frame: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
     need(frame, ("visitors", "click_rate", "suppressed"), "bankmkt.funnel.platform")
-    labels = [str(name) for name in frame.columns[: frame.columns.get_loc("visitors")]]
-    names = {name: frame[name].astype(str).map(wording.words) for name in labels if not name.endswith("_id")}
-    counts = (
-        "page_views",
-        "visitors",
-        "users",
-        "new_users",
-        "campaign_views",
-        "clicks",
-        "joins",
-        "conversions",
-        "shares",
+    counts = ("page_views", "visitors", "users", "new_users", "campaign_views", "clicks", "joins", "conversions")
+    return pd.DataFrame({**_named(frame), **{name: frame[name].map(_count) for name in (*counts, "shares")}})
+
+
+def rate_table(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the rates and times of a view for readers, with their intervals.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of :func:`bankmkt.funnel.platform`.
+    """
+    import pandas as pd
+
+    need(frame, ("visitors", "click_rate", "suppressed"), "bankmkt.funnel.platform")
+    names = ("click_rate", "join_rate", "conversion_rate", "share_rate")
+    rates = {name: _interval(frame, name, ".1%") for name in names}
+    median = frame["median_seconds"].map(lambda v: _number(v, ".1f"))
+    return pd.DataFrame(
+        {**_named(frame), "median_seconds": median, "mean_seconds": _interval(frame, "mean_seconds", ".1f"), **rates}
     )
-    return pd.DataFrame({
-        **names, **{name: frame[name].map(_count) for name in counts},
-        "median_seconds": frame["median_seconds"].map(lambda v: _number(v, ".1f")),
-        "mean_seconds": _interval(frame, "mean_seconds", ".1f"), "click_rate": _interval(frame, "click_rate", ".1%"),
-        "join_rate": _interval(frame, "join_rate", ".1%"),
-    })  # fmt: skip
+
+
+def _named(frame: "pd.DataFrame") -> dict[str, "pd.Series"]:
+    """Return the columns that name a row, in words."""
+    labels = [str(name) for name in frame.columns[: frame.columns.get_loc("visitors")]]
+    return {name: frame[name].astype(str).map(wording.words) for name in labels if not name.endswith("_id")}
 
 
 def session_table(frame: "pd.DataFrame") -> "pd.DataFrame":

@@ -39,3 +39,14 @@ def test_what_cannot_be_estimated_says_why(bank):
     assert found["reason"].str.contains("fewer than k = 16").sum() >= 2
     few = experiment.every_campaign(bank, since="2025-03-10")
     assert few["campaign"].tolist() == ["fund_offer", "growth"]
+
+
+def test_an_estimate_that_rests_on_one_customer_is_not_trusted(bank):
+    tables = tiny.frames()
+    balances = tables["balances"]
+    rich = (balances["customer_id"] == 12) & (balances["month"] >= "2025-04-30")
+    balances.loc[rich, ["demand", "aum"]] += 1e9
+    tables["campaigns"].loc[0, "outcome"] = "aum_change"
+    found = experiment.every_campaign(bm.open_bank(tables), k=10).set_index("campaign")
+    assert "one customer" in found.loc["spring_pilot", "reason"]
+    assert experiment.every_campaign(bank, k=10)["reason"].iloc[0] == ""
