@@ -1,12 +1,16 @@
 """How fast a funnel is, beside ClickHouse's windowFunnel (the package chdb), on the same file in the same run.
 
     python benchmarks/funnel.py [--rows N] [--customers N] [--runs N] [--engine ADDRESS] [--sorted time] [--costs]
+                                [--peers] [--retentioneering PYTHON]
 
 The events are made with numpy: five steps of a purchase, other events among them, over 60 days, in one Parquet file,
 sorted by customer (as a bank is stored) or by time. Each way runs in a process of its own on two threads, starts at the
 file and ends with how many customers reached each step; both run equally often, in turn, the fastest run counts, and
 the counts are compared. Ours also tells apart those still open, times, intervals and the days of entry. ``--costs``
 adds the cost by the number of steps and of events; beyond 50 million events ClickHouse is left out with ``--alone``.
+``--peers`` adds pandas (``merge_asof`` from step to step), and ``--retentioneering`` names the Python of an environment
+with retentioneering, which does not go together with our lock; its funnel knows no window, so it is compared with ours
+without one.
 The last line is JSON.
 """
 
@@ -14,6 +18,7 @@ import argparse
 import json
 import multiprocessing
 import resource
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -41,6 +46,8 @@ def main() -> None:
     parser.add_argument("--engine", default="duckdb", help="of ours")
     parser.add_argument("--sorted", default="customer", choices=("customer", "time"))
     parser.add_argument("--alone", action="store_true", help="ours only")
+    parser.add_argument("--peers", action="store_true", help="also pandas")
+    parser.add_argument("--retentioneering", metavar="PYTHON", help="also retentioneering, in this Python")
     parser.add_argument("--costs", action="store_true", help="also by the number of steps, and of events")
     options = parser.parse_args()
     customers = options.customers or max(options.rows // 20, 1)
@@ -52,6 +59,8 @@ def main() -> None:
         print(f"{options.rows:,} events, {customers:,} customers, {file.stat().st_size / 1e6:,.0f} MB, sorted by "
               f"{options.sorted}", flush=True)  # fmt: skip
         figures |= compared(file, options)
+        if options.retentioneering:
+            figures |= without_window(file, options)
         if options.costs:
             by_steps = {n: run(ours, file, options.engine, n)[0] for n in (2, 3, 4, 5)}
             print("seconds by the number of steps:", {n: round(s, 2) for n, s in by_steps.items()}, flush=True)
@@ -66,6 +75,8 @@ def main() -> None:
 def compared(file: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Run both ways in turn; print and return the figures of the fastest runs."""
     ways = {"ours": ours} | ({} if options.alone else {"clickhouse": clickhouse})
+    if options.peers:
+        ways["pandas"] = pandas
     found: dict[str, list[tuple[float, float, list[int]]]] = {name: [] for name in ways}
     for _ in range(options.runs):
         for name, way in ways.items():
@@ -77,10 +88,45 @@ def compared(file: Path, options: argparse.Namespace) -> dict[str, Any]:
         figures[f"{name}_seconds"] = round(min(seconds for seconds, _, _ in runs), 2)
         figures[f"{name}_peak_gb"] = round(max(peak for _, peak, _ in runs), 2)
         print(f"{name:11}{figures[f'{name}_seconds']:8.2f} s, {figures[f'{name}_peak_gb']:.2f} GB", flush=True)
-    if not options.alone:
-        figures["times_clickhouse"] = round(figures["ours_seconds"] / figures["clickhouse_seconds"], 2)
-        print(f"ours ÷ ClickHouse: {figures['times_clickhouse']:.2f}")
+    for name in [name for name in ways if name != "ours"]:
+        figures[f"times_{name}"] = round(figures["ours_seconds"] / figures[f"{name}_seconds"], 2)
+        print(f"ours ÷ {name}: {figures[f'times_{name}']:.2f}", flush=True)
     return figures
+
+
+def without_window(file: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Run ours and retentioneering without a window, in turn; print and return the figures of the fastest runs.
+
+    Events of one moment have no order in ours, and that of the file in theirs: counts may differ by those.
+    """
+    call = [options.retentioneering, "-c", RETENTIONEERING, str(file), json.dumps(STEPS)]
+    mine, theirs = [], []
+    for _ in range(options.runs):
+        mine.append(run(ours, file, options.engine, 5, None))
+        done = subprocess.run(call, capture_output=True, text=True, check=True, env={"OMP_NUM_THREADS": str(THREADS)})
+        theirs.append(json.loads(done.stdout.splitlines()[-1]))
+    units, other = mine[0][2], theirs[0]["units"]
+    apart = max(abs(a - b) / max(a, 1) for a, b in zip(units, other, strict=True))
+    assert apart < 0.001, (units, other)
+    seconds, took = min(seconds for seconds, _, _ in mine), min(each["seconds"] for each in theirs)
+    print(f"no window: ours {seconds:.2f} s, retentioneering {took:.2f} s; counts differ by {apart:.4%} at most")
+    print(f"ours ÷ retentioneering: {seconds / took:.2f}", flush=True)
+    return {"retentioneering_seconds": round(took, 2), "times_retentioneering": round(seconds / took, 2)}
+
+
+RETENTIONEERING = """
+import json, sys, time
+import pandas as pd
+from retentioneering import Eventstream
+import duckdb
+duckdb.execute("SET threads = 2")
+start = time.perf_counter()
+frame = pd.read_parquet(sys.argv[1]).astype({"event": "str"})
+schema = {"path_cols": ["customer_id"], "event_col": "event", "timestamp_col": "ts"}
+found = Eventstream(frame, schema).funnel_data(json.loads(sys.argv[2]))
+units = [step["unique_paths"] for step in found["steps"]]
+print(json.dumps({"seconds": time.perf_counter() - start, "units": units}))
+"""
 
 
 def run(way: Callable[..., list[int]], *arguments: Any) -> tuple[float, float, list[int]]:
@@ -94,27 +140,29 @@ def alone(work: Callable[..., Any], *arguments: Any) -> Any:
         return pool.apply(work, arguments)
 
 
-def measured(way: Callable[..., list[int]], file: Path, engine: str, steps: int = 5) -> tuple[float, float, list[int]]:
+def measured(
+    way: Callable[..., list[int]], file: Path, engine: str, steps: int = 5, within: str | None = "7d"
+) -> tuple[float, float, list[int]]:
     """Return the seconds that a way takes, the process's peak memory in GB, and the units by step."""
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.parquet"
         make(small, 10_000, 500, "customer")
-        way(small, engine, steps)  # loads what is loaded at first use; starts Java
+        way(small, engine, steps, within)  # loads what is loaded at first use; starts Java
     start = time.perf_counter()
-    units = way(file, engine, steps)
+    units = way(file, engine, steps, within)
     seconds = time.perf_counter() - start
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, units
 
 
-def ours(file: Path, engine: str, steps: int = 5) -> list[int]:
+def ours(file: Path, engine: str, steps: int = 5, within: str | None = "7d") -> list[int]:
     con = connect(engine)
     if engine == "duckdb":
         con.raw_sql(f"SET threads = {THREADS}")
-    found: list[int] = funnel(con.read_parquet(str(file)), STEPS[:steps], within="7d").steps["units"].tolist()
+    found: list[int] = funnel(con.read_parquet(str(file)), STEPS[:steps], within).steps["units"].tolist()
     return found
 
 
-def clickhouse(file: Path, _: str, steps: int = 5) -> list[int]:
+def clickhouse(file: Path, _: str, steps: int = 5, __: str | None = "7d") -> list[int]:
     import chdb
 
     conditions = ", ".join(f"event = '{name}'" for name in STEPS[:steps])
@@ -126,6 +174,22 @@ def clickhouse(file: Path, _: str, steps: int = 5) -> list[int]:
           FROM file('{file}', Parquet) GROUP BY customer_id
         ) SETTINGS max_threads = {THREADS}"""
     return [int(count) for count in str(chdb.query(query, "CSV")).strip().split(",")]
+
+
+def pandas(file: Path, _: str, steps: int = 5, __: str | None = "7d") -> list[int]:
+    """Follow every first step to the next second step from then on, and so on, within seven days."""
+    import pandas as pd
+
+    frame = pd.read_parquet(file).sort_values("ts")
+    attempts = frame.loc[frame["event"] == STEPS[0], ["customer_id", "ts"]].assign(start=lambda f: f["ts"])
+    units = [attempts["customer_id"].nunique()]
+    for name in STEPS[1:steps]:
+        later = frame.loc[frame["event"] == name, ["customer_id", "ts"]].assign(found=lambda f: f["ts"])
+        attempts = pd.merge_asof(attempts, later, on="ts", by="customer_id", direction="forward")
+        inside = attempts["found"] - attempts["start"] <= pd.Timedelta("7d")
+        attempts = attempts[inside].assign(ts=lambda f: f["found"]).drop(columns="found").sort_values("ts")
+        units.append(attempts["customer_id"].nunique())
+    return units
 
 
 def make(file: Path, rows: int, customers: int, order: str) -> None:
