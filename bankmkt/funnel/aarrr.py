@@ -303,8 +303,7 @@ def _values(what: growth.Definition, name: str, sums: pd.DataFrame, waits: pd.Da
         part, whole = (sums[f"{v}_{tail}"].astype(float) for v in "xw")
         out["value"], out["ci_lower"], out["ci_upper"] = shares(part, whole)
         out["units"], out["part"] = whole, part
-        if measure == "activated":
-            out["of"] = sums[f"opened_{name}"].astype(float)
+        out["of"] = sums[f"opened_{name}"].astype(float)
     else:
         share = what.unit.startswith("share")
         found = [
@@ -335,7 +334,7 @@ def _hidden(told: pd.DataFrame, what: growth.Definition, k: int) -> pd.Series:
     whole = told["of"].fillna(0).round() if what.measure == "kept_monthly" else units
     groups = told.index != ALL
     out = pd.Series(discloses(units, units + k, k) | discloses(part, whole, k), index=told.index)
-    if "of" in told and what.measure == "activated":
+    if what.measure in growth.SINGLE:
         out |= discloses(units, told["of"].fillna(0), k)
     if groups.any():
         hidden = small_cells(units[groups], k=k, hidden=out[groups])

@@ -194,7 +194,7 @@ def _not_human(t: Any, limits: Limits) -> Iterator[tuple[Any, ...]]:
         n=lambda rows: rows.n.sum(), visitors=lambda rows: rows.visitor_id.nunique()
     ))  # fmt: skip
     if fast["n"]:
-        where = f"{fast['visitors']} visitors with more than {limits.per_minute} events in a minute"
+        where = f"visitors with more than {limits.per_minute} events in a minute: {fast['visitors']}"
         yield _fault("not human", where, fast["n"], todo)
     days = t.group_by("visitor_id", _day=t.ts.cast("date")).aggregate(
         n=lambda rows: rows.count(), hours=lambda rows: rows.ts.hour().nunique()
@@ -203,7 +203,7 @@ def _not_human(t: Any, limits: Limits) -> Iterator[tuple[Any, ...]]:
         n=lambda rows: rows.n.sum(), visitors=lambda rows: rows.visitor_id.nunique()
     ))  # fmt: skip
     if awake["n"]:
-        where = f"{awake['visitors']} visitors met in {limits.hours_awake} hours of a day or more"
+        where = f"visitors met in {limits.hours_awake} hours of a day or more: {awake['visitors']}"
         yield _fault("not human", where, awake["n"], todo)
 
 
