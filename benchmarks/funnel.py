@@ -186,7 +186,7 @@ def pandas(file: Path, _: str, steps: int = 5, __: str | None = "7d") -> list[in
     for name in STEPS[1:steps]:
         later = frame.loc[frame["event"] == name, ["customer_id", "ts"]].assign(found=lambda f: f["ts"])
         attempts = pd.merge_asof(attempts, later, on="ts", by="customer_id", direction="forward")
-        inside = attempts["found"] - attempts["start"] <= pd.Timedelta("7d")
+        inside = attempts["found"] - attempts["start"] <= pd.Timedelta(days=7)
         attempts = attempts[inside].assign(ts=lambda f: f["found"]).drop(columns="found").sort_values("ts")
         units.append(attempts["customer_id"].nunique())
     return units

@@ -1,0 +1,147 @@
+"""Figures of journeys, funnels and triggers say what their frames say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+import bankmkt as bm
+from bankmkt.errors import DataError, ParameterError, SchemaError
+from bankmkt.plots import funnels, journeys, themed
+
+DAY = pd.Timestamp("2026-03-01")
+
+
+@pytest.fixture(autouse=True)
+def house():
+    with themed():
+        yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def log():
+    """Forty see; thirty of them ask, twenty of these buy; two of the others leave, which is too few to be shown."""
+    rows = [(n, 0, "see") for n in range(40)] + [(n, 1, "ask") for n in range(30)] + [(n, 3, "buy") for n in range(20)]
+    rows += [(n, 2, "leave") for n in (30, 31)]
+    return pd.DataFrame(rows, columns=["customer_id", "day", "event"]).assign(
+        ts=lambda f: DAY + pd.to_timedelta(f.day, "D")
+    )
+
+
+def title(ax):
+    return ax.get_title(loc="left").replace("\n", " ")
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_flows(log):
+    ax = journeys.flows(bm.funnel.journey_flows(log, 3, k=1), unit="visits")
+    assert title(ax) == "40 visits: 100% begin with “see”; 50% are over within 2 steps"
+    bands = {band.get_label() for band in ax.collections}
+    assert {"_see to ask", "_ask to buy", "_see to (end)"} <= bands
+    heights = {round(bar.get_height()) for bar in ax.patches}
+    assert {40, 30, 20, 8, 2} <= heights
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == ["see", "ask", "buy", "leave", "(end)"]
+
+
+def test_hidden_flows_are_said_to_be_missing(log):
+    ax = journeys.flows(bm.funnel.journey_flows(log, 3, k=5))
+    assert ax.get_xlabel() == "without the hidden moves"
+    assert all(float(text.rstrip("%")) <= 100 for text in texts(ax))
+    nothing = bm.funnel.journey_flows(log, 3, k=1).assign(journeys=np.nan)
+    with pytest.raises(DataError, match="nothing to show"):
+        journeys.flows(nothing)
+
+
+def test_many_states_are_drawn_together():
+    states = [f"s{n:02d}" for n in range(12)]
+    frame = pd.DataFrame({"step": 1, "from": "s00", "to": states, "journeys": range(100, 112), "units": 1})
+    ax = journeys.flows(frame)
+    assert len(ax.get_legend().get_texts()) == len(journeys.COLOURS) + 1
+    assert sum(bar.get_height() for bar in ax.patches) == 2 * frame.journeys.sum()
+
+
+def test_transition_map(log):
+    ax = journeys.transition_map(bm.funnel.transitions(log, k=1), names={"ask": "question"})
+    assert title(ax) == "The most frequent move: “see” is followed by “question” 75% of the time (30 times)"
+    assert [label.get_text() for label in ax.get_xticklabels()][-1] == "(end)"
+    assert "75%" in texts(ax)
+    hidden = journeys.transition_map(bm.funnel.transitions(log, k=5))
+    assert "·" in texts(hidden)
+
+
+def test_step_matrix(log):
+    ax = journeys.step_matrix(bm.funnel.step_matrix(log, 3, k=1))
+    assert title(ax) == "By step 3, 50% of the journeys are over"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["see", "ask", "leave", "buy", "(end)"]
+    assert texts(ax).count("50%") == 2
+    assert "·" in texts(journeys.step_matrix(bm.funnel.step_matrix(log, 3, k=5)))
+
+
+def test_comparison(log):
+    groups = pd.DataFrame({"customer_id": range(40), "group": [1] * 20 + [0] * 20})
+    found = bm.funnel.compare_journeys(log, groups)
+    ax = journeys.comparison(found, groups=("the others", "the first"))
+    assert title(ax) == "2 of 2 moves set the first apart from the others, beyond chance"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["ask → buy", "see → ask"]
+    with pytest.raises(DataError, match="nothing to compare"):
+        journeys.comparison(found[:0])
+
+
+def found(**columns):
+    base = {"trigger": ["call", "mail_seen"], "lift": [3.0, 1.1], "lift_lower": [2.0, 0.7], "lift_upper": [4.5, 1.7]}
+    return pd.DataFrame(base | {"own_ratio": [2.0, 1.0], "verdict": ["holds", "no more than chance"]} | columns)
+
+
+def test_lifts():
+    ax = journeys.lifts(found(), names={"call": "a call"}, target="buy funds")
+    assert title(ax) == "After “a call” customers buy funds 3.0 times as often as others"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a call", "mail seen"]
+    assert (
+        title(journeys.lifts(found(verdict="too few"), target="buy")) == "No trigger tells in later months who will buy"
+    )
+    with pytest.raises(DataError, match="too few"):
+        journeys.lifts(found(lift=np.nan))
+
+
+def test_stages_and_waits(log):
+    study = bm.funnel(log, ["see", "ask", "buy"], within="10d", as_of="2026-03-05")
+    ax = funnels.stages(study.steps, "visitors")
+    assert title(ax) == "Most are lost between “ask” and “buy”: 33%"
+    assert texts(ax)[2] == "20  (50% of all, 67% of the step before)"
+    assert ax.get_legend() is not None  # windows that are not over
+    ax = funnels.waits(study.times)
+    assert title(ax) == "The longest wait is from “ask” to “buy”: 2.0 days in the middle case"
+    assert texts(ax) == ["24 hours", "2.0 days", "3.0 days"]
+    with pytest.raises(ParameterError, match="unit"):
+        funnels.waits(study.times, unit="weeks")
+    with pytest.raises(DataError, match="nobody went on"):
+        funnels.waits(study.times.assign(median=np.nan))
+
+
+def test_open_rates(log):
+    late = log.assign(customer_id=log.customer_id + 100, ts=log.ts + pd.Timedelta(days=20), wave="late")
+    both = pd.concat([log.assign(wave="early"), late[late.day < 3]])
+    study = bm.funnel(both, ["see", "ask", "buy"], within="10d", as_of="2026-03-23", breakdown="wave")
+    last = study.steps[study.steps.step == 3].reset_index(drop=True)
+    ax = funnels.open_rates(last.assign(first_rate=[0.5, 0.4]), "wave", "buys")
+    assert title(ax) == "late: 0.0% so far, but 40.0% to be expected of all, as 40 are still on their way"
+    assert ax.get_ylabel() == "share that buys"
+    assert title(funnels.open_rates(last[:1], "wave")) == "Nobody is still on their way: all three rates agree"
+
+
+def test_other_frames_are_refused(log):
+    for draw in (
+        journeys.flows,
+        journeys.transition_map,
+        journeys.step_matrix,
+        journeys.comparison,
+        journeys.lifts,
+        funnels.stages,
+    ):
+        with pytest.raises(SchemaError, match="no column"):
+            draw(log)
