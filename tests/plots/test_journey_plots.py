@@ -128,7 +128,9 @@ def test_open_rates(log):
     both = pd.concat([log.assign(wave="early"), late[late.day < 3]])
     study = bm.funnel(both, ["see", "ask", "buy"], within="10d", as_of="2026-03-23", breakdown="wave")
     last = study.steps[study.steps.step == 3].reset_index(drop=True)
-    ax = funnels.open_rates(last.assign(first_rate=[0.5, 0.4]), "wave", "buys")
+    ax = funnels.open_rates(
+        last.assign(first_rate=[0.5, 0.4], first_rate_lower=0.3, first_rate_upper=0.6), "wave", "buys"
+    )
     assert title(ax) == "late: 0.0% so far, but 40.0% to be expected of all, as 40 are still on their way"
     assert ax.get_ylabel() == "share that buys"
     assert title(funnels.open_rates(last[:1], "wave")) == "Nobody is still on their way: all three rates agree"
