@@ -106,6 +106,8 @@ def platform(
     if rows:
         total = total.assign(**{name: TOTAL for name in columns if not name.endswith("_id")})
         rows = [rows[0].sort_values(["events", *columns], ascending=[False, *[True] * len(columns)])]
+        ids = {name: "Int64" for name in columns if pd.api.types.is_numeric_dtype(rows[0][name])}
+        rows = [rows[0].astype(ids)]
         total = total.astype({name: rows[0][name].dtype for name in columns})
     frame = pd.concat([*rows, total], ignore_index=True)
     return _shown(frame[[*columns, *total.columns.drop(columns)]], k)

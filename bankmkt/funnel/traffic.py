@@ -102,6 +102,22 @@ def parse_by(by: str | Sequence[str]) -> list[str]:
     return names
 
 
+def campaign_id(bank: Bank, name: str) -> int | str:
+    """Return the number of a campaign.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that name, or several.
+    """
+    _needs(bank, "campaigns")
+    rows = bank.fetch(bank.campaigns.select("campaign_id", "name").order_by("campaign_id")).to_pylist()
+    found: list[int | str] = [row["campaign_id"] for row in rows if row["name"] == name]
+    if len(found) != 1:
+        raise ParameterError("campaign", name, f"{one_of(row['name'] for row in rows)}, naming one campaign")
+    return found[0]
+
+
 def units_at(bank: Bank, level: str) -> "pd.DataFrame":
     """Return every unit with the unit of a level that it belongs to: own_id, org_id (null: none), org (its name).
 

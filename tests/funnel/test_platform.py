@@ -156,6 +156,9 @@ def test_a_unit_shows_its_own_customers(bank):
     expected = plain(tables["events"][tables["events"]["customer_id"].isin(own)], [])
     found = bm.funnel.platform(bank, org_id=2, k=1).iloc[-1]
     assert (found["events"], found["users"]) == (expected["events"], expected["users"])
+    below = bm.funnel.platform(bank, "org", org_id=2, level="sub_branch", k=1)
+    assert set(below["org_id"].iloc[:-1]) == {4, 5}
+    assert below["org_id"].iloc[-1] is pd.NA
 
 
 def test_spark_gives_the_same(bank, spark_url):
