@@ -158,13 +158,18 @@ def apart(now: tuple[float, float, float], then: tuple[float, float, float]) -> 
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Return p values corrected for their number (Holm 1979); those that are missing stay so."""
-    from statsmodels.stats.multitest import multipletests
+    """Return p values corrected for their number (Holm 1979); those that are missing stay so.
 
+    statsmodels' ``multipletests`` gives the same, but collects all garbage of the process at each call.
+
+    Examples
+    --------
+    >>> holm(np.array([0.04, np.nan, 0.01])).tolist()
+    [0.04, nan, 0.02]
+    """
+    order = np.argsort(p_values)[: np.count_nonzero(~np.isnan(p_values))]
     out = np.full(len(p_values), np.nan)
-    known = ~np.isnan(p_values)
-    if known.any():
-        out[known] = multipletests(p_values[known], method="holm")[1]
+    out[order] = np.minimum(np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)), 1.0)
     return out
 
 

@@ -149,13 +149,20 @@ def test_branches_are_the_units_directly_below(bank, branches):
     pd.testing.assert_series_equal(one, other, check_names=False)
 
 
-def test_both_engines_and_kinds_of_ids_agree(frames, bank, spark_url):
+def test_both_engines_agree(tiny_bank, spark_bank):
+    asked = {"by": "acquired_via", "compare": "previous", "as_of": "2025-06-30", "k": 1}
+    found = [funnel.aarrr(bank, "2025-05", **asked) for bank in (spark_bank, tiny_bank)]
+    assert found[0].value.notna().sum() > 15
+    pd.testing.assert_frame_equal(*found)
+
+
+def test_text_ids_change_nothing(frames, bank):
     texts = tiny.with_text_ids(frames)
     r = frames["referrals"]
     names = [tiny.IDS["customers" if kind == "customer" else "staff"] for kind in r.referrer_kind]
     texts["referrals"]["referrer_id"] = [name.format(i) for name, i in zip(names, r.referrer_id, strict=True)]
     asked = {"by": "acquired_via", "compare": (), "as_of": DAY, "k": 1}
-    found = [funnel.aarrr(b, "2026-Q2", **asked) for b in (open_bank(texts, engine=spark_url), bank)]
+    found = [funnel.aarrr(b, "2026-Q2", **asked) for b in (open_bank(texts), bank)]
     assert (found[0].set_index(["measure", "group"]).value["invited"] > 0).any()
     pd.testing.assert_frame_equal(*found)
 
@@ -186,11 +193,11 @@ def test_what_is_not_over_not_on_record_or_no_period_is_refused(bank):
 
 def test_periods_before_the_records_are_null_not_nothing(bank):
     """The records begin in May 2024: the month before is not known, nor who was active then."""
-    found = funnel.aarrr(bank, "2024-05", k=1).set_index("measure")
+    found = funnel.aarrr(bank, "2024-05", compare="previous", k=1).set_index("measure")
     assert found.value.notna()[["margin", "shared"]].all()
     assert found.value.isna()[["kept", "kept_monthly"]].all()
-    assert found[["previous", "previous_units", "previous_change", "last_year"]].isna().all(axis=None)
-    later = funnel.aarrr(bank, "2024-06", k=1).set_index("measure")
+    assert found[["previous", "previous_units", "previous_change"]].isna().all(axis=None)
+    later = funnel.aarrr(bank, "2024-06", compare="previous", k=1).set_index("measure")
     assert later.value.notna()[["kept", "kept_monthly"]].all()
     assert later.previous.isna()[["kept", "kept_monthly"]].all()
     assert later.previous.notna()["margin"]

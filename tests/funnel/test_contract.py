@@ -208,9 +208,9 @@ def test_nobody_is_recognised_by_what_happens_later(day):
         assert now[0][known.event_id.tolist().index(6)] == 12
 
 
-def test_both_engines_agree(sound, spark_url):
-    few = sound[sound.ts < "2026-03-08"]
-    bank = open_bank(tiny.frames(), engine=spark_url)
+def test_both_engines_agree(sound, spark_bank):
+    few = sound[sound.ts < "2026-03-04"]
+    bank = spark_bank
     twice = few.head(40)
     events = pd.concat([few, twice.assign(event_id=twice.event_id + 10**9)], ignore_index=True)
     events["received_at"] = events.ts + pd.Timedelta(days=2)
