@@ -79,19 +79,46 @@ def journeys(events: Any, **options: Unpack[Options]) -> Any:
     1        1      2   view  (end)
     2        2      1  login  (end)
     """
+    rows, parts, ties = _prepared(events, options)
+    return _steps(rows, parts, ties, options, END, OPEN)
+
+
+def coded(events: Any, options: Options) -> tuple[Any, list[str]]:
+    """Return :func:`journeys` with numbers for states, which are sooner sorted and grouped, and the names of them.
+
+    The last names are ``(end)`` and ``(open)``.
+    """
+    import pyarrow as pa
+
+    rows, parts, ties = _prepared(events, options)
+    found = sorted(fetch(rows.select("state").distinct())["state"].to_pylist())
+    codes = pa.table({"name": pa.array(found, pa.string()), "code": pa.array(range(len(found)), pa.int64())})
+    known = engine_table(codes, "journey_states", rows.get_backend())[0]
+    rows = rows.join(known, rows.state == known.name).drop("state", "name").rename(state="code")
+    return _steps(rows, parts, ties, options, len(found), len(found) + 1), [*found, END, OPEN]
+
+
+def _prepared(events: Any, options: Options) -> tuple[Any, list[str], list[str]]:
+    """Return the events up to the last day, the columns that part journeys, and those that order events."""
     import ibis
 
     checked(options)
+    table, _ = engine_table(events, "events")
+    rows, parts, ties = _rows(table, options)
+    end = _end(rows, options.get("as_of"))
+    return rows.filter(rows.ts < ibis.literal(end)).mutate(end=ibis.literal(end)), parts, ties
+
+
+def _steps(rows: Any, parts: list[str], ties: list[str], options: Options, over: str | int, open_: str | int) -> Any:
+    """Return the steps; ``over`` and ``open_`` stand for what follows the last one."""
+    import ibis
+
     length, natural = parse_within(options.get("within"))
     if natural is not None:
         raise ParameterError("within", options.get("within"), "a length of time such as '30min'", "a gap has no days")
     since = options.get("since")
     begin = None if since is None else dt.datetime.combine(parse_date("since", since), dt.time())
-    table, _ = engine_table(events, "events")
-    rows, parts, ties = _rows(table, options)
-    end = _end(rows, options.get("as_of"))
-    rows = rows.filter(rows.ts < ibis.literal(end))
-    rows = rows.mutate(last=ibis.literal(END))
+    rows = rows.mutate(last=ibis.literal(over).cast(rows.state.type()))
     if length is not None:
         pause = rows.ts.delta(rows.ts.lag().over(ibis.window(group_by=parts, order_by=ties)), unit="microsecond")
         rows = rows.mutate(begins=(pause.isnull() | (pause > length)).cast("int64"))
@@ -99,8 +126,8 @@ def journeys(events: Any, **options: Unpack[Options]) -> Any:
         rows = rows.mutate(part=rows.begins.sum().over(so_far))
         parts = ["unit", "part"]
         rows = rows.mutate(final=rows.ts.max().over(ibis.window(group_by=parts)))
-        waited = ibis.literal(end).delta(rows.final, unit="microsecond")
-        rows = rows.mutate(last=(waited > length).ifelse(END, OPEN))
+        waited = rows["end"].delta(rows.final, unit="microsecond")
+        rows = rows.mutate(last=(waited > length).ifelse(over, open_).cast(rows.state.type()))
     if begin is not None:
         if parts == ["unit"]:
             rows = rows.filter(rows.ts >= ibis.literal(begin))

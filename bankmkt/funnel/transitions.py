@@ -7,7 +7,7 @@ import pandas as pd
 from bankmkt.errors import ParameterError
 from bankmkt.frames import fetch
 from bankmkt.funnel.clusters import clustered_shares
-from bankmkt.funnel.journeys import END, OPEN, START, Options, journeys
+from bankmkt.funnel.journeys import END, OPEN, START, Options, coded, journeys
 from bankmkt.privacy import K, check_k, small_cells
 
 HOUR = 3.6e9
@@ -51,26 +51,32 @@ def transitions(events: Any, *, k: int = K, **options: Unpack[Options]) -> pd.Da
     3     view   view      1      1   0.33          24.0
     """
     check_k(k)
-    steps = journeys(events, **options)
+    steps, names = coded(events, options)
+    begin = len(names)
     inner = steps.select(
         "unit", start=steps.state, to=steps.next, gap=steps.next_ts.delta(steps.ts, unit="microsecond")
     )
     first = steps.filter(steps.place == 1)
-    moves = inner.select("unit", "start", "to").union(first.select("unit", start=_literal(START), to=first.state))
+    moves = inner.select("unit", "start", "to").union(first.select("unit", start=_literal(begin), to=first.state))
     per = moves.group_by("unit", "start", "to").aggregate(x=moves.count().cast("float64"))
-    per = per.mutate(n=per.x.sum().over(_window(["unit", "start"])))
+    per = per.mutate(n=per.x.sum().over(_window(["unit", "start"])), c=per.count().over(_window(["unit", "start"])))
     cells = per.group_by("start", "to").aggregate(
-        times=per.x.sum(), units=per.count(), xx=(per.x * per.x).sum(), xn=(per.x * per.n).sum()
+        times=per.x.sum(),
+        units=per.count(),
+        xx=(per.x * per.x).sum(),
+        xn=(per.x * per.n).sum(),
+        once=(1 / per.c).sum(),
     )
-    leaving = per.group_by("start").aggregate(leaving=per.unit.nunique())
     spans = inner.group_by("start", "to").aggregate(
         **{f"{name}_hours": inner.gap.quantile(q) / HOUR for name, q in (("median", 0.5), ("q25", 0.25), ("q75", 0.75))}
     )
-    found = cells.join(leaving, "start").left_join(spans, ["start", "to"]).drop("start_right", "to_right")
+    found = cells.left_join(spans, ["start", "to"]).drop("start_right", "to_right")
     rows = fetch(found).to_pandas().rename(columns={"start": "from"}).astype({"times": "int64"})
-    whole = rows.groupby("from")[["times", "xn"]].transform("sum")
+    for end in ("from", "to"):
+        rows[end] = [[*names, START][code] for code in rows[end]]
+    whole = rows.groupby("from")[["times", "xn", "once"]].transform("sum")
     p, lower, upper = clustered_shares(
-        rows["times"], whole["times"], rows["xx"], rows["xn"], whole["xn"], rows["leaving"]
+        rows["times"], whole["times"], rows["xx"], rows["xn"], whole["xn"], whole["once"].round()
     )
     rows = rows.assign(share=p, ci_lower=lower, ci_upper=upper)
     rows = rows.sort_values(["from", "times", "to"], ascending=[True, False, True], ignore_index=True)
@@ -150,10 +156,10 @@ def check_steps(steps: int) -> None:
         raise ParameterError("steps", steps, "2 to 20", "pass steps=10")
 
 
-def _literal(text: str) -> Any:
+def _literal(code: int) -> Any:
     import ibis
 
-    return ibis.literal(text)
+    return ibis.literal(code, "int64")
 
 
 def _window(parts: list[str]) -> Any:
