@@ -78,8 +78,8 @@ def returns(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     for y, r in enumerate(rows.to_dict("records")):
         ax.plot([r["roi_lower"], r["roi_upper"]], [y, y], color=theme.BLUE, linewidth=2.5, solid_capstyle="round")
         if np.isnan(r["roi"]):
-            ax.annotate("withheld", (0.995, y), xycoords=("axes fraction", "data"), ha="right", va="center",
-                        fontsize=9, color=theme.GREY)  # fmt: skip
+            told = "withheld" if r["withheld"] else "no cost known"
+            ax.annotate(told, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=9, color=theme.GREY)
     points = [("attributed_roi", "s", theme.ORANGE, "put down to it"), ("roi", "o", theme.BLUE, "changed by it (95%)")]
     points += [("true_roi", "D", theme.INK, "truth")] * known
     for name, marker, colour, label in points:
