@@ -198,7 +198,7 @@ def slow_markov(found, channels, order):
     return {channel: total * effect / sum(effects.values()) for channel, effect in effects.items()}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 5), st.integers(0, 50), st.sampled_from("ABC+")), min_size=1, max_size=40),
     st.integers(1, 3),
