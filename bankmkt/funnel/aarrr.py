@@ -45,7 +45,7 @@ def aarrr(
 
     What each measure is: :data:`bankmkt.funnel.growth.DEFINITIONS`. An act of a customer's own is a login, or a
     transaction they initiated (channel not ``auto``; where it is missing, kind not interest, return or fee). A measure
-    whose table the bank lacks has no row.
+    that the bank does not record has no row.
 
     Parameters
     ----------
@@ -249,7 +249,9 @@ def _measure(
     out["change_in"] = "points" if what.unit.startswith("share") else "relative"
     suppressed = pd.Series(False, index=sums.index)
     there = pd.Series(sums.index == ALL, index=sums.index)
-    if what.measure in growth.OVER and sums[f"x_{what.measure}_{NOW}"].isna().all():  # the bank lacks the table
+    counted = f"x_{what.measure}_{NOW}" if what.measure in growth.OVER else f"opened_{NOW}"
+    counted = f"signed_up_{NOW}" if what.measure == "signed_up" else counted
+    if sums[counted].isna().all():  # the bank lacks the table, or never recorded it
         return out.head(0).reset_index()
     hidden: dict[str, pd.Series] = {}
     for name, span in spans.items():
@@ -291,7 +293,7 @@ def _values(what: growth.Definition, name: str, sums: pd.DataFrame, waits: pd.Da
     measure, tail = what.measure, f"{what.measure}_{name}"
     out = pd.DataFrame(index=sums.index)
     if measure in ("opened", "signed_up"):
-        count = sums[tail].astype(float)
+        count = sums[tail].fillna(0).astype(float)
         out["value"], out["units"], out["part"] = count, count, count
         out[["ci_lower", "ci_upper"]] = [changes.count_interval(number) for number in count]
     elif measure == "activated_all":
@@ -350,7 +352,8 @@ def _change(
 ) -> changes.Change:  # fmt: skip
     measure, now, then = what.measure, f"{what.measure}_{NOW}", f"{what.measure}_{name}"
     if measure in ("opened", "signed_up"):
-        return changes.count_change(int(row[now]), int(row[then]), days)
+        count, before = (int(row[tail]) if row[tail] == row[tail] else 0 for tail in (now, then))
+        return changes.count_change(count, before, days)
     if measure in growth.SINGLE:
         pairs = [(int(row[f"x_{tail}"]), int(row[f"w_{tail}"])) for tail in (now, then)]
         return changes.share_change(*pairs)

@@ -221,7 +221,7 @@ def _new(t: Any, name: str, span: Span, as_of: dt.date, within_days: int) -> dic
     known = opened & t.acquired_via.notnull()
     return {
         f"opened_{name}": _flag(opened),
-        f"signed_up_{name}": _flag(t.app_registered_on.between(first, last)),
+        f"signed_up_{name}": t.app_registered_on.between(first, last).cast("int64"),  # null: never, or not recorded
         f"wait_{name}": opened.ifelse(in_time.fill_null(False).ifelse(until, watched), ibis.null("int64")),
         f"first_{name}": _flag(opened & in_time),
         f"w_activated_{name}": _flag(matured),

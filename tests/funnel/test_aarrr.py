@@ -203,10 +203,12 @@ def test_periods_before_the_records_are_null_not_nothing(bank):
     assert later.previous.notna()["margin"]
 
 
-def test_a_measure_whose_table_is_not_there_has_no_row(frames):
-    bank = open_bank({name: rows for name, rows in frames.items() if name not in ("events", "referrals")})
+def test_a_measure_that_is_not_recorded_has_no_row(frames):
+    kept = {name: rows for name, rows in frames.items() if name not in ("events", "referrals")}
+    kept["customers"] = kept["customers"].assign(app_registered_on=pd.NaT)
+    bank = open_bank(kept)
     found = funnel.aarrr(bank, "2026-Q2", compare=(), as_of=DAY)
-    assert not {"shared", "invited"} & set(found.measure)
+    assert not {"signed_up", "shared", "invited"} & set(found.measure)
     with pytest.raises(ParameterError, match="activity"):
         funnel.aarrr(bank, "2026-Q2", as_of=DAY, activity="login")
 
