@@ -162,12 +162,13 @@ def test_spark_finds_the_same(spark_url):
         "ts": pd.Timestamp(ZERO) + pd.to_timedelta(rng.integers(0, 20 * 1440, 400), "min"),
     })  # fmt: skip
     tables = [engine_table(events, "events", connect(engine))[0] for engine in ("duckdb", spark_url)]
+    known = {"as_of": "2026-03-20", "k": 1}
     for call in (
-        functools.partial(bm.funnel.transitions, within="2d", k=3),
-        functools.partial(bm.funnel.step_matrix, steps=3, within="2d", since="2026-03-04", k=1),
-        functools.partial(bm.funnel.frequent_paths, length=None, merge=True, within="2d", k=1),
-        functools.partial(bm.funnel.loops, merge=True, k=1),
-        functools.partial(bm.funnel.compare_journeys, converted="d", observe="3d", horizon="5d", k=3),
+        functools.partial(bm.funnel.transitions, **known | {"k": 3}),
+        functools.partial(bm.funnel.step_matrix, steps=3, within="2d", since="2026-03-04", **known),
+        functools.partial(bm.funnel.frequent_paths, length=None, merge=True, **known),
+        functools.partial(bm.funnel.loops, merge=True, **known),
+        functools.partial(bm.funnel.compare_journeys, converted="d", observe="3d", horizon="5d", **known),
     ):
         one, other = (call(table) for table in tables)
         assert len(one) > 3
