@@ -47,6 +47,6 @@ def test_an_estimate_that_rests_on_one_customer_is_not_trusted(bank):
     rich = (balances["customer_id"] == 12) & (balances["month"] >= "2025-04-30")
     balances.loc[rich, ["demand", "aum"]] += 1e9
     tables["campaigns"].loc[0, "outcome"] = "aum_change"
+    tables["campaigns"] = tables["campaigns"][:1]
     found = experiment.every_campaign(bm.open_bank(tables), k=10).set_index("campaign")
     assert "one customer" in found.loc["spring_pilot", "reason"]
-    assert experiment.every_campaign(bank, k=10)["reason"].iloc[0] == ""

@@ -98,7 +98,7 @@ def labelled(tables):
     return events.assign(channel=first_channel(tables), period=events["ts"] >= "2026-01-15")
 
 
-@pytest.mark.parametrize("by", ["platform", "campaign", "business_line", "channel", ["channel", "platform"]])
+@pytest.mark.parametrize("by", ["platform", ["campaign", "business_line"], ["channel", "platform"]])
 def test_the_view_is_what_plain_pandas_counts(bank, by):
     found = bm.funnel.platform(bank, by, since="2026-01-15", k=1)
     keys = [by] if isinstance(by, str) else by
@@ -132,7 +132,7 @@ def test_what_adds_up_adds_up_across_units_levels_and_dimensions(text):
     views = {
         level: bm.funnel.platform(bank, "org", level=level, k=1) for level in ("sub_branch", "branch", "head_office")
     }
-    views |= {by: bm.funnel.platform(bank, by, k=1) for by in ("platform", "campaign", "channel", "business_line")}
+    views |= {by: bm.funnel.platform(bank, by, k=1) for by in (("channel",) if text else ("platform", "campaign"))}
     names = list(ADDITIVE)
     total = bm.funnel.platform(bank, (), k=1)[names].iloc[0]
     for view in views.values():
