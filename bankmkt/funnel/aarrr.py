@@ -15,6 +15,7 @@ from bankmkt.funnel.periods import Period, Span, parse_period
 from bankmkt.funnel.rates import reached_in_time, shares
 from bankmkt.lookback import parse_date
 from bankmkt.margins import check_margins
+from bankmkt.multiplicity import holm
 from bankmkt.privacy import K, check_k, discloses, small_cells, small_parts
 from bankmkt.units import climb, units_below
 
@@ -141,7 +142,7 @@ def aarrr(
         parts = [part[(part["group"] == ALL) | (part["measure"] != "came_by_referral")] for part in parts]
     out = pd.concat([part for part in parts if len(part)], ignore_index=True)
     for name in chosen:
-        out[f"{name}_p_adjusted"] = changes.holm(out[f"{name}_p_value"].to_numpy(dtype=float))
+        out[f"{name}_p_adjusted"] = holm(out[f"{name}_p_value"])
     return out[_columns(chosen)]
 
 

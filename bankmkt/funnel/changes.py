@@ -157,21 +157,5 @@ def apart(now: tuple[float, float, float], then: tuple[float, float, float]) -> 
     return Change(r - r0, r - r0 - down, r - r0 + up, np.nan)
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Return p values corrected for their number (Holm 1979); those that are missing stay so.
-
-    statsmodels' ``multipletests`` gives the same, but collects all garbage of the process at each call.
-
-    Examples
-    --------
-    >>> holm(np.array([0.04, np.nan, 0.01])).tolist()
-    [0.04, nan, 0.02]
-    """
-    order = np.argsort(p_values)[: np.count_nonzero(~np.isnan(p_values))]
-    out = np.full(len(p_values), np.nan)
-    out[order] = np.minimum(np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)), 1.0)
-    return out
-
-
 def _small(n: int) -> float:
     return n / (n - 1) if n > 1 else np.nan

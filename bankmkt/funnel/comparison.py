@@ -1,10 +1,10 @@
 """Two funnels side by side: whether units of two groups, or of two periods, get as far."""
 
-import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError, SchemaError, one_of
 from bankmkt.funnel.rates import compare_shares
+from bankmkt.multiplicity import holm
 
 OF = ("entrants", "previous")
 AMONG = ("matured", "all")
@@ -53,8 +53,6 @@ def compare(one: pd.DataFrame, other: pd.DataFrame, of: str = "entrants", among:
     0  view         0.0     -0.04      0.04
     1   buy         0.2      0.09      0.31
     """
-    from statsmodels.stats.multitest import multipletests
-
     for parameter, value, valid in (("of", of, OF), ("among", among, AMONG)):
         if value not in valid:
             raise ParameterError(parameter, value, one_of(valid), f'pass {parameter}="{valid[0]}"')
@@ -86,8 +84,4 @@ def compare(one: pd.DataFrame, other: pd.DataFrame, of: str = "entrants", among:
         rows.append({"step": first["step"], "name": first["name"], **found})
         before = before if first["optional"] else place
     out = pd.DataFrame(rows).rename(columns={"lower": "ci_lower", "upper": "ci_upper"})
-    tested = (out["p_value"].notna() & (out["step"] > 1)).to_numpy()
-    adjusted = np.full(len(out), np.nan)
-    if tested.any():
-        adjusted[tested] = multipletests(out["p_value"][tested], method="holm")[1]
-    return out.assign(p_adjusted=adjusted)
+    return out.assign(p_adjusted=holm(out["p_value"].where(out["step"] > 1)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from bankmkt.bank import Bank
 from bankmkt.errors import ParameterError
+from bankmkt.multiplicity import holm
 from bankmkt.privacy import K, check_k
 from bankmkt.tags.calibration import bin_gaps, calibration_error, chance_gaps, error_width, without_chance
 from bankmkt.tags.later import BEST, MODEL, SCORES, SIMPLE, later_rows
@@ -95,7 +96,6 @@ def evaluate_models(
     True
     """
     import pandas as pd
-    from statsmodels.stats.multitest import multipletests
 
     check_k(k)
     if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 2:
@@ -104,7 +104,7 @@ def evaluate_models(
     frames = [_judged(str(code), part, resamples, seed, k) for code, part in found.groupby("code", sort=False)]
     figures = pd.concat(frames, ignore_index=True)
     for _test, p in figures["p_holm"].dropna().groupby([figures["score"], figures["measure"]]):
-        figures.loc[p.index, "p_holm"] = multipletests(p, method="holm")[1]
+        figures.loc[p.index, "p_holm"] = holm(p)
     return figures
 
 
