@@ -1,6 +1,23 @@
-"""What customers do: funnels over any table of events.
+"""What customers do: funnels, growth, traffic, journeys, channels and attribution, over any table of events.
 
 The package is called like the function it is named after: ``bm.funnel(events, ["view", "buy"])``.
+
+=====================================================  ===========================================================
+*How far do they get?*                                 :func:`funnel`, :func:`compare`, :func:`shown`
+*Does the bank grow?*                                  :func:`aarrr`, :func:`cohorts`
+*What happens on our platforms?*                       :func:`platform`, :func:`hours_of_week`, :func:`sessions`,
+                                                       :func:`session_summary`
+*Do campaigns pay, and would we notice a fault?*       :func:`returns`, :func:`monitor`, :func:`delays`
+*Can the events be trusted?*                           :func:`event_faults`, :func:`stitch`, :func:`stitch_counts`
+*Which ways do they take?*                             :func:`journeys`, :func:`transitions`, :func:`journey_flows`,
+                                                       :func:`step_matrix`, :func:`frequent_paths`, :func:`loops`,
+                                                       :func:`compare_journeys`
+*What comes before a purchase?*                        :func:`triggers`, :func:`default_triggers`
+*Which channel, for whom?*                             :func:`acts`, :func:`handovers`, :func:`channel_choice`,
+                                                       :func:`choice_summary`, :func:`choice_check`
+*Which touch is credited, and which made the sale?*    :func:`touches`, :func:`attribute`, :func:`campaign_credit`,
+                                                       :func:`new_holdings`, :func:`shapley_values`
+=====================================================  ===========================================================
 """
 
 import sys
