@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bankmkt.bank import check_bank
 from bankmkt.errors import ParameterError, one_of
+from bankmkt.funnel.purchases import buys
 from bankmkt.funnel.touches import of_unit
 from bankmkt.lookback import parse_date
 from bankmkt.schema import PLATFORMS, TABLES
@@ -49,9 +50,16 @@ def check_ways(ways: Ways) -> Ways:
         raise ParameterError("ways", ways, "two ways or more, each with tables and their channels")
     seen = set()
     for way, tables in ways.items():
+        if not isinstance(way, str) or not way:
+            raise ParameterError("ways", way, "the name of a way, as text")
+        if not isinstance(tables, Mapping):
+            todo = f"pass ways={{{way!r}: {{'transactions': ['counter']}}, ...}}"
+            raise ParameterError(f"ways[{way!r}]", tables, "tables with their channels", todo)
         for table, channels in tables.items():
             if table not in (*_COLUMNS, "visits"):
                 raise ParameterError(f"ways[{way!r}]", table, one_of([*_COLUMNS, "visits"]))
+            if isinstance(channels, str) or not isinstance(channels, Sequence):
+                raise ParameterError(f"ways[{way!r}][{table!r}]", channels, "a list of channels")
             valid = ("branch",) if table == "visits" else TABLES[table][_COLUMNS[table]].values
             for channel in channels:
                 if channel not in valid:
@@ -115,9 +123,7 @@ def acts(
 
     no = ibis.literal(value=False)
     t = known.transactions
-    bought = (t.kind == "purchase") & (t["product"] != "demand") & (t.amount > 0)
-    bought |= (t.kind == "loan_drawdown") & (t["product"] == "loan")
-    parts = [t.select("customer_id", "ts", way=way_of("transactions", t.channel), bought=bought)]
+    parts = [t.select("customer_id", "ts", way=way_of("transactions", t.channel), bought=buys(t))]
     if bank.has("events"):
         t = known.events.filter(known.events.customer_id.notnull())
         parts.append(t.select("customer_id", "ts", way=way_of("events", t.platform), bought=no))

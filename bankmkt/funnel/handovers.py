@@ -3,14 +3,13 @@
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.frames import fetch
 from bankmkt.funnel.channels import WAYS, Ways, acts
+from bankmkt.funnel.clusters import clustered_shares
 from bankmkt.funnel.definition import DAY, SECOND, parse_within
-from bankmkt.funnel.rates import shares
 from bankmkt.lookback import parse_date
 from bankmkt.privacy import K, check_k, small_cells
 
@@ -46,7 +45,8 @@ def handovers(
     ways, org_id
         As of :func:`bankmkt.funnel.acts`.
     k : int
-        Cells with fewer customers are hidden (null), and more if need be.
+        Cells with fewer customers are hidden (null; suppressed), and more if need be; in the others matured, success
+        and returned are hidden where fewer customers did or did not do so.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def handovers(
         A row per pair of ways: from_way, to_way, customers, handovers, share (of hand-overs from the same way), median,
         q25 and q75 of the hours between both acts; matured (hand-overs whose time for a purchase and a return is over),
         success and returned (of these); each rate with ``_lower`` and ``_upper`` (95%; customers' own hand-overs are
-        alike, so Wilson's interval for as many as they are worth); suppressed.
+        alike: :func:`bankmkt.funnel.clusters.clustered_shares`); suppressed.
 
     Raises
     ------
@@ -62,11 +62,6 @@ def handovers(
         If an argument is not as above, or a table is missing.
     DataError
         If nobody changed the way.
-
-    References
-    ----------
-    Korn, E. L. & Graubard, B. I. (1998). Confidence intervals for proportions with small expected number of positive
-    counts estimated from survey data. *Survey Methodology* 24, 193–201 (effective sample size).
 
     Examples
     --------
@@ -149,8 +144,10 @@ def _moments(moved: Any) -> Any:
     own = own.mutate(whole=own.n.sum().over(ibis.window(group_by=[own.customer_id, own.from_way])))
     sums = {name: own[name].sum() for name in "nmsr"}
     products = {a + b: (own[a] * own[b]).sum() for a, b in ("ss", "sm", "mm", "rr", "rm", "nn")}
+    parts = {"m": own.m, "open": own.n - own.m, "s": own.s, "no_s": own.m - own.s, "r": own.r, "no_r": own.m - own.r}
+    people = {f"{name}_customers": own.count(where=part > 0) for name, part in parts.items()}
     cells = own.group_by("from_way", "to_way").aggregate(
-        customers=own.count(), nw=(own.n * own.whole).sum(), **sums, **products
+        customers=own.count(), nw=(own.n * own.whole).sum(), **sums, **products, **people
     )
     left = moved.group_by("customer_id", "from_way").aggregate(whole=moved.count())
     left = left.group_by("from_way").aggregate(leavers=left.count(), w=left.whole.sum(), ww=(left.whole**2).sum())
@@ -161,51 +158,30 @@ def _moments(moved: Any) -> Any:
     return cells.inner_join(left, "from_way").inner_join(times, ["from_way", "to_way"])
 
 
-def clustered(part: Any, whole: Any, squares: Any, products: Any, wholes: Any, clusters: Any) -> tuple[Any, Any, Any]:
-    """Return shares with Wilson's interval for the effective number of units, which come in clusters.
-
-    Parameters
-    ----------
-    part, whole
-        Sums over clusters of y and x; the share is Σy / Σx.
-    squares, products, wholes
-        Σy², Σxy, Σx².
-    clusters
-        Their number.
-
-    Examples
-    --------
-    Ten customers with ten hand-overs each, half of whom always buy: as good as ten, not as a hundred.
-
-    >>> [round(float(value[0]), 2) for value in clustered([50], [100], [500], [500], [1000], [10])]
-    [0.5, 0.23, 0.77]
-    """
-    y, x, yy, xy, xx, n = (np.asarray(values, float) for values in (part, whole, squares, products, wholes, clusters))
-    some = np.where(x > 0, x, np.nan)
-    rate = y / some
-    spread = (yy - 2 * rate * xy + rate**2 * xx) / some**2 * n / np.maximum(n - 1, 1)
-    alone = rate * (1 - rate)
-    size = np.where((alone > 0) & (spread > 0), alone / np.where(spread > 0, spread, np.nan), np.minimum(n, x))
-    size = np.where(np.isnan(rate), 0.0, np.clip(size, 0, x))
-    _, lower, upper = shares(np.nan_to_num(rate) * size, size)
-    return rate, lower, upper
-
-
 def _summary(cells: pd.DataFrame, ways: list[str], k: int) -> pd.DataFrame:
     pairs = pd.DataFrame([(a, b) for a in ways for b in ways if a != b], columns=["from_way", "to_way"])
     c = pairs.merge(cells, how="inner", on=["from_way", "to_way"])
     out = c[["from_way", "to_way", "customers"]].assign(handovers=c["n"])
     rates = {
         "share": (c["n"], c["w"], c["nn"], c["nw"], c["ww"], c["leavers"]),
-        "success": (c["s"], c["m"], c["ss"], c["sm"], c["mm"], c["customers"]),
-        "returned": (c["r"], c["m"], c["rr"], c["rm"], c["mm"], c["customers"]),
+        "success": (c["s"], c["m"], c["ss"], c["sm"], c["mm"], c["m_customers"]),
+        "returned": (c["r"], c["m"], c["rr"], c["rm"], c["mm"], c["m_customers"]),
     }
     for name, sums in rates.items():
-        for suffix, values in zip(("", "_lower", "_upper"), clustered(*sums), strict=True):
+        for suffix, values in zip(("", "_lower", "_upper"), clustered_shares(*sums), strict=True):
             out[f"{name}{suffix}"] = values
         if name == "share":
             out = out.assign(median=c["median"], q25=c["q25"], q75=c["q75"], matured=c["m"])
     hidden = small_cells(out["customers"], by=[out["from_way"]], k=k, overlapping=True)
     numbers = out.columns.difference(["from_way", "to_way"])
     out[numbers] = out[numbers].astype("float64").mask(hidden)
+    out["matured"] = out["matured"].mask(_few(c, ("m", "open"), k))
+    for name, count in (("success", "s"), ("returned", "r")):
+        own = [name, f"{name}_lower", f"{name}_upper"]  # with matured, each tells how many did it and how many did not
+        out[own] = out[own].mask(_few(c, ("m", count, f"no_{count}"), k), axis=0)
     return out.assign(suppressed=hidden)
+
+
+def _few(cells: pd.DataFrame, parts: tuple[str, ...], k: int) -> pd.Series:
+    """Say where a part of the hand-overs is of 1 to k − 1 customers."""
+    return pd.concat([cells[f"{part}_customers"].between(1, k - 1) for part in parts], axis=1).any(axis=1)

@@ -37,7 +37,8 @@ def matrix(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     """
     from matplotlib import colormaps
 
-    need(frame, ["from_way", "to_way", "share", "median", "success", "returned"], "bankmkt.funnel.handovers")
+    columns = ["from_way", "to_way", "share", "median", "matured", "success", "returned"]
+    need(frame, columns, "bankmkt.funnel.handovers")
     if not frame["share"].notna().any():
         raise DataError("frame", "every cell hidden", "one with enough customers", "take a larger bank")
     ways = list(dict.fromkeys([*frame["from_way"], *frame["to_way"]]))
@@ -200,7 +201,7 @@ def legend_below(ax: "Axes", columns: int, **options: Any) -> None:
 
 def _range(row: Mapping[Hashable, Any], name: str) -> str:
     if not np.isfinite(row[name]):
-        return "not known yet"
+        return "not known yet" if row["matured"] == 0 else "hidden"
     low, high = (f"{100 * row[f'{name}_{end}']:.0f}" for end in ("lower", "upper"))
     return f"{100 * row[name]:.0f}% ({low}–{high}%)"
 

@@ -10,7 +10,7 @@ import bankmkt as bm
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.funnel import acts, channel_choice, choice_check, choice_summary, handovers
 from bankmkt.funnel.channels import WAYS
-from bankmkt.funnel.handovers import clustered
+from bankmkt.funnel.clusters import clustered_shares
 
 START = pd.Timestamp("2026-01-01")
 ZERO = dict.fromkeys(("time_deposit", "wealth", "fund", "insurance", "metal", "loan", "card_balance"), 0.0)
@@ -92,6 +92,24 @@ def test_handovers_against_a_slow_reference():
     assert found.groupby("from_way")["share"].sum().to_numpy() == pytest.approx(np.ones(2))
 
 
+@pytest.mark.parametrize(
+    ("bought", "late", "hidden"),
+    [(15, 0, set()), (3, 0, {"success"}), (37, 0, {"success"}), (15, 4, {"matured"}), (40, 0, set()),
+     (0, 35, {"matured", "success", "returned"})],
+)  # fmt: skip
+def test_no_count_of_few_customers_can_be_worked_out(bought, late, hidden):
+    """40 customers of the app go on to the counter, some of them to buy, the last few of them a moment ago."""
+    rows = [
+        (n, hour + 24 * (90 if n > 40 - late else 0), channel, "purchase" if hour and n <= bought else "cash_in")
+        for n in range(1, 41) for hour, channel in ((0, "app"), (24, "counter"))
+    ]  # fmt: skip
+    found = handovers(bank_of(transactions=moves(rows)), "2026-01-01", "2026-04-10", k=10)
+    row = found.set_index("from_way").loc["online"]
+    assert row["handovers"] == 40
+    assert {name for name in ("matured", "success", "returned") if np.isnan(row[name])} == hidden
+    assert row[["success_lower", "success_upper"]].isna().all() == ("success" in hidden)
+
+
 def test_intervals_of_customers_who_repeat_cover():
     """1,000 worlds of 60 customers with 1 to 20 acts each, alike within a customer; coverage of a nominal 95%."""
     random = np.random.default_rng(2)
@@ -99,7 +117,7 @@ def test_intervals_of_customers_who_repeat_cover():
     for _ in range(1_000):
         x = random.integers(1, 21, 60)
         y = random.binomial(x, random.beta(1, 4, 60))
-        (_,), (lower,), (upper,) = clustered([y.sum()], [x.sum()], [y @ y], [x @ y], [x @ x], [60])
+        (_,), (lower,), (upper,) = clustered_shares([y.sum()], [x.sum()], [y @ y], [x @ y], [x @ x], [60])
         hits += lower <= 0.2 <= upper
         wide = 1.96 * np.sqrt(0.16 / x.sum())
         naive += abs(y.sum() / x.sum() - 0.2) <= wide
@@ -202,6 +220,9 @@ def test_both_engines_agree(tiny_bank, spark_bank):
         ({"ways": {"online": {}}}, ParameterError, "ways"),
         ({"ways": {"a": {"balances": ["app"]}, "b": {}}}, ParameterError, "balances"),
         ({"ways": {"a": {"events": ["app"]}, "b": {"events": ["app"]}}}, ParameterError, "one way"),
+        ({"ways": {"a": ["app"], "b": {}}}, ParameterError, "tables with their channels"),
+        ({"ways": {"a": {"events": "app"}, "b": {}}}, ParameterError, "a list of channels"),
+        ({"ways": {1: {"events": ["app"]}, "b": {}}}, ParameterError, "name of a way"),
         ({"org_id": 99}, ParameterError, "org_id"),
         ({}, DataError, "nobody changed"),
     ],

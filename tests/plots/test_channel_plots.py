@@ -122,6 +122,7 @@ def moves():
         {"from_way": ["online", "offline"], "to_way": ["offline", "online"], "handovers": [900.0, 800]}
     )
     frame = frame.assign(customers=[300.0, 290], share=1.0, share_lower=0.9, share_upper=1.0, median=[30.0, 96.0])
+    frame["matured"] = 700.0
     for name, value in (("success", 0.1), ("returned", 0.7)):
         frame = frame.assign(**{name: value, f"{name}_lower": value - 0.05, f"{name}_upper": value + 0.05})
     return frame.assign(suppressed=False)
@@ -136,6 +137,10 @@ def test_matrix_of_handovers():
     assert sum("no hand-over" in text for text in texts) == 2
     assert any("half within 30 hours" in text and "bought: 10% (5–15%)" in text for text in texts)
     assert any("half within 4.0 days" in text for text in texts)
+    some = moves().assign(success=np.nan, matured=[np.nan, 0.0])
+    few, new = (text.get_text() for text in channels.matrix(some).texts if "bought" in text.get_text())
+    assert "bought: hidden" in few
+    assert "bought: not known yet" in new
     hidden = moves()
     hidden.loc[0, ["handovers", "customers", "share", "median", "success", "returned"]] = np.nan
     hidden.loc[0, "suppressed"] = True
