@@ -175,6 +175,10 @@ def choice_counts(choice: Any) -> pd.DataFrame:
 def choice_summary(choice: Any, by: str = "preferred", k: int = K) -> pd.DataFrame:
     """Count customers by wealth tier and preferred or recommended way.
 
+    The three summaries of the same customers are made to be shown together: what is hidden is chosen once, by tier,
+    preferred way and reason, and a sum that holds a hidden number is hidden. So no difference of shown numbers is about
+    fewer than k customers. Those to be left alone are counted apart, whatever they prefer.
+
     Parameters
     ----------
     choice
@@ -198,20 +202,25 @@ def choice_summary(choice: Any, by: str = "preferred", k: int = K) -> pd.DataFra
         If there is no customer.
     """
     check_k(k)
-    values = {"preferred": [*WAYS, UNSEEN], "recommended": [*WAYS, ALONE], "reason": list(RULES)}
+    values = {"preferred": [*WAYS, UNSEEN, ALONE], "recommended": [*WAYS, ALONE], "reason": list(RULES)}
     if by not in values:
         raise ParameterError("by", by, one_of(values), 'pass by="preferred"')
     found = choice if isinstance(choice, pd.DataFrame) else choice_counts(choice)
     if found.empty:
         raise DataError("choice", "no customer", "some", "choose another unit or day")
+    parts = found.assign(preferred=found["preferred"].mask(found["recommended"] == ALONE, ALONE))
+    parts = parts.groupby(["tier", "preferred", "recommended", "reason"], as_index=False)["customers"].sum()
+    parts["suppressed"] = small_cells(parts["customers"], by=[parts["tier"]], k=k)
     cells = pd.MultiIndex.from_product([TIER_NAMES, values[by]], names=["tier", by])
-    out = found.groupby(["tier", by])["customers"].sum().reindex(cells, fill_value=0).reset_index()
+    sums = parts.groupby(["tier", by]).agg(customers=("customers", "sum"), suppressed=("suppressed", "any"))
+    out = sums.reindex(cells).reset_index()
+    out = out.fillna({"customers": 0, "suppressed": False}).astype({"customers": "int64", "suppressed": bool})
     whole = out.groupby("tier")["customers"].transform("sum")
     out["share"], out["share_lower"], out["share_upper"] = shares(out["customers"], whole)
-    hidden = small_cells(out["customers"], by=[out["tier"]], k=k) | whole.between(1, k - 1)
+    hidden = out["suppressed"] | whole.between(1, k - 1)
     numbers = ["customers", "share", "share_lower", "share_upper"]
     out[numbers] = out[numbers].astype("float64").mask(hidden)
-    return out.assign(suppressed=hidden)
+    return out[["tier", by, *numbers]].assign(suppressed=hidden)
 
 
 def choice_check(

@@ -8,7 +8,8 @@ import pytest
 
 import bankmkt as bm
 from bankmkt.errors import DataError, ParameterError
-from bankmkt.funnel import acts, channel_choice, choice_check, choice_summary, handovers
+from bankmkt.funnel import RULES, acts, channel_choice, choice_check, choice_summary, handovers
+from bankmkt.funnel.channel_choice import UNSEEN
 from bankmkt.funnel.channels import WAYS
 from bankmkt.funnel.clusters import clustered_shares
 
@@ -184,6 +185,31 @@ def test_preferences_and_rules():
     hidden = choice_summary(channel_choice(bank, "2026-01-31"), "recommended", k=10)
     assert hidden.loc[hidden["suppressed"], "customers"].isna().all()
     assert (hidden.loc[~hidden["suppressed"], "customers"] == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_few_customers_are_left_between_the_summaries(seed):
+    """Whoever adds and subtracts up to three shown numbers and the tier's total finds nobody's small group."""
+    random = np.random.default_rng(seed)
+    reasons = ("asked not to be contacted", "answers calls", "has the app; cheaper than a call")
+    pairs = [(way, why) for way in ("offline", UNSEEN) for why in reasons] + [("online", reasons[0])]
+    parts = [("online", "prefers it", 400), *((*pair, random.choice([0, 3, 6, 12, 40, 200])) for pair in pairs)]
+    counts = pd.DataFrame(parts, columns=["preferred", "reason", "customers"])
+    counts = counts.assign(tier="under 50,000", recommended=counts["reason"].map(RULES))
+    sums = [np.ones(len(counts), int)]
+    for by in ("preferred", "recommended", "reason"):
+        found = choice_summary(counts, by, k=10)
+        shown = found.loc[found["tier"].eq("under 50,000") & ~found["suppressed"], [by, "customers"]]
+        alone = counts["recommended"] == "leave alone"
+        of = counts[by].mask(alone, "leave alone") if by == "preferred" else counts[by]
+        sums += [of.eq(name).to_numpy(int) for name in shown[by]]
+        assert shown["customers"].tolist() == [counts.loc[of == name, "customers"].sum() for name in shown[by]]
+    assert len(sums) > 4, "something is shown"
+    for few in itertools.combinations(sums, 3):
+        for signs in itertools.product((-1, 0, 1), repeat=3):
+            left = signs @ np.array(few)
+            if (left >= 0).all():
+                assert left @ counts["customers"] not in range(1, 10)
 
 
 def test_preferences_out_of_time():
