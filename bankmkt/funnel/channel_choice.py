@@ -244,8 +244,8 @@ def choice_check(
     pandas.DataFrame
         A row per preferred way (and "no preference seen"): preferred, customers (with an act before or after), acted
         (in the days ahead), followed (of these, those whose most days were by the preferred way alone), rate,
-        rate_lower, rate_upper (95%, Wilson), base (the same of all who acted, whatever they preferred); for "no
-        preference seen" followed is null; suppressed.
+        rate_lower, rate_upper (95%, Wilson), base (the same of all who acted, whatever they preferred; hidden where it
+        tells of fewer than k customers); for "no preference seen" followed is null; suppressed.
 
     Raises
     ------
@@ -275,10 +275,12 @@ def choice_check(
     for preferred, cell in cells.iterrows():
         followed = cell[f"by_{preferred}"] if preferred in WAYS else float("nan")
         rate, lower, upper = shares([followed], [cell["acted"]])
-        base = cells[f"by_{preferred}"].sum() / whole if preferred in WAYS and whole else float("nan")
+        there = cells[f"by_{preferred}"].sum() if preferred in WAYS else float("nan")
+        few = discloses(there, whole, k) or 0 < there - followed < k  # the same, or who came from another preference
         rows.append({
             "preferred": preferred, "customers": cell["customers"], "acted": cell["acted"], "followed": followed,
-            "rate": rate[0], "rate_lower": lower[0], "rate_upper": upper[0], "base": base,
+            "rate": rate[0], "rate_lower": lower[0], "rate_upper": upper[0],
+            "base": there / whole if whole and not few else float("nan"),
         })  # fmt: skip
     out = pd.DataFrame(rows)
     hidden = small_cells(out["acted"].astype("int64"), k=k) | discloses(out["followed"], out["acted"], k)

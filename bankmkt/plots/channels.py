@@ -182,10 +182,13 @@ def lasting_claim(frame: "pd.DataFrame") -> str:
     """Say how well the preference with the most customers foretells the next quarter."""
     rows = frame.dropna(subset=["rate"])
     row = rows.iloc[int(rows["acted"].argmax())]
-    return (
+    text = (
         f"{wording.quantity(row['rate'], 'share')} of those who preferred {row['preferred']} stayed with it in the "
-        f"next quarter ({wording.quantity(row['base'], 'share')} of all customers were there)"
+        "next quarter"
     )
+    if np.isnan(row["base"]):
+        return text
+    return f"{text} ({wording.quantity(row['base'], 'share')} of all customers were there)"
 
 
 def legend_below(ax: "Axes", columns: int, **options: Any) -> None:

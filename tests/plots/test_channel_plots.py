@@ -176,5 +176,6 @@ def test_preferences_that_last():
     ax = channels.lasting(frame)
     assert title(ax).startswith("90.0% of those who preferred online stayed with it")
     assert [label.get_text() for label in ax.get_yticklabels()] == ["Offline\n40 customers", "Online\n100 customers"]
+    assert channels.lasting_claim(frame.assign(base=np.nan)).endswith("in the next quarter")
     with pytest.raises(DataError, match="no rate"):
         channels.lasting(frame.assign(rate=np.nan))
