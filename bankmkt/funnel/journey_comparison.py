@@ -11,27 +11,12 @@ from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
 from bankmkt.frames import engine_table, fetch
 from bankmkt.funnel.definition import Condition, Step, parse_within
 from bankmkt.funnel.journeys import Options, checked, journeys
+from bankmkt.funnel.matches import check_columns
 from bankmkt.funnel.rates import shares
 from bankmkt.funnel.sequences import subpaths, told
 from bankmkt.lookback import parse_date
-from bankmkt.privacy import K, check_k
-
-
-def holm(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Correct p values so that the chance of any false finding is held (Holm 1979).
-
-    Statsmodels' ``multipletests`` does the same, and collects garbage first, which takes longer than all the rest.
-
-    Examples
-    --------
-    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p, kind="stable")
-    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    out = np.empty(len(p))
-    out[order] = np.minimum(steps, 1)
-    return out
+from bankmkt.multiplicity import holm
+from bankmkt.privacy import K, check_k, discloses
 
 
 def benjamini_hochberg(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -81,7 +66,9 @@ def compare_journeys(
         ``"holm"``: the chance of any false finding stays below 5% (Holm 1979); ``"bh"``: at most 5% of the findings are
         false on average (Benjamini & Hochberg 1995).
     k
-        Sequences taken by fewer units of both groups together are neither compared nor shown.
+        Sequences taken by fewer units of both groups together are not compared. Of those compared, all count in the
+        correction, those are not shown that fewer units of either group take, or all but fewer; nobody and everybody
+        are shown.
     **options
         What is a step, a unit, a journey: see :func:`bankmkt.funnel.journeys.journeys`.
 
@@ -89,8 +76,8 @@ def compare_journeys(
     -------
     pandas.DataFrame
         The surest difference first: path, units_0, units_1, of_0, of_1 (the groups' sizes), share_0, share_1,
-        difference (group 1 less group 0), ci_lower, ci_upper (95%, Newcombe; not corrected), p_value (score test),
-        p_adjusted.
+        difference (group 1 less group 0), ci_lower, ci_upper (95%, Newcombe; not corrected), p_value (Fisher's exact
+        test), p_adjusted.
 
     Raises
     ------
@@ -118,7 +105,7 @@ def compare_journeys(
     by = options.get("by", "customer_id")
     table, con = engine_table(events, "events")
     if converted is None:
-        who = _groups(groups, by, con)
+        who = _groups(groups, by, table, con)
     else:
         table, who = _landmark(table, converted, observe, horizon, options)
     sizes = {
@@ -135,21 +122,23 @@ def compare_journeys(
         units_0=(taken.group == 0).sum(), units_1=(taken.group == 1).sum(), both=taken.count()
     )
     found = fetch(counts.filter(counts.both >= k)).to_pandas().sort_values("path", ignore_index=True)
-    return compared(found, sizes, correction)
+    out = compared(found, sizes, correction)
+    few = discloses(out["units_0"], out["of_0"], k) | discloses(out["units_1"], out["of_1"], k)
+    return out[~few].reset_index(drop=True)
 
 
 def compared(found: pd.DataFrame, sizes: dict[int, int], method: str) -> pd.DataFrame:
     """Compare the units of two groups that have taken each path; ``found`` has path, units_0, units_1.
 
-    All at once: the interval is Newcombe's (1998, method 10), p that of the score test of no difference.
+    All at once: the interval is Newcombe's (1998, method 10), p that of Fisher's exact test, twice the smaller side,
+    which holds its level however small a share, or one of the groups, is.
     """
-    from scipy.stats import norm
+    from scipy.stats import hypergeom
 
     x, y, n, m = found["units_0"], found["units_1"], sizes[0], sizes[1]
     (p, p_low, p_high), (q, q_low, q_high) = shares(x, np.full(len(x), n)), shares(y, np.full(len(y), m))
-    both = (x + y) / (n + m)
-    se = np.sqrt(both * (1 - both) * (1 / n + 1 / m)).to_numpy()
-    p_value = 2 * norm.sf(np.divide(np.abs(q - p), se, out=np.zeros(len(x)), where=se > 0))
+    chance = hypergeom(n + m, m, x + y)
+    p_value = np.minimum(1, 2 * np.minimum(chance.cdf(y), chance.sf(y - 1)))
     out = pd.DataFrame({
         "path": found["path"].map(told).astype(object), "units_0": x, "units_1": y, "of_0": n, "of_1": m, "share_0": p,
         "share_1": q, "difference": q - p, "ci_lower": q - p - np.hypot(q - q_low, p_high - p),
@@ -159,12 +148,18 @@ def compared(found: pd.DataFrame, sizes: dict[int, int], method: str) -> pd.Data
     return out.sort_values(["p_value", "path"], ignore_index=True)
 
 
-def _groups(groups: Any, by: str, con: Any) -> Any:
+def _groups(groups: Any, by: str, events: Any, con: Any) -> Any:
     """Return unit and group, a row per unit."""
     table, _ = engine_table(groups, "groups", con)
     for name in (by, "group"):
         if name not in table.columns:
             raise SchemaError("groups has no column", name, one_of(table.columns), "a row per unit, group 0 or 1")
+    check_columns(events, {"unit": by})
+    kind, wanted = table[by].type(), events[by].type()
+    if not (kind.is_string() if wanted.is_string() else kind.is_integer()):
+        raise SchemaError(f"column {by} of groups is {kind}", None, f"{wanted}, as in the events", "cast one of them")
+    if not (table["group"].type().is_numeric() or table["group"].type().is_boolean()):
+        raise SchemaError(f"column group of groups is {table['group'].type()}", None, "0 and 1", "number the groups")
     who = table.select(unit=table[by], group=table["group"].cast("int64"))
     seen = fetch(
         who.aggregate(rows=who.count(), units=who.unit.nunique(), wrong=(~who.group.isin([0, 1])).fill_null(True).sum())
