@@ -59,9 +59,9 @@ class Trigger:
                 raise ParameterError(f"{what} of {self.name}", value, "a length of time such as '7d'")
 
     @property
-    def quiet_days(self) -> int:
-        """Return the days without it that are asked for."""
-        return 0 if self.quiet is None else -(-(parse_within(self.quiet)[0] or 0) // DAY)
+    def looks_back(self) -> int:
+        """Return the days before it that must be known: those without it, or those in which the others happened."""
+        return sum(-(-(parse_within(value)[0] or 0) // DAY) for value in (self.quiet, self.within))
 
 
 def default_triggers() -> list[Trigger]:
@@ -129,7 +129,7 @@ def days_of(trigger: Trigger, rows: Any, by: str, time: str, event: str, start: 
         hits = hits.filter((gap <= length).fill_null(False) if near else (gap.isnull() | (gap > length)))
     day = hits.ts.truncate("D").delta(ibis.literal(dt.datetime(1970, 1, 1)), unit="day").cast("int64")
     days = hits.select("unit", day=day).distinct()
-    return fetch(days.filter(days.day >= start + trigger.quiet_days) if trigger.quiet else days)
+    return fetch(days.filter(days.day >= start + trigger.looks_back) if trigger.quiet else days)
 
 
 def usable(triggers: Sequence[Trigger], has: Callable[[str], bool]) -> tuple[list[Trigger], list[str]]:

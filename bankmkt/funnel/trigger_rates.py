@@ -5,6 +5,7 @@ the trigger's own day, and all others, are not.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,10 @@ Days = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
 Z = 1.959963984540054
 WEEK = 7
+STEPS = 50
+"""Of Newton's method, which takes five or so."""
+SPAN = np.int64(1 << 32)
+"""A unit and a day are one number: unit · SPAN + day."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,10 @@ class Moments:
     @classmethod
     def of(cls, unit: Days, day: Days) -> "Moments":
         """Sort what happened, and count it once."""
-        both = np.unique(np.stack([unit, day], axis=1), axis=0) if len(unit) else np.empty((0, 2), np.int64)
-        return cls(both[:, 0], both[:, 1])
+        both = np.sort(unit * SPAN + day)
+        both = both[np.diff(both, prepend=both[0] - 1) > 0] if len(both) else both
+        who = (both + SPAN // 2) // SPAN
+        return cls(who, both - who * SPAN)
 
     def between(self, first: Days, last: Days) -> "Moments":
         """Keep what lies within each unit's first and last day."""
@@ -37,8 +44,7 @@ class Moments:
 
     def latest(self, unit: Days, day: Days) -> Days:
         """Return the last day on or before each, −10⁹ where there is none."""
-        span = np.int64(1 << 32)
-        at = np.searchsorted(self.unit * span + self.day, unit * span + day, side="right") - 1
+        at = np.searchsorted(self.unit * SPAN + self.day, unit * SPAN + day, side="right") - 1
         ok = (at >= 0) & (self.unit[np.maximum(at, 0)] == unit) if len(self.unit) else np.zeros(len(unit), bool)
         return np.where(ok, self.day[np.maximum(at, 0)] if len(self.day) else 0, -(10**9))
 
@@ -136,25 +142,78 @@ def rate_ratio(
     return _told(beta, float(np.sqrt((score**2).sum()) / information))
 
 
-def own_ratio(triggers: Moments, purchases: Moments, lead: int, first: Days, last: Days) -> Ratio:
-    """Compare purchases per exposed day with those per other day of the same customer (a self-controlled case series).
+def own_ratio(
+    triggers: Moments, purchases: Moments, lead: int, first: Days, last: Days, month: Days, start: int
+) -> Ratio:
+    """Compare purchases per exposed day with those per other day of the same customer, where all months were alike.
 
-    Farrington (1995), *Biometrics* 51; only customers with a purchase and with days of both kinds tell something.
+    A self-controlled case series (Farrington & Whitaker 2006, *Applied Statistics* 55): Poisson regression with an
+    effect of each customer and of each month, whose likelihood given the customers' totals is multinomial; the variance
+    is that over customers. Whose time at risk ends with a purchase cannot be compared so.
+
+    Parameters
+    ----------
+    triggers, purchases, lead, first, last, month, start
+        As for :func:`rate_ratio`.
     """
     here = purchases.between(first, last)
     unit, low, high = exposed(triggers, lead, first, last)
-    size = len(first)
-    with_it = np.bincount(unit, high - low + 1, size)
-    without = np.maximum(last - first + 1, 0) - with_it
-    hit = here.day - triggers.latest(here.unit, here.day - 1) <= lead
-    bought, a = np.bincount(here.unit, minlength=size), np.bincount(here.unit, hit, size)
-    some = (bought > 0) & (with_it > 0) & (without > 0)
-    a, m, t, rest = (values[some].astype(float) for values in (a, bought, with_it, without))
-    if not 0 < a.sum() < m.sum():
+    total = np.bincount(here.unit, minlength=len(first))
+    who = np.flatnonzero(total)
+    place = np.full(len(first), -1)
+    place[who] = np.arange(len(who))
+    seen = place[unit] >= 0
+    groups, at = int(month[-1]) + 1, month[here.day - start]
+    with_it = _days_by_month(place[unit[seen]], low[seen], high[seen], len(who), month, start)
+    without = _days_by_month(np.arange(len(who)), first[who], last[who], len(who), month, start) - with_it
+    when = np.bincount(place[here.unit] * groups + at, minlength=len(who) * groups).reshape(-1, groups)
+    hits = np.bincount(place[here.unit], here.day - triggers.latest(here.unit, here.day - 1) <= lead, len(who))
+    told = (with_it.sum(axis=1) > 0) & (without.sum(axis=1) > 0)
+    if not 0 < hits[told].sum() < total[who][told].sum():
         return UNKNOWN
-    beta = _solve(a.sum(), m, t, rest)
-    share = np.exp(beta) * t / (np.exp(beta) * t + rest)
-    return _told(beta, float(np.sqrt(((a - m * share) ** 2).sum()) / (m * share * (1 - share)).sum()))
+    some = when.any(axis=0)  # where nobody buys, nothing is told
+    return _conditional(with_it[:, some], without[:, some], when[:, some], hits)
+
+
+def _days_by_month(unit: Days, low: Days, high: Days, size: int, month: Days, start: int) -> Reals:
+    """Return the days of each unit's stretches that lie in each month."""
+    groups = int(month[-1]) + 1
+    opens = start + np.searchsorted(month, np.arange(groups + 1))
+    parts = [
+        np.bincount(unit, np.maximum(np.minimum(high, then - 1) - np.maximum(low, now) + 1, 0), size)
+        for now, then in pairwise(opens)
+    ]
+    return np.stack(parts, axis=1)
+
+
+def _conditional(with_it: Reals, without: Reals, when: Days, hits: Reals) -> Ratio:
+    """Fit the log ratio and the months' effects by Newton's method; rows are customers, columns months."""
+    total, groups = when.sum(axis=1), when.shape[1]
+    wanted = np.concatenate([[hits.sum()], when.sum(axis=0)])
+    theta = np.zeros(1 + groups)
+    for _step in range(STEPS):
+        level = np.exp(theta[1:])
+        more = np.exp(theta[0]) * with_it * level
+        whole = more + without * level
+        sums = whole.sum(axis=1)
+        sums = np.where(sums > 0, sums, 1)[:, None]
+        more, whole = more / sums, whole / sums
+        p = np.column_stack([more.sum(axis=1), whole])
+        score = wanted - total @ p
+        weighed = p * total[:, None]
+        curve = np.diag(weighed.sum(axis=0)) - p.T @ weighed
+        curve[0, 1:] = curve[1:, 0] = total @ more - p[:, 0] @ weighed[:, 1:]
+        back = np.linalg.pinv(curve, rcond=1e-10, hermitian=True)
+        step = back @ score
+        theta = theta + step * min(1.0, 2 / max(np.abs(step).max(), 1e-300))
+        if np.abs(step).max() < 1e-8:
+            break
+    else:
+        return UNKNOWN
+    if abs((curve @ back)[0, 0] - 1) > 1e-6:  # months and triggers cannot be told apart
+        return UNKNOWN
+    surprise = np.column_stack([hits, when]) - weighed
+    return _told(float(theta[0]), float(np.sqrt(((surprise @ back[0]) ** 2).sum())))
 
 
 def _solve(hits: float, bought: Reals, with_it: Reals, without: Reals) -> float:
@@ -177,12 +236,19 @@ def _told(beta: float, se: float) -> Ratio:
 
 @dataclass(frozen=True)
 class Judged:
-    """How well a trigger tells purchases in time: shares as (value, lower, upper)."""
+    """How well a trigger tells purchases in time: shares as (value, lower, upper).
+
+    ``customers`` have the fresh triggers, of whom ``buyers`` buy in time; ``waiters`` have those that wait; of the
+    ``all_buyers`` of the period, ``told_buyers`` have a purchase that follows a trigger.
+    """
 
     fresh: int
     customers: int
     buyers: int
     waiting: int
+    waiters: int
+    told_buyers: int
+    all_buyers: int
     precision: tuple[float, float, float]
     base: float
     lift: tuple[float, float, float]
@@ -246,9 +312,11 @@ def judge(
         lift = (value, float(value * np.exp(-Z * se)), float(value * np.exp(Z * se)))
     here = purchases.between(np.maximum(first, start), np.minimum(last, end))
     after = here.day - triggers.latest(here.unit, here.day - 1) <= lead
+    wait = inside & new & ~known
     return Judged(
-        fresh=len(unit), customers=len(np.unique(unit)), buyers=len(np.unique(unit[y])),
-        waiting=int((inside & new & ~known).sum()), precision=_share(unit, y, size),
+        fresh=len(unit), customers=len(np.unique(unit)), buyers=len(np.unique(unit[y])), waiting=int(wait.sum()),
+        waiters=len(np.unique(triggers.unit[wait])), told_buyers=len(np.unique(here.unit[after])),
+        all_buyers=len(np.unique(here.unit)), precision=_share(unit, y, size),
         base=base / comparable.sum() if comparable.any() else np.nan, lift=lift,
         coverage=_share(here.unit, after, size),
     )  # fmt: skip
@@ -264,8 +332,8 @@ def _share(unit: Days, y: npt.NDArray[np.bool_], size: int) -> tuple[float, floa
     return float(p[0]), float(low[0]), float(high[0])
 
 
-def lead_times(triggers: Moments, purchases: Moments, lead: int, first: Days, last: Days) -> Days:
-    """Return the days from the last trigger to each purchase that follows one in time."""
+def lead_times(triggers: Moments, purchases: Moments, lead: int, first: Days, last: Days) -> tuple[Days, Days]:
+    """Return who makes each purchase that follows a trigger in time, and the days from the last one to it."""
     here = purchases.between(first, last)
     waited = here.day - triggers.latest(here.unit, here.day - 1)
-    return waited[waited <= lead]
+    return here.unit[waited <= lead], waited[waited <= lead]

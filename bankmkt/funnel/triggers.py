@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.bank import Bank
-from bankmkt.errors import DataError, ParameterError, one_of
+from bankmkt.errors import DataError, ParameterError, Refused, one_of
 from bankmkt.frames import engine_table
 from bankmkt.funnel import trigger_rates as rates
 from bankmkt.funnel.definition import DAY, Condition, parse_within
-from bankmkt.funnel.journey_comparison import holm
 from bankmkt.funnel.trigger_days import Days, Trigger, days_of, default_triggers, usable
 from bankmkt.funnel.trigger_sources import Risk, Source, date_of, months, number
 from bankmkt.lookback import parse_date
+from bankmkt.multiplicity import holm
 from bankmkt.privacy import K, check_k, discloses
 from bankmkt.schema import EVENTS, PRODUCTS
 
@@ -43,12 +43,12 @@ class Triggers:
     found
         A row per candidate, those that hold first, then by lift: trigger; customers (with a trigger, whole period);
         rate_with (purchases per 100 customers and 30 days on the days after a trigger, until the split), rate_without
-        (of comparable days); rate_ratio, own_ratio (against the same customers' other days), later_ratio (after the
-        split), each with ``_lower`` and ``_upper`` (95%, clustered by customer); p_value, p_adjusted (Holm, over all
-        candidates); after the split: fresh (triggers whose lead window is over), waiting (it is not), precision (of
-        these, followed by a purchase in time), base (of comparable customers without a trigger), lift, coverage (of
-        purchases that follow a trigger), with ``_lower`` and ``_upper``; median_days, q25_days, q75_days from a
-        trigger to the purchase; verdict.
+        (of comparable days); rate_ratio, own_ratio (against the same customers' other days, had all months been alike;
+        null with ``first``, as their time ends with the purchase), later_ratio (after the split), each with ``_lower``
+        and ``_upper`` (95%, clustered by customer); p_value, p_adjusted (Holm, over all candidates); after the split:
+        fresh (triggers whose lead window is over), waiting (it is not), precision (of these, followed by a purchase in
+        time), base (of comparable customers without a trigger), lift, coverage (of purchases that follow a trigger),
+        with ``_lower`` and ``_upper``; median_days, q25_days, q75_days from a trigger to the purchase; verdict.
     left_out
         Candidates whose table is not there.
     """
@@ -73,7 +73,7 @@ class Triggers:
         Parameters
         ----------
         names
-            Of triggers; by default those that hold. Of any other the list would be no better than chance.
+            Of triggers that hold; by default all of them.
 
         Returns
         -------
@@ -84,14 +84,22 @@ class Triggers:
         ------
         ParameterError
             If there is no such trigger.
+        Refused
+            If a trigger does not hold: its customers are none that buy more than others.
         """
         import pyarrow as pa
 
         holding = self.found.loc[self.found["verdict"] == HOLDS, "trigger"].tolist()
+        if names is not None and (isinstance(names, str) or not isinstance(names, Sequence)):
+            raise ParameterError("names", names, "a list of triggers", "put the name into a list")
         chosen = holding if names is None else list(names)
         for name in chosen:
             if name not in self._live:
                 raise ParameterError("names", name, one_of(self._live), "choose among the triggers looked for")
+            if name not in holding:
+                verdict = self.found.set_index("trigger")["verdict"][name]
+                todo = f"choose among {', '.join(holding)}" if holding else "look for other triggers"
+                raise Refused(f"the trigger {name}: {verdict}", None, "one that holds in later months", todo)
         today = number(self.as_of)
         parts = []
         for name in chosen:
@@ -146,7 +154,8 @@ def triggers(
     as_of
         The last day seen; by default the last day of the events.
     since
-        The first day that is compared; by default so long after the records begin as any candidate looks back.
+        The first day that is compared; by default so long after the records begin as any candidate looks back, and
+        ``lead`` more, as whoever had a trigger just before the records began would be taken to have had none.
     split
         The last day of learning; by default two thirds of the time are learned from.
     alike
@@ -154,7 +163,8 @@ def triggers(
     first
         Whether only each customer's first purchase in the records counts.
     k
-        Triggers of fewer customers are told nothing about, nor how many bought if those, or the others, are fewer.
+        Triggers of fewer customers, or of all but fewer, are told nothing about; nor is any figure whose customers, or
+        buyers, or those who are none of them, are fewer.
     by, time, event
         Columns, where the source is a table of events.
 
@@ -189,7 +199,7 @@ def triggers(
     goal = _goal(target, data)
     risk = data.at_risk(alike)
     starts = {name: data.first_day(name) for name in {each.table for each in [*known, goal]}}
-    looked = max(starts[each.table] + each.quiet_days for each in [*known, goal])
+    looked = max(starts[goal.table] + goal.looks_back, *(starts[each.table] + each.looks_back + days for each in known))
     opening = looked if since is None else number(parse_date("since", since))
     last = number(data.end)
     cut = opening + (last - opening) * 2 // 3 if split is None else number(parse_date("split", split))
@@ -213,17 +223,17 @@ def triggers(
     for candidate in known:
         when = moments(candidate)
         row: dict[str, Any] = {"trigger": candidate.name}
-        row |= _learned(when, bought, days, risk, month, (opening, cut), k)
+        row |= _learned(when, bought, days, risk, month, (opening, cut), first, k)
         row |= _judged(rates.judge(when, bought, days, risk.first, risk.last, risk.stratum, cut + 1, last), k)
         waits = rates.lead_times(when, bought, days, risk.first, risk.last)
-        row |= dict(zip(("median_days", "q25_days", "q75_days"), _quantiles(waits, k), strict=True))
+        row |= dict(zip(("median_days", "q25_days", "q75_days"), _quantiles(*waits, k), strict=True))
         found.append(row)
         recent = when.latest(np.arange(len(risk.ids)), np.full(len(risk.ids), last))
         here = np.flatnonzero((last - recent < days) & (risk.last >= last) & (risk.first <= last))
         live[candidate.name] = here, recent[here]
     return Triggers(
         goal.name, days, date_of(opening), date_of(cut), data.end, int((risk.last >= risk.first).sum()), purchases,
-        _frame(found, k), tuple(missing), risk.ids, live, data.by, data.con,
+        _frame(found), tuple(missing), risk.ids, live, data.by, data.con,
     )  # fmt: skip
 
 
@@ -267,58 +277,76 @@ def _goal(target: str | Trigger | Condition, source: Source) -> Trigger:
 
 
 def _learned(
-    when: rates.Moments, bought: rates.Moments, days: int, risk: Risk, month: Days, period: tuple[int, int], k: int
-) -> dict[str, Any]:
+    when: rates.Moments, bought: rates.Moments, days: int, risk: Risk, month: Days, period: tuple[int, int],
+    first: bool, k: int,
+) -> dict[str, Any]:  # fmt: skip
     """Return what the days until the split say, and the ratio after it."""
     start, cut = period
     early, late = np.minimum(risk.last, cut), np.maximum(risk.first, cut + 1)
+    few = _few(when, bought, days, risk.first, early, k)
+    ratio = own = rates.UNKNOWN
+    if not few:
+        ratio = rates.rate_ratio(when, bought, days, risk.first, early, risk.stratum, month, start)
+    if not few and not first:
+        own = rates.own_ratio(when, bought, days, risk.first, early, month, start)
+    later = rates.UNKNOWN
+    if not _few(when, bought, days, late, risk.last, k):
+        later = rates.rate_ratio(when, bought, days, late, risk.last, risk.stratum, month, start)
     _, low, high = rates.exposed(when, days, risk.first, early)
-    here = bought.between(risk.first, early)
-    hit = here.day - when.latest(here.unit, here.day - 1) <= days
-    ratio = rates.rate_ratio(when, bought, days, risk.first, early, risk.stratum, month, start)
-    own = rates.own_ratio(when, bought, days, risk.first, early)
-    later = rates.rate_ratio(when, bought, days, late, risk.last, risk.stratum, month, start)
-    if len(np.unique(here.unit[hit])) < k:
-        ratio = own = later = rates.UNKNOWN
-    level = 3000 * hit.sum() / max((high - low + 1).sum(), 1) if ratio is not rates.UNKNOWN else np.nan
+    level = np.nan
+    if ratio is not rates.UNKNOWN:
+        hits = len(rates.lead_times(when, bought, days, risk.first, early)[0])
+        level = 3000 * hits / max((high - low + 1).sum(), 1)
+    customers = len(np.unique(when.between(risk.first, risk.last).unit))
     out = {
-        "customers": len(np.unique(when.between(risk.first, risk.last).unit)), "rate_with": level,
-        "rate_without": level / ratio.value, "p_value": ratio.p_value,
+        "customers": pd.NA if discloses(customers, int((risk.last >= risk.first).sum()), k) else customers,
+        "rate_with": level, "rate_without": level / ratio.value, "p_value": ratio.p_value,
     }  # fmt: skip
     for name, each in (("rate_ratio", ratio), ("own_ratio", own), ("later_ratio", later)):
         out |= {name: each.value, f"{name}_lower": each.lower, f"{name}_upper": each.upper}
     return out
 
 
+def _few(when: rates.Moments, bought: rates.Moments, days: int, first: Days, last: Days, k: int) -> bool:
+    """Whether few buy after a trigger, or few of those with a trigger do not, or few buyers buy without one."""
+    told = len(np.unique(rates.lead_times(when, bought, days, first, last)[0]))
+    buyers = len(np.unique(bought.between(first, last).unit))
+    reached = len(np.unique(rates.exposed(when, days, first, last)[0]))
+    return told < k or bool(discloses(told, reached, k)) or bool(discloses(told, buyers, k))
+
+
 def _judged(found: rates.Judged, k: int) -> dict[str, Any]:
     """Return what the days after the split say; nothing of few buyers."""
-    out: dict[str, Any] = {"fresh": found.fresh, "waiting": found.waiting, "base": found.base}
+    out: dict[str, Any] = {
+        "fresh": pd.NA if 0 < found.customers < k else found.fresh,
+        "waiting": pd.NA if 0 < found.waiters < k else found.waiting, "base": found.base,
+    }  # fmt: skip
     few = found.customers < k or discloses(found.buyers, found.customers, k)
+    untold = found.customers < k or found.all_buyers < k or discloses(found.told_buyers, found.all_buyers, k)
     for name in ("precision", "lift", "coverage"):
-        values = (np.nan,) * 3 if few else getattr(found, name)
+        values = (np.nan,) * 3 if (untold if name == "coverage" else few) else getattr(found, name)
         out |= dict(zip((name, f"{name}_lower", f"{name}_upper"), values, strict=True))
     return out
 
 
-def _quantiles(waits: Days, k: int) -> list[float]:
-    return [np.nan] * 3 if len(waits) < k else [float(q) for q in np.quantile(waits, [0.5, 0.25, 0.75])]
+def _quantiles(unit: Days, waits: Days, k: int) -> list[float]:
+    few = len(np.unique(unit)) < k
+    return [np.nan] * 3 if few else [float(q) for q in np.quantile(waits, [0.5, 0.25, 0.75])]
 
 
-def _frame(found: list[dict[str, Any]], k: int) -> pd.DataFrame:
+def _frame(found: list[dict[str, Any]]) -> pd.DataFrame:
     """Return the candidates with corrected p values and verdicts, those that hold first."""
     rows = pd.DataFrame(found)
     tested = rows["p_value"].notna().to_numpy()
-    adjusted = np.full(len(rows), np.nan)
-    adjusted[tested] = holm(rows.loc[tested, "p_value"].to_numpy())
-    rows["p_adjusted"] = adjusted
+    rows["p_adjusted"] = adjusted = holm(rows["p_value"])
     rows["verdict"] = np.select(
         [~tested, adjusted >= 0.05, rows["rate_ratio"] < 1, rows["lift"].isna(), rows["lift_lower"] > 1],
         [FEW, CHANCE, FEWER, FEW, HOLDS],
         DENIED,
     )
-    few = rows["customers"] < k
     counts = ["customers", "fresh", "waiting"]
-    rows[counts] = rows[counts].astype("Int64").mask(few)
+    rows[counts] = rows[counts].astype("Int64")
+    rows.loc[rows["customers"].isna(), counts] = pd.NA
     rows["_place"] = rows["verdict"].map({verdict: place for place, verdict in enumerate(VERDICTS)})
     rows = rows.sort_values(["_place", "lift", "trigger"], ascending=[True, False, True], ignore_index=True)
     spread = [f"{name}{end}" for name in RATIOS for end in ("", "_lower", "_upper")]

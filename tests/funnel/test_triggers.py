@@ -1,5 +1,6 @@
 """Triggers: planted ones are found with the right ratio, noise is not, and nothing later is seen."""
 
+import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from ibis import _
 
 import bankmkt as bm
-from bankmkt.errors import BankmktError
+from bankmkt.errors import BankmktError, ParameterError, Refused
 from bankmkt.frames import engine_table
 from bankmkt.funnel import Trigger, triggers
 from bankmkt.funnel.trigger_days import days_of
@@ -86,6 +87,94 @@ def test_the_ratio_is_that_of_a_poisson_regression():
     assert np.log(found.upper / found.value) == pytest.approx(1.959964 * fit.bse["x"], rel=1e-5)
 
 
+def own(trigger, buys, first, last):
+    return own_ratio(shifted(trigger), shifted(buys), LEAD, first, last, MONTHS, START)
+
+
+def test_the_own_ratio_is_that_of_a_regression_with_an_effect_of_each_customer():
+    """And of each month; variance over customers: statsmodels on the months of those who buy."""
+    import statsmodels.api as sm
+
+    rng = np.random.default_rng(4)
+    trigger, buys = world(rng, 40, effect=2.0, triggered=0.01, bought=0.01)
+    first, last, _stratum = at_risk(40)
+    found = own(trigger, buys, first, last)
+    with_it, bought = np.zeros((40, DAYS), int), np.zeros((40, DAYS))
+    for unit, day in zip(trigger.unit, trigger.day, strict=True):
+        with_it[unit, day + 1 : day + 1 + LEAD] = 1
+    bought[buys.unit, buys.day] = 1
+    cells = pd.DataFrame({
+        "unit": np.repeat(np.arange(40), DAYS), "month": np.tile(MONTHS, 40), "with": with_it.ravel(),
+        "bought": bought.ravel(), "days": 1,
+    })  # fmt: skip
+    cells = cells.groupby(["unit", "month", "with"], as_index=False).sum()
+    cells = cells[cells.groupby("unit").bought.transform("sum") > 0]
+    effects = [pd.get_dummies(cells.unit, dtype=float), pd.get_dummies(cells.month, dtype=float).iloc[:, 1:]]
+    model = sm.GLM(
+        cells.bought.to_numpy(), np.column_stack([cells["with"], *effects]), family=sm.families.Poisson(),
+        exposure=cells.days,
+    )  # fmt: skip
+    fit = model.fit(cov_type="cluster", cov_kwds={"groups": cells.unit, "use_correction": False})
+    assert np.log(found.value) == pytest.approx(fit.params[0], abs=1e-6)
+    assert np.log(found.upper / found.value) == pytest.approx(1.959964 * fit.bse[0], rel=1e-5)
+
+
+def seasonal(rng, units=600):
+    """Return triggers and purchases that have nothing to do with each other, but are both oftener for two months."""
+    often = np.where((np.arange(DAYS) >= 120) & (np.arange(DAYS) < 180), 4.0, 1.0)
+    draws = [rng.random((units, DAYS)) < rate * often for rate in (0.002, 0.003)]
+    return [Moments.of(*(values.astype(np.int64) for values in np.nonzero(what))) for what in draws]
+
+
+def test_a_season_is_no_effect():
+    """Mean log ratios of 16 worlds within 3 standard errors of 0; days of all months in one would say 1.3 times."""
+    rng = np.random.default_rng(15)
+    first, last, stratum = at_risk(600)
+    logs = []
+    for _world in range(16):
+        trigger, buys = seasonal(rng)
+        beside = rate_ratio(shifted(trigger), shifted(buys), LEAD, first, last, stratum, MONTHS, START)
+        logs.append(np.log([own(trigger, buys, first, last).value, beside.value]))
+    assert (np.abs(np.mean(logs, axis=0)) < 3 * np.std(logs, axis=0, ddof=1) / 4).all()
+    every = np.zeros_like(MONTHS)
+    assert own_ratio(shifted(trigger), shifted(buys), LEAD, first, last, every, START).value > 1.15
+
+
+def test_a_first_purchase_is_not_compared_with_the_same_customers_other_days(log):
+    """Time that ends with the purchase has its days after it cut off: the ratio would be above 1 without any effect."""
+    rng = np.random.default_rng(16)
+    first, last, stratum = at_risk(600)
+    logs = []
+    for _world in range(12):
+        trigger, buys = world(rng, 600)
+        until = last.copy()
+        earliest = pd.Series(buys.day + START).groupby(buys.unit).min()
+        until[earliest.index] = earliest
+        beside = rate_ratio(shifted(trigger), shifted(buys), LEAD, first, until, stratum, MONTHS, START)
+        logs.append(np.log(beside.value))
+    assert abs(np.mean(logs)) < 3 * np.std(logs, ddof=1) / np.sqrt(12)
+    found = found_in(log, first=True).found
+    assert found.own_ratio.isna().all()
+    assert found.rate_ratio.notna().all()
+
+
+def test_months_that_cannot_be_told_from_the_trigger_tell_nothing():
+    """Everybody is triggered on the last day of a month whose next is wholly after it."""
+    trigger = Moments(np.arange(4), np.full(4, START + 30))
+    buys = Moments(np.arange(4), START + np.array([3, 5, 40, 45]))
+    first, last = np.full(4, START), np.full(4, START + 58)
+    assert np.isnan(own_ratio(trigger, buys, 28, first, last, months(START, START + 58), START).value)
+
+
+def test_what_happens_is_sorted_and_counted_once():
+    found = Moments.of(np.array([2, 0, 2, 0, 1]), np.array([-3, 7, -3, -40_000, 5]))
+    assert found.unit.tolist() == [0, 0, 1, 2]
+    assert found.day.tolist() == [-40_000, 7, 5, -3]
+    assert found.latest(np.array([0, 2]), np.array([6, -4])).tolist() == [-40_000, -(10**9)]
+    none = np.empty(0, np.int64)
+    assert not len(Moments.of(none, none).day)
+
+
 def test_a_planted_trigger_is_found_with_its_ratio():
     """Mean of twelve worlds within 3 standard errors of the mean; intervals hold it."""
     rng = np.random.default_rng(8)
@@ -110,7 +199,7 @@ def test_who_they_are_is_told_apart_from_when():
     for _world in range(12):
         trigger, buys = world(rng, spread=1.0)
         assert ratio(trigger, buys).lower > 1.2
-        logs.append(np.log(own_ratio(shifted(trigger), shifted(buys), LEAD, first, last).value))
+        logs.append(np.log(own(trigger, buys, first, last).value))
     assert abs(np.mean(logs)) < 3 * np.std(logs, ddof=1) / np.sqrt(12)
 
 
@@ -180,6 +269,24 @@ def test_verdicts(log):
     assert (live.days_left == 20 - (pd.Timestamp("2025-12-26") - pd.to_datetime(live.since)).dt.days).all()
 
 
+def test_only_triggers_that_hold_give_a_list(log):
+    study = found_in(log)
+    for name in ("mailed", "clicked"):
+        with pytest.raises(Refused, match=f"the trigger {name}"):
+            study.live([name])
+    for names in ("called", 5, ["nothing"]):
+        with pytest.raises(ParameterError, match="names"):
+            study.live(names)
+    assert set(study.live(["called"]).trigger.execute()) == {"called"}
+
+
+def test_days_are_compared_from_when_every_trigger_before_them_is_known(log):
+    """Whoever was triggered just before the records begin would be taken to have been not."""
+    chosen = [Trigger("called", "call"), Trigger("twice", "mail", times=2, within="10d", quiet="5d")]
+    assert triggers(log, "buy", chosen, lead="20d").since == dt.date(2025, 1, 1) + dt.timedelta(days=20 + 10 + 5)
+    assert triggers(log, "buy", chosen[:1], lead="20d").since == dt.date(2025, 1, 21)
+
+
 def test_nothing_later_is_seen(log):
     known = found_in(log, as_of="2025-11-30")
     again = found_in(log[log.ts < "2025-12-01"], as_of="2025-11-30")
@@ -203,6 +310,18 @@ def test_small_numbers_are_hidden(log):
         .isna()
         .all()
     )
+
+
+def test_small_numbers_of_the_later_months_are_hidden(log):
+    """Many are triggered until long before the split, six after it, three of them too late to be known."""
+    split, soon = pd.Timestamp("2025-08-09"), pd.Timestamp("2025-12-10")
+    call = log.event == "call"
+    late = log[call & (log.ts >= "2025-08-30")].drop_duplicates("customer_id")
+    late = pd.concat([late[late.ts < "2025-12-01"][:3], late[late.ts >= soon][:3]])
+    row = found_in(pd.concat([log[~call | (log.ts < split)], late])).found.set_index("trigger").loc["called"]
+    assert row.rate_ratio > 1
+    hidden = ["fresh", "waiting", "later_ratio", "later_ratio_lower", "precision", "lift", "coverage"]
+    assert row[hidden].isna().all()
 
 
 def test_where_nobody_buys_nothing_is_said(log):
@@ -238,7 +357,8 @@ def test_spark_finds_the_same(tiny_bank, spark_bank):
     one, other = (triggers(bank, "login", chosen, **kinds) for bank in (tiny_bank, spark_bank))
     pd.testing.assert_frame_equal(one.found, other.found)
     assert one.found.customers.sum() > 10
-    rows = [study.live(["two_logins"]).order_by("customer_id").execute() for study in (one, other)]
+    held = [dataclasses.replace(study, found=study.found.assign(verdict="holds")) for study in (one, other)]
+    rows = [study.live(["two_logins"]).order_by("customer_id").execute() for study in held]
     pd.testing.assert_frame_equal(*rows, check_dtype=False)
 
 
