@@ -1,7 +1,7 @@
 """The tree of a bank's units; it ends even where the data go round in a circle."""
 
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bankmkt.errors import ParameterError
 
@@ -43,6 +43,34 @@ def climb(unit: Id, stops: Collection[Id], parent: Mapping[Id, Id | None]) -> Id
         seen.add(at)
         at = parent.get(at)
     return None
+
+
+def belonging(units: Sequence[Mapping[str, Any]], stops: Collection[Id]) -> dict[Id, tuple[Id, str]]:
+    """Return for every unit at or below one of the stops that stop and its name.
+
+    Names that two stops share come with their number.
+
+    Parameters
+    ----------
+    units
+        Rows of the table organisations: org_id, parent_id, name.
+    stops
+        Units to gather the others under.
+
+    Examples
+    --------
+    >>> rows = [(1, None, "Head"), (2, 1, "East"), (3, 2, "East 1"), (4, 1, "East")]
+    >>> units = [dict(zip(("org_id", "parent_id", "name"), row)) for row in rows]
+    >>> belonging(units, [2, 4])
+    {2: (2, 'East (2)'), 3: (2, 'East (2)'), 4: (4, 'East (4)')}
+    """
+    parent, names = ({unit["org_id"]: unit[column] for unit in units} for column in ("parent_id", "name"))
+    found = {unit: climb(unit, stops, parent) for unit in parent}
+    called = [names[stop] for stop in set(found.values()) if stop is not None]
+    return {
+        unit: (stop, f"{names[stop]} ({stop})" if called.count(names[stop]) > 1 else names[stop])
+        for unit, stop in found.items() if stop is not None
+    }  # fmt: skip
 
 
 def no_unit(org_id: object, names: Mapping[Id, str]) -> ParameterError:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from bankmkt.funnel.periods import Period, Span, parse_period
 from bankmkt.funnel.rates import reached_in_time, shares
 from bankmkt.lookback import parse_date
 from bankmkt.margins import check_margins
+from bankmkt.months import month_end, month_number
 from bankmkt.multiplicity import holm
 from bankmkt.privacy import K, check_k, discloses, small_cells, small_parts
-from bankmkt.units import climb, units_below
+from bankmkt.units import belonging, units_below
 
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
@@ -53,7 +55,7 @@ def aarrr(
     bank : Bank
         Tables customers, transactions and balances; events and referrals where it has them.
     period : str or tuple
-        ``"2026-Q2"``, ``"2026-06"``, ``"2026"``, or a first and a last day; over by ``as_of``.
+        ``"2026-Q2"``, ``"2026-06"``, ``"2026"``, or a first and a last day; on record, and over by ``as_of``.
     by : str, optional
         Groups beside the whole: ``"acquired_via"``, ``"branch"`` (the units directly under the one reported on) or
         ``"cohort"`` (year of opening); as customers are on the day.
@@ -80,12 +82,13 @@ def aarrr(
         _units, and _change with _lower, _upper, _p_value and _p_adjusted (Holm, over all that is shown beside it);
         change_in (``"points"`` of a share, as a fraction; ``"relative"``, of counts per day); suppressed. Null: not on
         record, hidden, or nobody to measure. Intervals of counts take customers to come one by one; figures over
-        customers are clustered by customer, within and across periods.
+        customers are clustered by customer, within and across periods. A margin has no interval or test where one
+        customer makes up more than :data:`bankmkt.funnel.changes.MOST` of its variance.
 
     Raises
     ------
     ParameterError
-        If an argument is not as above, or the period is not over or begins before the records.
+        If an argument is not as above, or the period is not over, or not wholly on record.
     DataError
         If the bank has no transactions.
 
@@ -115,11 +118,10 @@ def aarrr(
         raise ParameterError("within_days", within_days, "an integer from 1 to 365", "pass within_days=30")
     growth.check_activity(bank, activity)
     rates = check_margins(margins)
-    begin, last = records(bank)
-    day = parse_date("as_of", as_of) if as_of is not None else bank.date or last
+    begin, day = records(bank, as_of)
     if not begin <= span.first <= span.last <= day:
-        expected = f"a period from {begin} to {day}"
-        raise ParameterError("period", str(span), expected, "choose days on record; a period not over cannot be judged")
+        expected = f"a period from {begin} to {day}, which is on record"
+        raise ParameterError("period", str(span), expected, "a period not over cannot be judged")
     spans = {NOW: span} | {
         name: earlier for name, earlier in (("previous", span.previous()), ("last_year", span.last_year()))
         if name in chosen
@@ -130,12 +132,15 @@ def aarrr(
     with reading(known.con, known.path), rows.cache() as lives:
         sums = known.frame(lives.group_by("group").aggregate(**_sums(lives, list(spans))))
         watched = known.frame(ibis.union(*(_waits(lives, name) for name in spans)) if chosen else _waits(lives, NOW))
-    sums, watched = _labelled(sums, labels), _labelled(watched, labels)
+        keys = sums["group"]
+        sums, watched = _labelled(sums, labels), _labelled(watched, labels)
+        sums = pd.concat(
+            [sums.drop(columns="group").sum(min_count=1).to_frame().T.assign(group=ALL), *([sums] if by else [])]
+        )
+        sums = sums.groupby("group", sort=False).sum(min_count=1)
+        if not sums[f"x_margin_{NOW}"].isna().all():
+            sums = sums.join(known.frame(_tops(lives, keys, sums, list(spans), labels)).set_index("label"))
     waits = {name: watched[watched["of"] == name] for name in spans}
-    sums = pd.concat(
-        [sums.drop(columns="group").sum(min_count=1).to_frame().T.assign(group=ALL), *([sums] if by else [])]
-    )
-    sums = sums.groupby("group", sort=False).sum(min_count=1)
     shown = {name: earlier for name, earlier in spans.items() if earlier.first >= begin}
     parts = [_measure(each, sums, waits, spans, shown, begin, k) for each in growth.DEFINITIONS]
     if by == "acquired_via":  # of those who came by referral all did
@@ -146,11 +151,13 @@ def aarrr(
     return out[_columns(chosen)]
 
 
-def records(bank: "Bank") -> tuple[dt.date, dt.date]:
-    """Return the first day from which all of a bank's acts are on record, and the last day with any.
+def records(bank: "Bank", as_of: dt.date | str | None = None) -> tuple[dt.date, dt.date]:
+    """Return the first and the last day that are seen: on which all of a bank's acts are on record, up to a day.
 
-    The first is that of the month in which balances, transactions and events have all begun.
+    The first is that of the month in which balances, transactions and events have all begun. The last is that on which
+    the first of transactions and events ends; where its month's balances are there, the month's end.
     """
+    day = parse_date("as_of", as_of) if as_of is not None else bank.date or dt.date.max
     begins, ends = [month.replace(day=1) for month in bank.months[:1]], []
     for name in ("transactions", "events"):
         if bank.has(name):
@@ -158,10 +165,11 @@ def records(bank: "Bank") -> tuple[dt.date, dt.date]:
             found = bank.fetch(t.aggregate(first=t.ts.min(), last=t.ts.max())).to_pylist()[0]
             if found["first"] is not None:
                 begins.append(found["first"].date().replace(day=1))
-                ends.append(found["last"].date())
+                end = found["last"].date()
+                ends.append(max([end, *(month for month in bank.months if month == month_end(month_number(end)))]))
     if not ends:
         raise DataError("transactions", "no rows", "what customers did", "add the bank's transactions")
-    return max(begins), max(ends)
+    return max(begins), min(day, *ends)
 
 
 def _columns(compared: Sequence[str]) -> list[str]:
@@ -185,26 +193,18 @@ def _customers(bank: "Bank", by: str | None, org_id: int | str | None) -> tuple[
     elif by == "cohort":
         group = c.opened_on.year().cast("string")
     elif by == "branch":
-        group, labels = c.org_id, branches(bank, org_id)
+        group, labels = c.org_id, _branches(bank, org_id)
     return c.select("customer_id", "opened_on", "app_registered_on", "acquired_via", group=group), labels
 
 
-def branches(bank: "Bank", org_id: int | str | None = None) -> dict[Any, str]:
-    """Return for every unit below one (the head office) the name of the unit directly under it that it belongs to.
-
-    Names that two units share come with their number.
-    """
+def _branches(bank: "Bank", org_id: int | str | None) -> dict[Any, str]:
+    """Return for every unit below one (the head office) the name of the unit directly under it that it belongs to."""
     t = bank.organisations
     rows = bank.fetch(t.select("org_id", "parent_id", "name").order_by("org_id")).to_pylist()
-    parent, names = ({row["org_id"]: row[column] for row in rows} for column in ("parent_id", "name"))
+    parent = {row["org_id"]: row["parent_id"] for row in rows}
     tops = [org_id] if org_id is not None else [unit for unit, above in parent.items() if above not in parent]
     stops = [*tops, *(unit for unit, above in parent.items() if above in tops)]
-    found = {unit: climb(unit, stops, parent) for unit in parent}
-    shown = [names[stop] for stop in set(found.values()) if stop is not None]
-    return {
-        unit: f"{names[stop]} ({stop})" if shown.count(names[stop]) > 1 else names[stop]
-        for unit, stop in found.items() if stop is not None
-    }  # fmt: skip
+    return {unit: name for unit, (_, name) in belonging(rows, stops).items()}
 
 
 def _labelled(frame: pd.DataFrame, labels: Mapping[Any, str] | None) -> pd.DataFrame:
@@ -230,6 +230,25 @@ def _sums(t: Any, names: Sequence[str]) -> dict[str, Any]:
                 out |= {f"cxx_{tail}": (x0 * x).sum(), f"cxw_{tail}": (x0 * w).sum()}
                 out |= {f"cwx_{tail}": (w0 * x).sum(), f"cww_{tail}": (w0 * w).sum()}
     return out
+
+
+def _tops(t: Any, keys: pd.Series, sums: pd.DataFrame, names: Sequence[str], labels: Mapping[Any, str] | None) -> Any:
+    """Return by label the largest part of the variance of the mean margin, and of its change, that a customer makes up.
+
+    A customer's part is the square of what they add to the linearised logarithm of the mean.
+    """
+    import ibis
+
+    called = keys if labels is None else keys.map(labels).fillna(UNKNOWN)
+    rows = pd.DataFrame({"key": [*keys, *keys], "label": [*[ALL] * len(keys), *called]}).drop_duplicates()
+    totals = [f"{v}_margin_{name}" for name in names for v in "xw"]
+    rows = rows.merge(sums[totals].astype(float).add_prefix("all_"), left_on="label", right_index=True)
+    t = t.select("group", *totals).inner_join(ibis.memtable(rows), [("group", "key")])
+    adds = {name: t[f"x_margin_{name}"] / t[f"all_x_margin_{name}"] - t[f"w_margin_{name}"] / t[f"all_w_margin_{name}"]
+            for name in names}  # fmt: skip
+    squares = {f"top_margin_{name}": each**2 for name, each in adds.items()}
+    squares |= {f"ctop_margin_{name}": (adds[NOW] - each) ** 2 for name, each in adds.items() if name != NOW}
+    return t.group_by("label").aggregate(**{name: each.max() / each.sum() for name, each in squares.items()})
 
 
 def _waits(t: Any, name: str) -> Any:
@@ -321,7 +340,8 @@ def _values(what: growth.Definition, name: str, sums: pd.DataFrame, waits: pd.Da
 
 
 def _sums_of(row: pd.Series, tail: str) -> changes.Sums:
-    return changes.Sums(*(float(row[f"{v}_{tail}"]) for v in ("x", "w", "xx", "ww", "xw")))
+    sums = changes.Sums(*(float(row[f"{v}_{tail}"]) for v in ("x", "w", "xx", "ww", "xw")))
+    return replace(sums, top=float(row.get(f"top_{tail}", 0.0)))
 
 
 def _watched(waits: pd.DataFrame, group: str) -> tuple[np.ndarray, np.ndarray]:
@@ -361,6 +381,7 @@ def _change(
     if measure == "activated_all":
         return changes.apart(*(reached_in_time(*_watched(waits[period], group)) for period in (NOW, name)))
     cross = changes.Cross(*(float(row[f"c{v}_{then}"]) for v in ("xx", "xw", "wx", "ww")))
+    cross = replace(cross, top=float(row.get(f"ctop_{then}", 0.0)))
     customers = (int(row[f"n_{now}"]), int(row[f"n_{then}"]))
     share = what.unit.startswith("share")
     return changes.ratio_change(_sums_of(row, now), _sums_of(row, then), cross, customers, share)

@@ -3,6 +3,9 @@
 A customer who is counted in both periods makes their figures alike. So figures over customers come with sums of
 products within and across periods, from which the variance of a ratio and of a change follows, clustered by customer
 (linearisation: Cochran 1977, Sampling Techniques, 3rd edition, 6.3-6.5).
+
+That variance is an estimate, and tells nothing where a few customers hold most, as with money. So no interval is given
+where one customer makes up more than :data:`MOST` of it.
 """
 
 from dataclasses import dataclass
@@ -14,6 +17,10 @@ from bankmkt.funnel.rates import LEVEL, compare_shares, shares
 
 _TAIL = (1 - LEVEL) / 2
 _Z = NormalDist().inv_cdf(1 - _TAIL)
+
+MOST = 0.1
+"""No interval where one customer makes up more than this part of the variance. In resamples of 100 to 20,000 of the
+demo's customers, whose margins have skewness 59, intervals missed the truth in 8-40 of 100; given and wrong were 2."""
 
 
 @dataclass(frozen=True)
@@ -31,23 +38,28 @@ UNKNOWN = Change(np.nan, np.nan, np.nan, np.nan)
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over customers of a numerator x, a denominator w, and their squares and product."""
+    """Sums over customers of a numerator x, a denominator w, and their squares and product.
+
+    ``top`` is the largest part of the ratio's variance that one customer makes up; it matters for means only.
+    """
 
     x: float
     w: float
     xx: float
     ww: float
     xw: float
+    top: float = 0.0
 
 
 @dataclass(frozen=True)
 class Cross:
-    """Sums over customers of products across two periods: of now's x or w with then's."""
+    """Sums over customers of products across two periods: of now's x or w with then's; top as of :class:`Sums`."""
 
     xx: float
     xw: float
     wx: float
     ww: float
+    top: float = 0.0
 
 
 def count_interval(count: float) -> tuple[float, float]:
@@ -108,10 +120,11 @@ def ratio_interval(sums: Sums, customers: int, share: bool) -> tuple[float, floa
     """Return a ratio with its interval: of a share Wilson's at the effective number, else one even on the log scale.
 
     The effective number is how many people counted once would be as sure (Dean and Pagano 2015, Survey Methodology 41).
+    A mean has no interval where one customer makes up more than :data:`MOST` of its variance.
     """
     r, se = ratio(sums, customers)
     if not share:
-        wide = np.exp(_Z * se / r) if r > 0 else np.nan
+        wide = np.exp(_Z * se / r) if r > 0 and sums.top <= MOST else np.nan
         return r, float(r / wide), float(r * wide)
     number = r * (1 - r) / se**2 if se and 0 < r < 1 else float(customers)
     value, lower, upper = shares([r * number], [number])
@@ -121,7 +134,8 @@ def ratio_interval(sums: Sums, customers: int, share: bool) -> tuple[float, floa
 def ratio_change(now: Sums, then: Sums, cross: Cross, customers: tuple[int, int], share: bool) -> Change:
     """Compare a ratio now and then over customers of whom many are the same: points of a share, else relative.
 
-    The relative change's interval is symmetric on the scale of logarithms; the test is Wald's.
+    The relative change's interval is symmetric on the scale of logarithms; the test is Wald's. Neither is given where
+    one customer makes up more than :data:`MOST` of the change's variance.
     """
     from scipy.stats import norm
 
@@ -136,6 +150,8 @@ def ratio_change(now: Sums, then: Sums, cross: Cross, customers: tuple[int, int]
         return Change(r - r0, r - r0 - _Z * width, r - r0 + _Z * width, float(p))
     if r <= 0 or r0 <= 0:
         return UNKNOWN
+    if cross.top > MOST:
+        return Change(r / r0 - 1, np.nan, np.nan, np.nan)
     width = np.sqrt(max((se / r) ** 2 + (se0 / r0) ** 2 - 2 * covariance / (r * r0), 0.0))
     log = np.log(r / r0)
     p = 2 * norm.sf(abs(log) / width) if width else 1.0 if log == 0 else 0.0

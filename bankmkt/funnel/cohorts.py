@@ -10,7 +10,6 @@ from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.funnel.aarrr import records
 from bankmkt.funnel.growth import check_activity, own_acts
 from bankmkt.funnel.rates import shares
-from bankmkt.lookback import parse_date
 from bankmkt.months import month_end, month_number, month_of, month_start
 from bankmkt.privacy import K, check_k, discloses
 from bankmkt.units import units_below
@@ -57,8 +56,9 @@ def cohorts(
     pandas.DataFrame
         A row per cohort and time since, as many of these as there are cohorts: cohort (first day), since (0: the unit
         of opening itself), period (first day), customers (of the cohort), open (who still had the account at the
-        period's end), active, share (of all customers of the cohort) with ci_lower and ci_upper (95%, Wilson), finished
-        (the period, and so the cohort, is over by ``as_of``; figures of others are null), suppressed.
+        period's end; null also where 1 to k − 1 closed it since the last one shown), active, share (of all customers of
+        the cohort) with ci_lower and ci_upper (95%, Wilson), finished (the period, and so the cohort, is over by
+        ``as_of`` and on record; figures of others are null), suppressed.
 
     Raises
     ------
@@ -81,8 +81,7 @@ def cohorts(
     if unit not in MONTHS:
         raise ParameterError("unit", unit, one_of(MONTHS), 'pass unit="month"')
     check_activity(bank, activity)
-    begin, last = records(bank)
-    day = parse_date("as_of", as_of) if as_of is not None else bank.date or last
+    begin, day = records(bank, as_of)
     length = MONTHS[unit]
     first = -(-month_number(begin) // length)
     final = month_number(day) // length
@@ -108,12 +107,23 @@ def cohorts(
     hidden = out["suppressed"] | ~out["finished"]
     out["share"], out["ci_lower"], out["ci_upper"] = shares(out["active"], out["customers"])
     out[["active", "share", "ci_lower", "ci_upper"]] = out[["active", "share", "ci_lower", "ci_upper"]].mask(hidden)
-    out["open"] = out["open"].mask(hidden | discloses(out["open"], out["customers"], k))
+    out["open"] = _open(out["open"].mask(hidden), out["customers"], out["cohort"], k)
     out["customers"] = out["customers"].astype(float).mask(few)
     for name in ("cohort", "period"):
         out[name] = [month_start(int(number) * length) for number in out[name]]
     columns = ["cohort", "since", "period", "customers", "open", "active", "share", "ci_lower", "ci_upper"]
     return out[[*columns, "finished", "suppressed"]]
+
+
+def _open(still: pd.Series, customers: pd.Series, cohort: pd.Series, k: int) -> pd.Series:
+    """Hide who had the account at a period's end where that, or who closed since the last shown, is 1 to k − 1."""
+    gone = pd.Series(False, index=still.index)
+    for _, rows in still.dropna().groupby(cohort):
+        last = customers[rows.index[0]]
+        for at in rows.index:
+            gone[at] = discloses(still[at], last, k)
+            last = last if gone[at] else still[at]
+    return still.mask(gone)
 
 
 def _counts(bank: "Bank", activity: str, org_id: int | str | None, length: int, first: int) -> pd.DataFrame:

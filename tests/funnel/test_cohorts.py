@@ -119,6 +119,32 @@ def test_small_figures_are_hidden(bank):
     assert shown[shown.suppressed][["active", "share", "open"]].isna().all(axis=None)
 
 
+def test_what_lies_beyond_the_records_is_not_finished(bank):
+    late = funnel.cohorts(bank, "quarter", as_of="2026-12-31", k=1)
+    pd.testing.assert_frame_equal(late, funnel.cohorts(bank, "quarter", as_of="2026-06-30", k=1))
+    assert late[late.finished].period.max() == pd.Timestamp("2026-04-01").date()
+
+
+def test_who_closed_cannot_be_worked_out_from_two_periods(frames):
+    """Four of a cohort close one after the other: no two figures that are shown differ by one to three."""
+    changed = {name: rows.copy() for name, rows in frames.items()}
+    who = changed["customers"].opened_on.dt.to_period("Q") == "2024Q3"
+    gone = changed["customers"].customer_id[who].head(4)
+    ends = dict(zip(gone, pd.to_datetime(["2025-02-10", "2025-05-10", "2025-08-10", "2025-11-10"]), strict=True))
+    leave = changed["customers"].customer_id.map(ends)
+    changed["customers"]["closed_on"] = leave.fillna(changed["customers"].closed_on)
+    for name in ("transactions", "events"):
+        rows = changed[name]
+        changed[name] = rows[~(rows.ts > rows.customer_id.map(ends))]
+    bank = open_bank(changed)
+    truth, shown = (funnel.cohorts(bank, "quarter", as_of=DAY, k=k).iloc[:7] for k in (1, 4))
+    assert -truth.open.diff().min() == 1
+    told = pd.concat([shown.customers.head(1), shown.open.dropna()])
+    assert not (-told.diff()).between(1, 3).any()
+    assert shown.open.isna().any()
+    assert (shown.open.dropna() == truth.open[shown.open.notna()]).all()
+
+
 def test_a_unit_and_other_acts(bank, found):
     logins = funnel.cohorts(bank, "quarter", "login", as_of=DAY, k=1)
     assert (logins.active.fillna(0) <= found.active.fillna(0)).all()
