@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import busy
@@ -9,6 +10,7 @@ import tiny
 from bankmkt import funnel, open_bank
 from bankmkt.errors import ParameterError
 from bankmkt.funnel import changes, growth
+from bankmkt.funnel.aarrr import records
 from bankmkt.funnel.periods import Span, parse_period
 from bankmkt.margins import MARGINS
 from bankmkt.plots.wording import quantity
@@ -191,6 +193,16 @@ def test_what_is_not_over_not_on_record_or_no_period_is_refused(bank):
             funnel.aarrr(bank, "2026-Q1", **wrong)
 
 
+def test_a_period_beyond_the_records_is_refused_not_zero(frames, bank):
+    with pytest.raises(ParameterError, match="to 2026-06-30, which is on record"):
+        funnel.aarrr(bank, ("2026-06-15", "2026-07-31"), as_of="2026-07-31")
+    early = frames | {"events": frames["events"][frames["events"].ts < "2026-05-20"]}
+    assert records(open_bank(early), "2026-12-31")[1] == pd.Timestamp("2026-05-31").date()  # May's balances are there
+    assert records(open_bank(early), "2026-05-25")[1] == pd.Timestamp("2026-05-25").date()
+    early["balances"] = early["balances"][early["balances"].month < "2026-05-01"]
+    assert records(open_bank(early))[1] == early["events"].ts.max().date()
+
+
 def test_periods_before_the_records_are_null_not_nothing(bank):
     """The records begin in May 2024: the month before is not known, nor who was active then."""
     found = funnel.aarrr(bank, "2024-05", compare="previous", k=1).set_index("measure")
@@ -303,6 +315,56 @@ def test_intervals_of_a_change_of_counts_hold_at_least_what_they_say():
     held = np.mean([each.lower <= truth <= each.upper for each in found])
     assert 0.95 - 3 * np.sqrt(0.95 * 0.05 / 500) < held < 0.985  # exact: never below, a little above
     assert changes.count_change(0, 0, (1, 1)) is changes.UNKNOWN
+
+
+def demo_like(rng, shape):
+    """Return margins of which, as of the demo's, the top 1% hold about half: no mean of 1,000 is sure."""
+    return np.exp(rng.normal(size=shape) * 2.4)
+
+
+def test_no_interval_of_a_mean_that_hangs_on_one_customer():
+    """Of 500 samples of 1,000, ungated intervals miss the truth too often; hardly one that is given does."""
+    rng = np.random.default_rng(8)
+    truth = np.exp(2.4**2 / 2)
+    missed, wrong, changed = 0, 0, 0
+    ones = np.ones(1_000)
+    for x in demo_like(rng, (500, 1_000)):
+        gaps = (x - x.mean()) ** 2
+        for top in (0.0, gaps.max() / gaps.sum()):
+            _, lower, upper = changes.ratio_interval(replace(sums_of(x, ones), top=top), 1_000, share=False)
+            miss = not lower <= truth <= upper if lower == lower else False
+            missed, wrong = missed + (miss and not top), wrong + (miss and top > 0)
+        sums, cross = sums_of(x, ones), changes.Cross(*[(x * x).sum(), x.sum(), x.sum(), 1_000.0])
+        changed += changes.ratio_change(sums, sums, replace(cross, top=0.2), (1_000, 1_000), False).p_value >= 0
+    assert missed > 0.1 * 500
+    assert wrong < 0.02 * 500
+    assert not changed
+
+
+def test_intervals_of_margins_are_given_where_no_customer_outweighs(frames, bank, monkeypatch):
+    monkeypatch.setattr(changes, "MOST", 0.3)  # of few customers, each weighs more than a tenth
+    found = funnel.aarrr(bank, "2026-Q2", by="acquired_via", as_of=DAY, k=1)
+    c, given = frames["customers"], 0
+    acts, b = acts_of(frames), frames["balances"]
+    yearly = sum(b[product] * rate for product, rate in MARGINS.items())
+    parts = {}
+    for column, period in PERIODS.items():
+        first, last = (pd.Timestamp(day) for day in vars(parse_period(period)).values())
+        inside = b.month.between(first, last)
+        x = (yearly[inside].groupby(b.customer_id).sum() / 3).reindex(c.customer_id).fillna(0).to_numpy()
+        parts[column] = x, c.customer_id.isin(active(acts, first, last)).to_numpy()
+    for row in found[found.measure == "margin"].to_dict("records"):
+        who = np.ones(len(c), bool) if row["group"] == "all" else (c.acquired_via == row["group"]).to_numpy()
+        adds = {n: (x * w / (x * w)[who].sum() - w / w[who].sum())[who] for n, (x, w) in parts.items()}
+        top = {n: (a**2).max() / (a**2).sum() for n, a in adds.items()}
+        assert np.isnan(row["ci_lower"]) == (top["value"] > changes.MOST)
+        for name in ("previous", "last_year"):
+            a = (adds["value"] - adds[name]) ** 2
+            assert np.isnan(row[f"{name}_p_value"]) == np.isnan(row[f"{name}_change_lower"])
+            assert np.isnan(row[f"{name}_p_value"]) == (a.max() / a.sum() > changes.MOST)
+            given += row[f"{name}_p_value"] == row[f"{name}_p_value"]
+        given += row["ci_lower"] == row["ci_lower"]
+    assert 0 < given < 3 * (found.measure == "margin").sum()
 
 
 def test_the_effective_number_of_customers_met_in_several_months():
