@@ -117,6 +117,25 @@ def test_a_ranking_claims_no_more_than_the_draws_bear_out(beyond_next, beyond_be
     assert attribution.ranking_claim(frame.head(1)) == "Last touch is off by 50 conversions"
 
 
+def test_what_credit_costs():
+    frame = pd.DataFrame({"model": ["first", "last"] * 3, "channel": ["sms"] * 2 + ["app"] * 2 + ["call"] * 2})
+    frame = frame.assign(conversions=[20, 10, 5, 9, np.nan, np.nan], cost=[100.0, 100, 0, 0, 60, 60])
+    frame["cost_per_conversion"] = frame["cost"] / frame["conversions"]
+    out = channels.money_table(frame.assign(roas=[7.0, 3.0, np.nan, np.nan, np.nan, np.nan]))
+    assert out.to_dict("records") == [
+        {"channel": "Text message", "cost, yuan": "100", "conversions credited": "10 to 20",
+         "yuan per conversion": "5.00 to 10.00", "ROAS": "3 to 7"},
+        {"channel": "Call", "cost, yuan": "60", "conversions credited": "–", "yuan per conversion": "–", "ROAS": "–"},
+    ]  # fmt: skip
+    of_campaigns, _ = campaigns([10.0, 10, 0, 0])
+    money = of_campaigns.assign(cost=500.0, cost_per_conversion=500 / of_campaigns["credit"], roas=2.0)
+    out = channels.money_table(money, "name")
+    assert out["yuan per true conversion"].tolist() == ["50", "–"]
+    assert out["yuan per conversion"].tolist() == ["23 to 25", "12 to 13"]
+    assert "yuan per true conversion" not in channels.money_table(money.assign(truth=np.nan), "name")
+    assert channels.money_table(frame.assign(cost=0.0, roas=0.0)).empty
+
+
 def moves():
     frame = pd.DataFrame(
         {"from_way": ["online", "offline"], "to_way": ["offline", "online"], "handovers": [900.0, 800]}
