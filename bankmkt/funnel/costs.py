@@ -33,6 +33,8 @@ def parse_prices(prices: Mapping[str, float] | None) -> dict[str, float]:
     >>> parse_prices({"sms": 0.04})
     {'sms': 0.04}
     """
+    if prices is not None and not isinstance(prices, Mapping):
+        raise ParameterError("prices", prices, "a mapping of channel to yuan", "pass prices={'sms': 0.05, …}")
     found = dict(PRICES if prices is None else prices)
     for channel, price in found.items():
         if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < 1e9:
@@ -59,7 +61,7 @@ def campaign_sums(
     level
         Of the unit that a campaign is put under.
     org_id
-        Customers of this unit and below; the budget is the whole campaign's and null then.
+        Customers of this unit and below; of the budget then the share that these are of all treated customers.
     since
         Campaigns that began before it are left out.
 
@@ -67,9 +69,9 @@ def campaign_sums(
     -------
     pandas.DataFrame
         A row per campaign: campaign_id, campaign, business_line, kind, org, assignment, outcome, budget, treated (of an
-        open campaign those who took part), participants, contacts, contact_cost, benefit_cost, conversions (customers
-        whose ``campaign_convert`` names it; NaN without events), true_result (sum of y1 − y0 over the treated; NaN if
-        unknown).
+        open campaign those who took part), participants, contacts, contacted (customers), contact_cost, benefit_cost,
+        benefited (customers), conversions (customers whose ``campaign_convert`` names it; NaN without events),
+        true_result (sum of y1 − y0 over the treated; NaN if unknown).
 
     Raises
     ------
@@ -87,28 +89,33 @@ def campaign_sums(
     named = t.select("campaign_id", "business_line", "kind", "assignment", "outcome", "budget", unit="org_id",
                      campaign="name", is_open=t.assignment == "open")  # fmt: skip
     people = _people(bank, org_id)
-    rows = people(bank.assignments).join(named.select("campaign_id", "is_open", "outcome"), "campaign_id")
-    treated = rows.is_open.ifelse(rows.participated, rows.arm != "control")
+    everybody = bank.assignments.join(named.select("campaign_id", "is_open", "outcome"), "campaign_id")
+    everybody = everybody.mutate(treated=everybody.is_open.ifelse(everybody.participated, everybody.arm != "control"))
+    rows = people(everybody)
     parts = [rows.group_by("campaign_id").aggregate(
-        treated=rows.count(where=treated), participants=rows.count(where=rows.participated))]  # fmt: skip
+        treated=rows.count(where=rows.treated), participants=rows.count(where=rows.participated))]  # fmt: skip
+    if org_id is not None:
+        parts.append(everybody.group_by("campaign_id").aggregate(of_all=everybody.count(where=everybody.treated)))
     if bank.has("contacts"):
         made = people(bank.contacts).filter(lambda c: c.campaign_id.notnull())
         _check_channels(bank, made, prices)
         price = made.channel.cases(*prices.items(), else_=0.0)
-        parts.append(made.group_by("campaign_id").aggregate(contacts=made.count(), contact_cost=price.sum()))
+        parts.append(made.group_by("campaign_id").aggregate(
+            contacts=made.count(), contacted=made.customer_id.nunique(), contact_cost=price.sum()))  # fmt: skip
     if bank.has("benefits"):
         b = people(bank.benefits).filter(lambda b: b.campaign_id.notnull())
         sign = b.action.isin(PAID_BENEFITS).ifelse(1.0, b.action.isin(RETURNED_BENEFITS).ifelse(-1.0, 0.0))
-        parts.append(b.group_by("campaign_id").aggregate(benefit_cost=(sign * b.cost).sum()))
+        parts.append(b.group_by("campaign_id").aggregate(
+            benefit_cost=(sign * b.cost).sum(), benefited=b.customer_id.nunique(where=sign != 0)))  # fmt: skip
     if bank.has("events"):
         won = people(bank.events).filter(lambda e: (e.event == "campaign_convert") & e.campaign_id.notnull())
         parts.append(won.group_by("campaign_id").aggregate(conversions=won.customer_id.nunique()))
     if bank.has("truth"):
-        known = bank.truth.join(rows.filter(treated), ["campaign_id", "customer_id", "outcome"])
+        known = bank.truth.join(rows.filter(rows.treated), ["campaign_id", "customer_id", "outcome"])
         parts.append(known.group_by("campaign_id").aggregate(true_result=(known.y1 - known.y0).sum()))
     found = reduce(lambda a, b: a.left_join(b, "campaign_id").drop("campaign_id_right"), parts, named)
     frame = bank.frame(found.drop("is_open").order_by("campaign_id"))
-    for name in ("treated", "participants", "contacts"):
+    for name in ("treated", "participants", "contacts", "contacted", "benefited"):
         frame[name] = frame[name].fillna(0).astype("int64") if name in frame else 0
     for name in ("contact_cost", "benefit_cost"):
         frame[name] = frame[name].astype(float).fillna(0.0) if name in frame else 0.0
@@ -116,8 +123,9 @@ def campaign_sums(
         frame["conversions"] = frame["conversions"].astype(float).fillna(0.0)
     frame = frame.assign(**{n: np.nan for n in ("conversions", "true_result") if n not in frame})
     if org_id is not None:
-        frame["budget"] = np.nan
-    return frame.assign(org=_units(bank, frame["unit"], level)).drop(columns="unit")
+        frame["budget"] *= frame["treated"] / frame["of_all"].where(frame["of_all"] > 0)
+    org = _units(bank, frame["unit"], level)
+    return frame.assign(org=org).drop(columns=["unit", *frame.columns.intersection(["of_all"])])
 
 
 def _people(bank: Bank, org_id: int | str | None) -> Any:
