@@ -42,8 +42,9 @@ from bankmkt.funnel.platform import hours_of_week, platform
 from bankmkt.funnel.returns import returns
 from bankmkt.funnel.sequences import frequent_paths, loops
 from bankmkt.funnel.sessions import session_summary, sessions
-from bankmkt.funnel.shapley import shapley_values
+from bankmkt.funnel.shapley import shapley_sampled, shapley_values
 from bankmkt.funnel.shown import Shown, shown
+from bankmkt.funnel.shown_credit import ShownCredit, shown_credit
 from bankmkt.funnel.step_matrix import step_matrix
 from bankmkt.funnel.stitching import stitch, stitch_counts
 from bankmkt.funnel.touches import touches
@@ -59,6 +60,7 @@ __all__ = [
     "Funnel",
     "Replay",
     "Shown",
+    "ShownCredit",
     "Trigger",
     "Triggers",
     "aarrr",
@@ -88,8 +90,10 @@ __all__ = [
     "returns",
     "session_summary",
     "sessions",
+    "shapley_sampled",
     "shapley_values",
     "shown",
+    "shown_credit",
     "step_matrix",
     "stitch",
     "stitch_counts",

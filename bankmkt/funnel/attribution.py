@@ -30,14 +30,18 @@ class Attribution:
         A row per model and channel, and one of conversions that no touch came before ("none"): model, channel,
         conversions, lower, upper; share (of all conversions), share_lower, share_upper; with values also value,
         value_lower, value_upper; with costs cost, cost_per_conversion, cost_lower, cost_upper, and with both roas
-        (value per cost), roas_lower, roas_upper; sampling_error (of sampled Shapley values, else 0). Intervals are
-        95%, from drawing customers again.
+        (value per cost), roas_lower, roas_upper; customers (whose conversions are credited; of the Markov chain, whose
+        conversions' paths pass the channel). Intervals are 95%, from drawing customers again. Null: credit by Markov
+        chain of a channel so new that no path through it is over; its conversions are with the others.
     counts
-        conversions, attributed, unattributed, paths_converted, paths_null, paths_open (whose lookback is not over;
-        they are left out), units (customers with a path or a conversion).
+        conversions, attributed, unattributed, paths_converted, paths_null, paths_open (no conversion yet, and the
+        lookback of the last touch is not over), paths_recent (converted, and that lookback is not over: of these and
+        the open ones a Markov chain sees the beginning only), units (customers with a path or a conversion), converters
+        (customers with a conversion).
     paths
-        A row per different path, the most frequent first: path ("sms > app"), touches, conversions, paths_converted,
-        paths_null.
+        A row per different path, the most frequent first: path ("sms > app"), touches, conversions, paths_null,
+        customers, customers_converted. Rare paths are about few customers: reports show
+        :func:`bankmkt.funnel.shown_credit`.
     """
 
     credits: pd.DataFrame
@@ -91,8 +95,10 @@ def attribute(
         touch may still be followed by a conversion after ``as_of`` are told apart and left out.
     models
         ``"first"`` touch, ``"last"``, ``"linear"`` (each touch alike), ``"position"``, ``"decay"`` (the older, the
-        less), ``"markov"``, ``"shapley"`` (exact up to 12 channels, beyond from sampled orders). The last two look at
-        all paths; Shapley's worth of some channels is the conversions of paths with no other channel.
+        less), ``"shapley"`` (each different channel of a path alike: the Shapley value, exact for any number of
+        channels, of the game in which channels are worth the conversions of paths with no other channel; paths without
+        conversion do not matter), ``"markov"`` (removal effects: paths begin as all do, and go on and end as those whose
+        last touch's lookback is over, converted or not; recent ones that convert would count without those that fail).
     lookback
         ``"30d"``, ``"36h"``, …
     as_of, since
@@ -102,7 +108,7 @@ def attribute(
     value
         Column of the conversions: money. Markov chains share it out as they do conversions.
     costs
-        Money by channel.
+        Money by channel, such as :func:`bankmkt.funnel.channel_costs`.
     position
         Parts of the first touch, of all between, of the last.
     half_life
@@ -121,7 +127,7 @@ def attribute(
     ParameterError, SchemaError
         If a parameter cannot be right, or a column is not there.
     DataError
-        If there is no touch.
+        If there is no touch, or a conversion without a value.
 
     Notes
     -----
@@ -140,7 +146,8 @@ def attribute(
     """
     chosen = _models(models)
     length, half = _length("lookback", lookback), _length("half_life", half_life)
-    settings = Settings(chosen, _position(position), half, _whole("order", order, 1), seed, value is not None)
+    begin_with = _whole("seed", seed, 0)
+    settings = Settings(chosen, _position(position), half, _whole("order", order, 1), begin_with, value is not None)
     last = None if as_of is None else parse_date("as_of", as_of)
     begin = None if since is None else parse_date("since", since)
     touched, con = engine_table(touches, "touches")
@@ -155,14 +162,14 @@ def attribute(
 def summarise(it: Paths, settings: Settings, costs: Mapping[str, float] | None, draws: int) -> Attribution:
     """Share the conversions of paths out, with intervals."""
     plan = design(it, settings)
-    credit, value, error = plan.credits(plan.times[None].astype(float))
-    drawn = [plan.credits(weights)[:2] for weights in _weights(plan, settings.seed, draws)]
+    credit, value = plan.credits(plan.times[None].astype(float))
+    drawn = [plan.credits(weights) for weights in _weights(plan, settings.seed, draws)]
     again, again_value = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
     names = [*it.channels, NONE]
     rows = pd.DataFrame({
         "model": np.repeat(settings.models, len(names)), "channel": names * len(settings.models),
     })  # fmt: skip
-    shares = [part / np.maximum(part.sum(axis=-1, keepdims=True), 1e-300) for part in (credit, again)]
+    shares = [part / np.maximum(np.nansum(part, axis=-1, keepdims=True), 1e-300) for part in (credit, again)]
     _add(rows, ("conversions", "lower", "upper"), credit, again)
     _add(rows, ("share", "share_lower", "share_upper"), *shares)
     if settings.valued:
@@ -174,22 +181,23 @@ def summarise(it: Paths, settings: Settings, costs: Mapping[str, float] | None, 
         for name, of in (("roas", "value"), ("roas_lower", "value_lower"), ("roas_upper", "value_upper")):
             if settings.valued:
                 rows[name] = rows[of] / cost.where(cost > 0)
-    rows["sampling_error"] = error.ravel()
-    touched, closed = it.lengths > 0, ~it.open
+    rows["customers"] = np.concatenate([plan.customers(model) for model in settings.models])
+    touched, won = it.lengths > 0, it.conversions > 0
     counts = {
         "conversions": int(it.conversions.sum()), "attributed": int(it.conversions[touched].sum()),
         "unattributed": int(it.conversions[~touched].sum()),
-        "paths_converted": int((touched & (it.conversions > 0)).sum()),
-        "paths_null": int(((it.conversions == 0) & closed).sum()), "paths_open": int(it.open.sum()),
-        "units": len(np.unique(it.unit)),
+        "paths_converted": int((touched & won).sum()), "paths_null": int((~won & it.over).sum()),
+        "paths_open": int(it.open.sum()), "paths_recent": int((won & ~it.over).sum()),
+        "units": len(np.unique(it.unit)), "converters": len(np.unique(it.unit[won])),
     }  # fmt: skip
     return Attribution(rows, counts, plan.table(), again)
 
 
 def _add(rows: pd.DataFrame, names: tuple[str, str, str], found: Floats, again: Floats) -> None:
-    lower, upper = np.quantile(again, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    for name, values in zip(names, (found[0], lower, upper), strict=True):
-        rows[name] = values.ravel()
+    cells = pd.DataFrame(again.reshape(len(again), -1))  # its quantiles leave out draws that tell nothing
+    lower, upper = cells.quantile([(1 - LEVEL) / 2, (1 + LEVEL) / 2]).to_numpy()
+    for name, values in zip(names, (found[0].ravel(), lower, upper), strict=True):
+        rows[name] = np.where(np.isnan(found[0].ravel()), np.nan, values)
 
 
 def _weights(plan: Design, seed: int, draws: int) -> Iterator[Floats]:
@@ -203,8 +211,8 @@ def _weights(plan: Design, seed: int, draws: int) -> Iterator[Floats]:
 def _models(models: Sequence[str]) -> tuple[str, ...]:
     if isinstance(models, str):
         models = [models]
-    if not len(models) or len(set(models)) < len(models):
-        raise ParameterError("models", list(models), f"some of {one_of(MODELS)}, each once")
+    if not isinstance(models, list | tuple) or not len(models) or len(set(map(str, models))) < len(models):
+        raise ParameterError("models", models, f"a list of some of {one_of(MODELS)}, each once")
     for model in models:
         if model not in MODELS:
             raise ParameterError("models", model, one_of(MODELS))
@@ -212,18 +220,19 @@ def _models(models: Sequence[str]) -> tuple[str, ...]:
 
 
 def _length(what: str, given: str | dt.timedelta) -> int:
-    length = parse_within(given)[0]
-    if length is None:
-        raise ParameterError(what, given, "a length of time", f"pass {what}='30d'")
+    length, natural = parse_within(given)
+    if length is None or natural is not None:
+        raise ParameterError(what, given, "a length of time, not of natural days", f"pass {what}='7d'")
     return length
 
 
 def _position(position: tuple[float, float, float]) -> tuple[float, float, float]:
-    numbers = [isinstance(part, int | float) and part >= 0 for part in position]
-    if len(numbers) != 3 or not all(numbers) or abs(sum(position) - 1) > 1e-9 or position[0] + position[2] <= 0:
+    parts = list(position) if isinstance(position, list | tuple) else []
+    numbers = all(isinstance(part, int | float) and part >= 0 for part in parts)
+    if len(parts) != 3 or not numbers or abs(sum(parts) - 1) > 1e-9 or parts[0] + parts[2] <= 0:
         todo = "pass position=(0.4, 0.2, 0.4)"
         raise ParameterError("position", position, "parts of the first, the middle and the last that make 1", todo)
-    return position
+    return parts[0], parts[1], parts[2]
 
 
 def _whole(what: str, number: int, least: int) -> int:
@@ -235,6 +244,8 @@ def _whole(what: str, number: int, least: int) -> int:
 def _costs(costs: Mapping[Any, float] | None, channels: tuple[str, ...]) -> dict[str, float] | None:
     if costs is None:
         return None
+    if not isinstance(costs, Mapping):
+        raise ParameterError("costs", costs, "money by channel", "pass costs={'sms': 100.0}")
     named = {str(name): cost for name, cost in costs.items()}
     for name, cost in named.items():
         if name not in channels:

@@ -67,7 +67,9 @@ def chain(starts: Ints, touch: Ints, channels: int, order: int) -> Chain:
     )  # fmt: skip
 
 
-def removal_effects(it: Chain, converted: Floats, failed: Floats, channels: int) -> tuple[Floats, Floats]:
+def removal_effects(
+    it: Chain, converted: Floats, failed: Floats, channels: int, begun: Floats | None = None
+) -> tuple[Floats, Floats]:
     """Return the probability of a conversion, and the part of it that is lost without each channel.
 
     Whoever would go on to the removed channel goes to no conversion instead.
@@ -80,6 +82,8 @@ def removal_effects(it: Chain, converted: Floats, failed: Floats, channels: int)
         Draws × distinct paths: how many of each path converted, and did not.
     channels
         Their number.
+    begun
+        How many of each path began, if more than these: some whose end is not known yet.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def removal_effects(it: Chain, converted: Floats, failed: Floats, channels: int)
     ([0.3333], [[0.75, 0.5]])
     """
     total = converted + failed
-    start = total @ it.first
+    start = (total if begun is None else begun) @ it.first
     start = start / np.maximum(start.sum(axis=1, keepdims=True), 1e-300)
     steps, ends, wins = total @ it.steps, total @ it.last, converted @ it.last
     out = ends.copy()

@@ -43,8 +43,8 @@ class Paths:
         At the path's end: 0 for none, more than 1 if several came at one moment.
     value
         Of the conversions.
-    open
-        Whether a path without a conversion may still get one: the lookback of its last touch is not over.
+    over
+        Whether the lookback of its last touch is over by the last day, converted or not.
     """
 
     channels: tuple[str, ...]
@@ -54,7 +54,12 @@ class Paths:
     age: Floats
     conversions: Ints
     value: Floats
-    open: npt.NDArray[np.bool_]
+    over: npt.NDArray[np.bool_]
+
+    @property
+    def open(self) -> npt.NDArray[np.bool_]:
+        """Whether a path has no conversion and may still get one."""
+        return (self.conversions == 0) & ~self.over
 
     @property
     def lengths(self) -> Ints:
@@ -69,15 +74,17 @@ class _Rows:
     extra: list[Any]
 
 
-def _read(table: Any, columns: dict[str, str], extra: str | None, as_of: dt.date | None) -> _Rows:
-    """Read id, time (microseconds) and another column of the rows that have them."""
+def _read(
+    table: Any, columns: dict[str, str], extra: str | None, as_of: dt.date | None, *, whole: bool = True
+) -> _Rows:
+    """Read id, time (microseconds) and another column of the rows that have them (``whole``: the other one too)."""
     import ibis
     import pyarrow as pa
 
     check_columns(table, columns)
     ts = table[columns["ts"]].cast("timestamp(6)")
     kept = {"unit": table[columns["unit"]], "ts": ts} | ({} if extra is None else {"extra": table[extra]})
-    rows = table.select(**kept).drop_null()
+    rows = table.select(**kept).drop_null(None if whole else ["unit", "ts"])
     if as_of is not None:
         rows = rows.filter(rows.ts < ibis.literal(dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time())))
     units, times, extras = [], [np.empty(0, np.int64)], []
@@ -108,7 +115,7 @@ def paths(
     ----------
     touches, conversions
         With columns ``by`` and ``time``, and ``channel`` of the touches, ``value`` of the conversions; rows without
-        one of them are left out.
+        an id, a time or a channel are left out.
     lookback
         In microseconds; a touch so long before a conversion still counts.
     as_of
@@ -119,7 +126,7 @@ def paths(
     Raises
     ------
     SchemaError, ParameterError, DataError
-        If a column cannot be used, a channel is named "none", or there is no touch.
+        If a column cannot be used, a channel is named "none", there is no touch, or a conversion has no value.
     """
     for name, table, column in (("channel", touches, channel), ("value", conversions, value)):
         if column is not None and column not in table.columns:
@@ -129,7 +136,7 @@ def paths(
         raise SchemaError(f"column {value} is {kind}", None, "numbers", "cast it")
     check_columns(touches, {"unit": by, "ts": time, "same": channel})
     one = _read(touches, {"unit": by, "ts": time}, channel, as_of)
-    two = _read(conversions, {"unit": by, "ts": time}, value, as_of)
+    two = _read(conversions, {"unit": by, "ts": time}, value, as_of, whole=False)
     if not len(one.times):
         raise DataError("touches", "no row with an id, a time and a channel", "some by then", "choose a later as_of")
     named = coded(one.extra)  # as Arrow arrays: numbered without gaps
@@ -137,15 +144,21 @@ def paths(
     if NONE in channels:
         raise ParameterError("channel", NONE, "another name", f"{NONE!r} is for conversions without a touch")
     units = _together(one.unit, two.unit, by)
-    amounts = np.ones(len(two.times)) if value is None else _numbers(two.extra)
+    amounts = np.ones(len(two.times)) if value is None else _numbers(two.extra, value)
     times = np.concatenate([one.times, two.times])
     end = int(times.max()) // DAY * DAY + DAY if as_of is None else (as_of - dt.date(1970, 1, 1)).days * DAY + DAY
     begin = None if since is None else (since - dt.date(1970, 1, 1)).days * DAY
     return _cut(units.codes, times, named.codes, amounts, channels, lookback, end, begin)
 
 
-def _numbers(parts: list[Any]) -> Floats:
-    return np.concatenate([np.empty(0), *(part.to_numpy(zero_copy_only=False) for part in parts)]).astype(float)
+def _numbers(parts: list[Any], value: str) -> Floats:
+    found = [part.to_numpy(zero_copy_only=False).astype(float) for part in parts]
+    numbers = np.concatenate([np.empty(0), *found])
+    lacking = int((~np.isfinite(numbers)).sum())
+    if lacking:
+        what = f"column {value}: {lacking:,} of {len(numbers):,} conversions without a number"
+        raise DataError(what, None, "the money of each", "fill them (0 for those worth nothing), or leave them out")
+    return numbers
 
 
 def _together(one: list[Any], two: list[Any], by: str) -> Coded:
@@ -192,11 +205,11 @@ def _cut(
     sizes = np.bincount(path[is_touch], minlength=len(first))
     keep = np.ones(len(first), dtype=bool) if begin is None else times[last] >= begin
     kept = is_touch & keep[path]
-    latest = first + sizes - 1  # of paths with a touch: touches come before the conversion
+    latest = np.maximum(first + sizes - 1, 0)  # of paths with a touch: touches come before the conversion
     return Paths(
         channels, unit[first][keep], np.concatenate([[0], np.cumsum(sizes[keep])]), detail[kept],
         (times[latest[path[kept]]] - times[kept]) / DAY, found[keep], np.bincount(path, amount, len(first))[keep],
-        ((found == 0) & (times[last] + lookback >= end))[keep],
+        ((sizes == 0) | (times[latest] + lookback < end))[keep],
     )  # fmt: skip
 
 
