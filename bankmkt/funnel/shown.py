@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MATURED = ("matured_units", "matured_rate", "matured_rate_lower", "matured_rate_upper")
+PREVIOUS = ("rate_of_previous", "rate_of_previous_lower", "rate_of_previous_upper")
 LABELS = ("step", "name", "optional")
 
 
@@ -26,7 +27,8 @@ def shown(found: Funnel, k: int = K) -> Shown:
     """Return a funnel's frames without figures about fewer than k units.
 
     A step is hidden if 1 to k − 1 units reached it, or were lost since the last step that is shown; the matured and the
-    still open likewise; of a breakdown's groups, which add up to a known total, as many more as that takes.
+    still open likewise, and the next step's rate of a hidden one; of a breakdown's groups, which add up to a known
+    total, as many more as that takes.
 
     Parameters
     ----------
@@ -106,10 +108,22 @@ def _steps(frame: "pd.DataFrame", k: int) -> "pd.DataFrame":
     ]
     out = _null(frame.assign(suppressed=hidden), hidden, values)
     out = _null(out, matured, MATURED)
+    out = _null(out, _after_hidden(frame, blocks, hidden), PREVIOUS)
     for rows in blocks:
         if matured[rows[0]]:
             out.loc[rows, "matured_entrants"] = None
     return _null(out, still, ("open_units",))
+
+
+def _after_hidden(frame: "pd.DataFrame", blocks: list[list[int]], hidden: "pd.Series") -> "pd.Series":
+    """Say which steps' rates are of a hidden step, whose count they would give away."""
+    out = hidden.copy()
+    for rows in blocks:
+        before = rows[0]
+        for row in rows[1:]:
+            out[row] |= hidden[before]
+            before = before if frame.loc[row, "optional"] else row
+    return out
 
 
 def _nested(frame: "pd.DataFrame", rows: list[int], column: str, hidden: "pd.Series", k: int) -> None:

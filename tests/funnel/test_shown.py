@@ -48,6 +48,12 @@ def test_counts_and_what_they_leave(sizes, seen):
     assert found.times[found.times.to_step.map(steps)].filter(regex="units|median|mean|q").isna().all(axis=None)
 
 
+def test_a_rate_of_a_hidden_step_does_not_tell_its_count():
+    found = shown(log((100, 97, 20))).steps
+    assert found.rate_of_previous.isna().tolist() == [False, True, True]
+    assert found.rate_of_entrants.notna().tolist() == [True, False, True]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_no_difference_of_shown_figures_is_small(seed):
     """Groups that add up to a known whole: each figure and each sum of the hidden ones is 0 or at least k."""
