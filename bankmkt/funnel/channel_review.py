@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bankmkt.bank import check_bank
-from bankmkt.errors import DataError
+from bankmkt.errors import DataError, ParameterError
 from bankmkt.frames import fetch
-from bankmkt.funnel.attribution import Attribution, attribute
+from bankmkt.funnel.attribution import attribute
 from bankmkt.funnel.channel_choice import channel_choice, choice_check, choice_counts, choice_summary
-from bankmkt.funnel.definition import parse_within
+from bankmkt.funnel.definition import DAY, parse_within
 from bankmkt.funnel.handovers import handovers
 from bankmkt.funnel.incremental import CampaignCredit, campaign_credit, read_once
 from bankmkt.funnel.paths import NONE
+from bankmkt.funnel.shown_credit import shown_credit
+from bankmkt.funnel.touches import touches
 from bankmkt.lookback import parse_date
-from bankmkt.privacy import K, check_k, discloses, small_cells
+from bankmkt.privacy import K, check_k
 from bankmkt.schema import ASSETS
 
 if TYPE_CHECKING:
@@ -46,10 +48,12 @@ class ChannelReview:
     check
         Of :func:`bankmkt.funnel.choice_check`, told ``checked_on``.
     by_channel, counts
-        Of :func:`bankmkt.funnel.attribute`: conversions to ``products`` by channel; channels that too few conversions
-        passed are hidden (null; suppressed).
+        Of :func:`bankmkt.funnel.shown_credit`: conversions to ``products`` by channel.
+    credited_since
+        First day of these conversions: a lookback after the first touch on record, so that a touch could have been
+        seen before each.
     campaigns
-        Of :func:`bankmkt.funnel.campaign_credit`.
+        Of :func:`bankmkt.funnel.campaign_credit`; the first of those shown began on ``campaigns_since``.
     """
 
     day: dt.date
@@ -63,8 +67,10 @@ class ChannelReview:
     check: pd.DataFrame | None
     products: tuple[str, ...]
     by_channel: pd.DataFrame | None
-    counts: dict[str, int]
+    counts: dict[str, int | None]
+    credited_since: dt.date | None
     campaigns: CampaignCredit | None
+    campaigns_since: dt.date | None
     left_out: dict[str, str]
 
     def figures(self) -> dict[str, Any]:
@@ -74,16 +80,16 @@ class ChannelReview:
         back = None if between is None else between["returned"].get(("online", "offline"))
         kept = None if check is None else check.set_index("preferred")["rate"]
         sums = self.preferred.groupby("preferred")["customers"].sum(skipna=False)
+        bare, bought = self.counts.get("unattributed"), self.counts.get("conversions")
         ranking = None if campaigns is None else campaigns.ranking
         found = {
             "as_of": self.day,
             "prefer_online_rate": sums["online"] / sums.sum(skipna=False),
-            "handovers": None if moves is None else moves["handovers"].sum(),
+            "handovers": None if moves is None else moves["handovers"].sum(skipna=False),
             "back_from_offline_rate": back,
             "kept_online_rate": None if kept is None else kept.get("online"),
-            "conversions": self.counts.get("conversions"),
-            "without_touch_rate": self.counts["unattributed"] / self.counts["conversions"]
-            if self.counts.get("conversions") else None,
+            "conversions": bought,
+            "without_touch_rate": bare / bought if bought and bare is not None else None,
             "true_conversions": None if ranking is None else round(ranking["truth"].iloc[0]),
             "credit_times_truth_least": None if ranking is None else ranking["times"].min(),
             "credit_times_truth_most": None if ranking is None else ranking["times"].max(),
@@ -130,7 +136,9 @@ def channel_review(
         If there are no balances.
     """
     check_k(k)
-    parse_within(lookback)
+    length, natural = parse_within(lookback)
+    if length is None or natural is not None:
+        raise ParameterError("lookback", lookback, "a length of time, not of natural days", "pass lookback='30d'")
     day = None if as_of is None else parse_date("as_of", as_of)
     known = check_bank(bank) if day is None else bank.as_of(day)
     if not known.months:
@@ -164,38 +172,55 @@ def channel_review(
         ("campaigns", "assignments"), "no campaign that sells a product was over and had touched anybody by then",
     )  # fmt: skip
     products = _sold(known)
+    begin = part(
+        "by_channel", lambda: _credited_since(known, day, length), () if bank.has("events") else ("contacts",),
+        "no touch of a campaign is known a lookback before then",
+    )  # fmt: skip
     found = part(
         "by_channel",
-        lambda: attribute(*read_once(known, day, products, org_id), lookback=lookback, as_of=day, seed=seed),
-        () if bank.has("events") else ("contacts",), "no touch of a campaign is known by then",
-    )  # fmt: skip
-    by_channel = None if found is None else hide_channels(found, k)
+        lambda: attribute(
+            *read_once(known, day, products, org_id), lookback=lookback, as_of=day, since=begin, value="amount",
+            seed=seed,
+        ),
+        (), "no touch of a campaign is known by then",
+    ) if begin else None  # fmt: skip
+    credit = None if found is None else shown_credit(found, k)
+    of_channels = credit is not None and credit.credits["channel"] != NONE
     shown = {
         "handovers": moves is not None and moves["share"].notna().any(),
         "check": check["rate"].notna().any(),
         "campaigns": campaigns is not None and campaigns.campaigns["credit"].notna().any(),
-        "by_channel": by_channel is not None and by_channel.loc[by_channel["channel"] != NONE, "share"].notna().any(),
+        "by_channel": credit is not None and credit.credits.loc[of_channels, "share"].notna().any(),
     }
+    seen = campaigns.campaigns.dropna(subset=["credit"])["campaign_id"] if shown["campaigns"] else None
     return ChannelReview(
-        day, since, checked_on, moves if shown["handovers"] else None, choice, preferred, recommended, reasons,
-        check if shown["check"] else None, products, by_channel if shown["by_channel"] else None,
-        found.counts if shown["by_channel"] else {}, campaigns if shown["campaigns"] else None,
-        {name: why for name, why in left_out.items() if not shown[name]},
+        day=day, since=since, checked_on=checked_on, handovers=moves if shown["handovers"] else None, choice=choice,
+        preferred=preferred, recommended=recommended, reasons=reasons, check=check if shown["check"] else None,
+        products=products, by_channel=credit.credits if shown["by_channel"] else None,
+        counts=credit.counts if shown["by_channel"] else {}, credited_since=begin if shown["by_channel"] else None,
+        campaigns=campaigns if shown["campaigns"] else None,
+        campaigns_since=None if seen is None else _began(known, seen),
+        left_out={name: why for name, why in left_out.items() if not shown[name]},
     )  # fmt: skip
 
 
-def hide_channels(found: Attribution, k: int) -> pd.DataFrame:
-    """Return credits without those of channels on the paths of too few conversions; of none if they are few in all."""
-    inside = found.paths["path"].str.split(" > ").map(set)
-    channels = [name for name in found.credits["channel"].unique() if name != NONE]
-    passed = pd.Series({name: int(found.paths.loc[[name in one for one in inside], "conversions"].sum())
-                        for name in channels}, dtype="int64")  # fmt: skip
-    hidden = small_cells(passed, k=k, overlapping=True)
-    hidden |= discloses(found.counts["attributed"], found.counts["conversions"], k) | (passed == 0)
-    out = found.credits.assign(suppressed=found.credits["channel"].map(hidden).fillna(False).astype(bool))
-    numbers = ["conversions", "lower", "upper", "share", "share_lower", "share_upper", "sampling_error"]
-    out[numbers] = out[numbers].mask(out["suppressed"])
-    return out
+def _credited_since(known: "Bank", day: dt.date, lookback: int) -> dt.date:
+    """Return the first day whose conversions a recorded touch could precede, and which a conversion can be on."""
+    first = fetch(touches(known, day).aggregate(first=lambda t: t.ts.min())).to_pylist()[0]["first"]
+    if first is None:
+        raise DataError("touches", "none", "some", "choose a later as_of")
+    held = known.months[0] + dt.timedelta(days=1)  # new holdings are told from the second month on
+    begin = max(first.date() + dt.timedelta(days=-(-lookback // DAY)), held)
+    if begin > day:
+        raise DataError("touches", f"none before {first:%Y-%m-%d}", "some a lookback before", "choose a later as_of")
+    return begin
+
+
+def _began(known: "Bank", campaigns: "pd.Series") -> dt.date:
+    t = known.campaigns
+    t = t.filter(t.campaign_id.isin(campaigns.unique().tolist()))
+    first = fetch(t.aggregate(first=lambda t: t.starts_on.min())).to_pylist()[0]["first"]
+    return pd.Timestamp(first).date()
 
 
 def _sold(known: "Bank") -> tuple[str, ...]:

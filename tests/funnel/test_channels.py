@@ -1,6 +1,7 @@
 """Ways to the bank: hand-overs against a slow reference, preferences and rules by hand, both engines."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,16 @@ import pytest
 
 import bankmkt as bm
 from bankmkt.errors import DataError, ParameterError
-from bankmkt.funnel import RULES, acts, channel_choice, choice_check, choice_summary, handovers
+from bankmkt.funnel import (
+    RULES,
+    acts,
+    channel_choice,
+    channel_review,
+    choice_check,
+    choice_summary,
+    handovers,
+    new_holdings,
+)
 from bankmkt.funnel.channel_choice import UNSEEN
 from bankmkt.funnel.channels import WAYS
 from bankmkt.funnel.clusters import clustered_shares
@@ -241,6 +251,26 @@ def test_both_engines_agree(tiny_bank, spark_bank):
     kept = [choice_check(one, "2025-05-31", ahead=30, k=1) for one in (tiny_bank, spark_bank)]
     assert kept[0]["followed"].sum() > 0
     pd.testing.assert_frame_equal(*kept, check_dtype=False)
+
+
+def test_the_review_credits_only_what_a_recorded_touch_could_precede(tiny_bank):
+    review = channel_review(tiny_bank, "2025-06-30", lookback="10d", k=1)
+    contacts, events = tiny_bank.frame(tiny_bank.contacts), tiny_bank.frame(tiny_bank.events)
+    seen = events["event"].isin(["campaign_view", "campaign_click"]) & events["customer_id"].notna()
+    through = ~contacts["status"].isin(["failed", "opted_out"])
+    first = min(contacts.loc[through, "ts"].min(), events.loc[seen, "ts"].min())
+    assert review.credited_since == first.date() + pd.Timedelta(days=10)
+    bought = tiny_bank.frame(new_holdings(tiny_bank, "2025-06-30", review.products))
+    assert (bought["ts"].dt.date >= review.credited_since).sum() == review.counts["conversions"] == len(bought)
+    later = channel_review(tiny_bank, "2025-06-30", lookback="60d", k=1)
+    assert later.credited_since is None or later.credited_since > bought["ts"].max().date()
+    assert not later.counts.get("conversions"), "nobody knows whether a touch came before it"
+    moves = review.handovers
+    assert review.figures()["handovers"] == moves["handovers"].sum() > 0
+    some = replace(review, handovers=moves.assign(handovers=moves["handovers"].mask(moves.index == 0)))
+    assert some.figures()["handovers"] is None, "a sum without a hidden pair is not of all"
+    with pytest.raises(ParameterError, match="natural"):
+        channel_review(tiny_bank, lookback="3 natural days")
 
 
 @pytest.mark.parametrize(
