@@ -4,7 +4,8 @@ Each takes a frame of a :class:`bankmkt.funnel.Funnel` and returns the ``Axes``;
 supports.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,38 +18,46 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def stages(steps: "pd.DataFrame", unit: str = "customers", ax: "Axes | None" = None) -> "Axes":
-    """Draw how many units reach each step of a funnel, and which share that is of those before.
+def stages(
+    steps: "pd.DataFrame", unit: str = "customers", ax: "Axes | None" = None, *, expected: bool = False
+) -> "Axes":
+    """Draw how many units reach each step of a funnel, and which share that is of those before; hidden steps are named.
 
     Parameters
     ----------
     steps : pandas.DataFrame
-        ``Funnel.steps`` of one group.
+        ``Funnel.steps`` of one group, or what :func:`bankmkt.funnel.shown` leaves of it.
     unit : str
         What a unit is called, in the plural.
     ax : matplotlib Axes, optional
+    expected : bool
+        Mark, with its 95% interval, how many get there from their first try if those still open go on as the others.
+
+    Raises
+    ------
+    DataError
+        If no step can be shown.
     """
-    need(steps, ("name", "units", "rate_of_entrants", "rate_of_previous", "open_units"), "bankmkt.funnel.funnel")
+    names = ("name", "units", "rate_of_entrants", "rate_of_previous", "open_units")
+    need(steps, (*names, *(_FIRST if expected else ())), "bankmkt.funnel.funnel")
+    told = steps["units"].notna().to_numpy()
+    if not told.any():
+        raise DataError("steps", "every step hidden", "a funnel of more units", "choose a longer time, or fewer groups")
     ax = theme.axes(ax, 1.3 + 0.5 * len(steps))
     at = np.arange(len(steps))
-    ax.barh(at, steps["units"], 0.66, color=theme.BLUE)
-    ax.barh(
-        at,
-        steps["open_units"],
-        0.66,
-        steps["units"],
-        color=theme.SKY,
-        alpha=0.5,
-        hatch="///",
-        edgecolor="white",
-        label="not there, but may still come",
-    )
-    ends = (steps["units"] + steps["open_units"]).tolist()
+    units, still = (steps[name].astype(float).fillna(0).to_numpy() for name in ("units", "open_units"))
+    ax.barh(at, units, 0.66, color=theme.BLUE)
+    label = "not there, but may still come"
+    ax.barh(at, still, 0.66, units, color=theme.SKY, alpha=0.5, hatch="///", edgecolor="white", label=label)
+    ends = units + still
+    if expected and told[0]:
+        value, lower, upper = (steps[name].astype(float).to_numpy()[1:] * units[0] for name in _FIRST)
+        gap = np.stack([value - lower, upper - value]).clip(min=0)
+        label = "to be expected from the first try (95% interval)"
+        ax.errorbar(value, at[1:], xerr=gap, fmt="D", color=theme.VERMILION, markersize=5, capsize=3, label=label)
+        ends[1:] = np.fmax(ends[1:], upper)
     for y, row in enumerate(steps.to_dict("records")):
-        text = f"{row['units']:,.0f}"
-        if y:
-            text += f"  ({row['rate_of_entrants']:.0%} of all, {row['rate_of_previous']:.0%} of the step before)"
-        ax.text(ends[y] + 0.01 * max(ends), y, text, va="center", fontsize=9)
+        ax.text(ends[y] + 0.01 * max(ends), y, _stage(row, bool(y), bool(told[y])), va="center", fontsize=9)
     ax.set_yticks(at, steps["name"])
     ax.set_ylim(len(steps) - 0.4, -0.6)
     ax.set_xlim(0, 1.55 * max(ends))
@@ -56,12 +65,31 @@ def stages(steps: "pd.DataFrame", unit: str = "customers", ax: "Axes | None" = N
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= max(ends)])
     ax.set_xlabel(unit)
     ax.grid(visible=False, axis="y")
-    if steps["open_units"].any():
-        ax.legend(loc="lower right", fontsize=9)
-    rates, called = steps["rate_of_previous"].to_numpy(), steps["name"].tolist()
-    worst = 1 + int(np.argmin(rates[1:]))
-    theme.claim(ax, f"Most are lost between “{called[worst - 1]}” and “{called[worst]}”: {1 - rates[worst]:.0%}")
+    if still.any() or expected:
+        ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.14 - 0.3 / len(steps)), ncols=2, fontsize=9)
+    theme.claim(ax, _most_lost(steps))
     return ax
+
+
+_FIRST = ("first_rate", "first_rate_lower", "first_rate_upper")
+
+
+def _stage(row: Mapping[Any, Any], later: bool, told: bool) -> str:
+    if not told:
+        return "hidden: too few, or too few lost"
+    parts = [f"{row['rate_of_entrants']:.0%} of all"]
+    if row["rate_of_previous"] == row["rate_of_previous"]:
+        parts.append(f"{row['rate_of_previous']:.0%} of the step before")
+    return f"{row['units']:,.0f}" + (f"  ({', '.join(parts)})" if later else "")
+
+
+def _most_lost(steps: "pd.DataFrame") -> str:
+    """Say between which steps most are lost, of those whose rates are shown."""
+    rates, called = steps["rate_of_previous"].astype(float).to_numpy(), steps["name"].tolist()
+    if np.isnan(rates[1:]).all():
+        return "Which step loses most is hidden: too few reach one, or too few are lost"
+    worst = 1 + int(np.nanargmin(rates[1:]))
+    return f"Most are lost between “{called[worst - 1]}” and “{called[worst]}”: {1 - rates[worst]:.0%}"
 
 
 def waits(times: "pd.DataFrame", unit: str = "days", ax: "Axes | None" = None) -> "Axes":

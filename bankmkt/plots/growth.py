@@ -1,9 +1,10 @@
-"""Figures and tables of growth: the five stages against earlier periods, groups, the retention triangle, a funnel.
+"""Figures and tables of growth: the five stages against earlier periods, groups, the retention triangle.
 
 Each takes a frame of :mod:`bankmkt.funnel`, and returns the ``Axes`` (tables: a frame of texts); the title is the claim
 that the frame supports.
 """
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ LABELS = {
 
 SURE = 0.05
 """Corrected p values below it are called sure."""
+
+OUTWEIGHED = "none: hangs on one customer"
+"""Instead of an interval that the margin has none of (:data:`bankmkt.funnel.changes.MOST`)."""
 
 _COLUMNS = ("measure", "group", "value", "ci_lower", "ci_upper")
 _COMPARED = {"previous": (theme.BLUE, "o", -0.14), "last_year": (theme.VERMILION, "D", 0.14)}
@@ -77,7 +81,7 @@ def changes(frame: "pd.DataFrame", periods: Mapping[str, str]) -> np.ndarray:
                 ax.plot(row[f"{name}_change"], at - aside, mark, color=ink, markersize=7, markerfacecolor=fill)
             ax.plot([], [], mark, color=ink, label=f"against {period}")
         ax.axvline(0, color=theme.GREY, linewidth=1)
-        ax.set_yticks(range(len(part)), [_wrapped(LABELS[name]) for name in part["measure"]])
+        ax.set_yticks(range(len(part)), [textwrap.fill(wording.capital(LABELS[name]), 22) for name in part["measure"]])
         ax.set_ylim(-0.6, len(part) - 0.4)
         theme.percent_axis(ax.xaxis)
         if kind == "points":
@@ -86,7 +90,7 @@ def changes(frame: "pd.DataFrame", periods: Mapping[str, str]) -> np.ndarray:
         ax.grid(visible=False, axis="y")
     panels[0].legend(loc="upper left", bbox_to_anchor=(0.0, -0.6 / (0.5 * most + 1)), ncols=2, fontsize=9,
                      title="filled: sure after correction; lines: 95% intervals", alignment="left")  # fmt: skip
-    figure.suptitle(_even(change_claim(frame, periods), 84), x=0.01, ha="left", fontsize=11, weight="bold")
+    figure.suptitle(textwrap.fill(change_claim(frame, periods), 84), x=0.01, ha="left", fontsize=11, weight="bold")
     return panels
 
 
@@ -138,11 +142,16 @@ def table(frame: "pd.DataFrame", periods: Mapping[str, str]) -> "pd.DataFrame":
             return f"{row[name]:,.0f}".replace("-", "−")
         return wording.quantity(row[name], row["unit"].removesuffix("money a year"))
 
+    def interval(row: Any) -> str:
+        if row["ci_lower"] != row["ci_lower"]:
+            return OUTWEIGHED if row["unit"] == "money a year" and row["value"] > 0 else wording.MISSING
+        return f"{write(row, 'ci_lower')} to {write(row, 'ci_upper')}"
+
     out = []
     for _, row in frame[frame["group"] == "all"].iterrows():
         cells = {
             "stage": wording.capital(row["stage"]), "measure": wording.capital(LABELS[row["measure"]]),
-            "value": write(row, "value"), "95% interval": f"{write(row, 'ci_lower')} to {write(row, 'ci_upper')}",
+            "value": write(row, "value"), "95% interval": interval(row),
         }  # fmt: skip
         for name, period in periods.items():
             cells[period] = write(row, name)
@@ -272,55 +281,6 @@ def _span(shares: "pd.Series") -> str:
     return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
 
 
-def steps(frame: "pd.DataFrame", within: str, ax: "Axes | None" = None) -> "Axes":
-    """Draw how many of those who entered a funnel reach each step, and what is to be expected with those still open.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        ``Funnel.steps``.
-    within : str
-        The window, in words.
-    ax : matplotlib Axes, optional
-    """
-    names = ("name", "units", "matured_rate", "matured_rate_lower", "matured_rate_upper", "first_rate", "open_units")
-    need(frame, names, "bankmkt.funnel")
-    ax = theme.axes(ax, 1.8 + 0.6 * len(frame))
-    at = np.arange(len(frame))[::-1]
-    gap = (
-        (frame["matured_rate"] - frame["matured_rate_lower"]).clip(lower=0),
-        (frame["matured_rate_upper"] - frame["matured_rate"]).clip(lower=0),
-    )
-    ax.barh(at, frame["matured_rate"], xerr=gap, color=theme.SKY, height=0.6, capsize=3,
-            label="of those whose window is over (95% interval)")  # fmt: skip
-    ax.plot(
-        frame["first_rate"],
-        at,
-        "D",
-        color=theme.VERMILION,
-        label="from the first try, those still open taken to go on",
-    )
-    for y, row in zip(at, frame.to_dict("records"), strict=True):
-        open_units = f", {row['open_units']:,} still open" if row["open_units"] else ""
-        end = np.nanmax([row["matured_rate_upper"], row["first_rate"], 0.0])
-        ax.text(end + 0.015, y, f"{row['units']:,}{open_units}", va="center", fontsize=9)
-    ax.set_yticks(at, frame["name"])
-    ax.set_xlim(0, 1.32)
-    ax.set_xticks(np.linspace(0, 1, 6))
-    theme.percent_axis(ax.xaxis)
-    ax.set_xlabel(f"share of those who entered, within {within} of the first step; numbers: customers")
-    ax.grid(visible=False, axis="y")
-    ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.16 - 0.2 / len(frame)), fontsize=9)
-    last = frame.iloc[-1]
-    if last["matured_rate"] == last["matured_rate"]:
-        share = wording.quantity(last["matured_rate"], "share")
-        theme.claim(ax, f"{share} of those who begin reach “{last['name']}” within {within}")
-    else:
-        share = wording.quantity(last["first_rate"], "share")
-        theme.claim(ax, f"No window is over yet; {share} would reach “{last['name']}” from the first try")
-    return ax
-
-
 def _named(day: Any, unit: str) -> str:
     if unit == "year":
         return f"{day:%Y}"
@@ -335,15 +295,3 @@ def _cell(i: int, j: int, style: Mapping[str, Any]) -> Any:
     from matplotlib.patches import Rectangle
 
     return Rectangle((j - 0.5, i - 0.5), 1, 1, **style)
-
-
-def _wrapped(text: str) -> str:
-    import textwrap
-
-    return textwrap.fill(wording.capital(text), 22)
-
-
-def _even(text: str, width: int) -> str:
-    import textwrap
-
-    return textwrap.fill(text, width)

@@ -67,7 +67,12 @@ def test_the_table_says_what_is_known():
     assert rows.loc["Kept", "change on 2025-Q2"] == "+2.0 points *"
     assert rows.loc["Customers who opened", "change on 2026-Q1"] == "−1.0%"
     assert rows.loc["Yearly margin per active customer", "value"] == "1,646"
-    assert rows.loc["Shared something", "value"] == "–"
+    assert rows.loc["Shared something", ["value", "95% interval"]].tolist() == ["–", "–"]
+    lone = stages()
+    lone.loc[lone.measure == "margin", ["ci_lower", "ci_upper"]] = np.nan
+    said = growth.table(lone, PERIODS).set_index("measure").loc["Yearly margin per active customer"]
+    assert said["95% interval"] == "none: hangs on one customer"
+    assert said["value"] == "1,646"
 
 
 def test_every_measure_has_a_name():
@@ -94,20 +99,6 @@ def test_what_is_not_over_is_hatched_and_has_no_number():
     }  # fmt: skip
     assert [t.get_text() for t in ax.get_yticklabels()] == ["2026-01  (100)", "2026-02  (100)", "2026-03  (100)"]
     assert ax.get_title(loc="left").replace("\n", " ") == "Of those who opened, 70% are active 1 month later"
-
-
-def test_a_funnels_steps_with_those_still_open():
-    frame = pd.DataFrame({
-        "name": ["view", "buy"], "units": [100, 20], "matured_rate": [1.0, 0.25], "matured_rate_lower": [1.0, 0.2],
-        "matured_rate_upper": [1.0, 0.3], "first_rate": [1.0, 0.22], "open_units": [0, 7],
-    })  # fmt: skip
-    ax = growth.steps(frame, "30 days")
-    assert [t.get_text() for t in ax.texts] == ["100", "20, 7 still open"]
-    assert [bar.get_width() for bar in ax.patches] == [1.0, 0.25]
-    assert ax.get_title(loc="left") == "25.0% of those who begin reach “buy” within 30 days"
-    young = frame.assign(matured_rate=np.nan, matured_rate_lower=np.nan, matured_rate_upper=np.nan)
-    title = growth.steps(young, "30 days").get_title(loc="left").replace("\n", " ")
-    assert title == "No window is over yet; 22.0% would reach “buy” from the first try"
 
 
 def test_nothing_to_show_is_refused():

@@ -114,6 +114,15 @@ def test_stages_and_waits(log):
     assert title(ax) == "Most are lost between “ask” and “buy”: 33%"
     assert texts(ax)[2] == "20  (50% of all, 67% of the step before)"
     assert ax.get_legend() is not None  # windows that are not over
+    first = study.steps.assign(first_rate=[1, 0.8, 0.6], first_rate_lower=[1, 0.7, 0.5], first_rate_upper=[1, 0.9, 0.7])
+    marks = funnels.stages(first, "visitors", expected=True).containers[2]
+    assert marks.lines[0].get_xdata().tolist() == pytest.approx([0.8 * 40, 0.6 * 40])
+    hidden = study.steps.assign(units=[40, np.nan, 20], rate_of_previous=[1, np.nan, np.nan], open_units=np.nan)
+    ax = funnels.stages(hidden)
+    assert texts(ax) == ["40", "hidden: too few, or too few lost", "20  (50% of all)"]
+    assert title(ax).startswith("Which step loses most is hidden")
+    with pytest.raises(DataError, match="every step hidden"):
+        funnels.stages(study.steps.assign(units=np.nan))
     ax = funnels.waits(study.times)
     assert title(ax) == "The longest wait is from “ask” to “buy”: 2.0 days in the middle case"
     assert texts(ax) == ["24 hours", "2.0 days", "3.0 days"]
