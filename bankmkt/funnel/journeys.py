@@ -1,9 +1,11 @@
 """Journeys: the steps that units take one after another, from any table of events."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypedDict, Unpack
 
+from bankmkt.damage import reading
 from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
 from bankmkt.frames import engine_table, fetch
 from bankmkt.funnel.definition import Condition, parse_within
@@ -12,6 +14,12 @@ from bankmkt.lookback import parse_date
 
 START, END, OPEN = "(start)", "(end)", "(open)"
 """Before the first step; after the last one, when no other followed; after the last one, when another still may."""
+
+ANY = "(any)"
+"""Whatever lies between a step and its return."""
+
+MOST_STATES = 1000
+"""Pictures and counts of more are of no use, and take as much memory as there are pairs of them."""
 
 
 class Options(TypedDict, total=False):
@@ -22,6 +30,7 @@ class Options(TypedDict, total=False):
     session: str | None
     within: str | dt.timedelta | None
     merge: bool
+    final: Sequence[str] | None
     as_of: dt.date | str | None
     since: dt.date | str | None
     time: str
@@ -47,6 +56,9 @@ def journeys(events: Any, **options: Unpack[Options]) -> Any:
         a unit has one journey.
     merge
         Whether steps of equal state that follow each other are taken as one, at the time of the first.
+    final
+        States that end a journey: ``["approved", "declined"]``. A journey that has been in one of them is over; others
+        are open at the end of the records (with ``within``: unless the gap is over).
     as_of, since
         The last day seen (default: the last day with an event), and the first on which a journey may begin: with
         ``within`` or ``session``, journeys that began earlier are left out; without, earlier events are.
@@ -58,12 +70,14 @@ def journeys(events: Any, **options: Unpack[Options]) -> Any:
     -------
     ibis table
         unit, journey, place (from 1), state, ts, next (state; ``(end)`` if none follows, ``(open)`` if the gap that
-        would end the journey is not over on ``as_of``), next_ts (null at the end).
+        would end the journey is not over on ``as_of``, or no final state was reached), next_ts (null at the end).
+        Without ``within`` and ``final`` nobody knows whether more follows: every journey ends at the last event.
 
     Raises
     ------
     ParameterError, SchemaError
-        If an option cannot be right, or a column is not there.
+        If an option cannot be right, a column is not there, a state is called ``(start)``, ``(end)``, ``(open)`` or
+        ``(any)``, or there are more than a thousand states.
     DataError
         If there is no event.
 
@@ -79,7 +93,7 @@ def journeys(events: Any, **options: Unpack[Options]) -> Any:
     1        1      2   view  (end)
     2        2      1  login  (end)
     """
-    rows, parts, ties = _prepared(events, options)
+    rows, parts, ties, _ = _prepared(events, options)
     return _steps(rows, parts, ties, options, END, OPEN)
 
 
@@ -90,23 +104,55 @@ def coded(events: Any, options: Options) -> tuple[Any, list[str]]:
     """
     import pyarrow as pa
 
-    rows, parts, ties = _prepared(events, options)
-    found = sorted(fetch(rows.select("state").distinct())["state"].to_pylist())
+    rows, parts, ties, found = _prepared(events, options)
     codes = pa.table({"name": pa.array(found, pa.string()), "code": pa.array(range(len(found)), pa.int64())})
     known = engine_table(codes, "journey_states", rows.get_backend())[0]
     rows = rows.join(known, rows.state == known.name).drop("state", "name").rename(state="code")
     return _steps(rows, parts, ties, options, len(found), len(found) + 1), [*found, END, OPEN]
 
 
-def _prepared(events: Any, options: Options) -> tuple[Any, list[str], list[str]]:
-    """Return the events up to the last day, the columns that part journeys, and those that order events."""
+@contextmanager
+def kept(rows: Any) -> Iterator[Any]:
+    """Keep rows in the engine while they are counted in several ways, so that they are worked out once."""
+    with reading(rows.get_backend(), None), rows.cache() as table:
+        yield table
+
+
+def _prepared(events: Any, options: Options) -> tuple[Any, list[str], list[str], list[str]]:
+    """Return the events up to the last day, columns that part journeys and that order events, and the states."""
     import ibis
 
     checked(options)
     table, _ = engine_table(events, "events")
     rows, parts, ties = _rows(table, options)
-    end = _end(rows, options.get("as_of"))
-    return rows.filter(rows.ts < ibis.literal(end)).mutate(end=ibis.literal(end)), parts, ties
+    as_of = options.get("as_of")
+    day = None if as_of is None else parse_date("as_of", as_of)
+    if day is not None:
+        rows = rows.filter(rows.ts < ibis.literal(_next_midnight(day)))
+    seen = fetch(rows.group_by("state").aggregate(ts=rows.ts.max()).limit(MOST_STATES + 1)).to_pylist()
+    if not seen:
+        todo = "look at as_of and the columns"
+        raise DataError("events", "none has a unit, a time and a state", "one or more", todo)
+    states = sorted(row["state"] for row in seen)
+    _check_states(states, options)
+    end = _next_midnight(day or max(row["ts"] for row in seen).date())
+    rows = rows.filter(rows.ts < ibis.literal(end)).mutate(end=ibis.literal(end))
+    return rows.mutate(ends=rows.state.isin(options.get("final") or []).cast("int64")), parts, ties, states
+
+
+def _check_states(states: list[str], options: Options) -> None:
+    """Raise ParameterError for states of a name that means something else, too many, and final ones that are none."""
+    if taken := sorted({START, END, OPEN, ANY} & set(states)):
+        raise ParameterError("state", taken[0], "names other than (start), (end), (open) and (any)", "rename it")
+    if len(states) > MOST_STATES:
+        todo = "put alike ones together with an expression for state"
+        raise ParameterError("state", f"more than {MOST_STATES:,} different", f"at most {MOST_STATES:,}", todo)
+    final = options.get("final")
+    if isinstance(final, str) or not isinstance(final or [], Sequence):
+        raise ParameterError("final", final, "a list of states", "put the state into a list")
+    for name in final or []:
+        if name not in states:
+            raise ParameterError("final", name, one_of(states[:20]), "name states that occur")
 
 
 def _steps(rows: Any, parts: list[str], ties: list[str], options: Options, over: str | int, open_: str | int) -> Any:
@@ -118,16 +164,22 @@ def _steps(rows: Any, parts: list[str], ties: list[str], options: Options, over:
         raise ParameterError("within", options.get("within"), "a length of time such as '30min'", "a gap has no days")
     since = options.get("since")
     begin = None if since is None else dt.datetime.combine(parse_date("since", since), dt.time())
-    rows = rows.mutate(last=ibis.literal(over).cast(rows.state.type()))
+    kind = rows.state.type()
     if length is not None:
         pause = rows.ts.delta(rows.ts.lag().over(ibis.window(group_by=parts, order_by=ties)), unit="microsecond")
         rows = rows.mutate(begins=(pause.isnull() | (pause > length)).cast("int64"))
         so_far = ibis.window(group_by=parts, order_by=ties, rows=(None, 0))
         rows = rows.mutate(part=rows.begins.sum().over(so_far))
         parts = ["unit", "part"]
-        rows = rows.mutate(final=rows.ts.max().over(ibis.window(group_by=parts)))
-        waited = rows["end"].delta(rows.final, unit="microsecond")
-        rows = rows.mutate(last=(waited > length).ifelse(over, open_).cast(rows.state.type()))
+        whole = ibis.window(group_by=parts)
+        rows = rows.mutate(latest=rows.ts.max().over(whole), ended=rows.ends.max().over(whole))
+        waited = rows["end"].delta(rows.latest, unit="microsecond")
+        rows = rows.mutate(last=((waited > length) | (rows.ended == 1)).ifelse(over, open_).cast(kind))
+    elif options.get("final"):
+        rows = rows.mutate(ended=rows.ends.max().over(ibis.window(group_by=parts)))
+        rows = rows.mutate(last=(rows.ended == 1).ifelse(over, open_).cast(kind))
+    else:
+        rows = rows.mutate(last=ibis.literal(over).cast(kind))
     if begin is not None:
         if parts == ["unit"]:
             rows = rows.filter(rows.ts >= ibis.literal(begin))
@@ -180,22 +232,6 @@ def _state(table: Any, state: Condition) -> Any:
     except (AttributeError, IbisError, TypeError) as error:
         todo = f"use columns of the events: {', '.join(table.columns)}"
         raise ParameterError(f"state: {str(error).splitlines()[0]}", None, "a column or an expression", todo) from error
-
-
-def _end(rows: Any, as_of: dt.date | str | None) -> dt.datetime:
-    """Return the first moment that is not seen, where there is an event before it."""
-    import ibis
-
-    day: dt.date | None = None
-    if as_of is None:
-        found = rows.aggregate(ts=rows.ts.max())
-    else:
-        day = parse_date("as_of", as_of)
-        found = rows.filter(rows.ts < ibis.literal(_next_midnight(day))).select("ts").limit(1)
-    last = next((row["ts"] for row in fetch(found).to_pylist()), None)
-    if last is None:
-        raise DataError("events", "none has a unit, a time and a state", "one or more", "look at as_of and the columns")
-    return _next_midnight(day or last.date())
 
 
 def _next_midnight(day: dt.date) -> dt.datetime:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from bankmkt.errors import ParameterError
 from bankmkt.frames import fetch
-from bankmkt.funnel.journeys import Options, journeys
+from bankmkt.funnel.journeys import ANY, Options, journeys, kept
 from bankmkt.funnel.rates import shares
 from bankmkt.privacy import K, check_k, discloses
 
@@ -15,7 +15,6 @@ LONGEST = 12
 
 ARROW, MORE = " → ", "…"
 _BREAK = "\x1f"
-ANY = "(any)"
 
 
 def frequent_paths(
@@ -59,15 +58,20 @@ def frequent_paths(
     >>> frequent_paths(log, k=1)["path"].tolist()
     ['view → buy', 'view → buy → view']
     """
+    import ibis
+
     check_k(k)
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise ParameterError("top", top, "an integer from 1", "pass top=20")
     table = journeys(events, **options)
-    rows = _whole(table) if length is None else subpaths(table, length)
-    found = rows.group_by("path").aggregate(times=rows.count(), units=rows.unit.nunique())
-    total = unit_count(table)
-    found = found.filter(~discloses(found.units, total, k))
-    most = fetch(found.order_by(found.units.desc(), found.times.desc(), "path").limit(top)).to_pandas()
+    rows = _whole(table) if length is None else _windows(table, length)
+    per = rows.group_by("unit", "path").aggregate(times=rows.count())
+    per = per.mutate(paths=per.count().over(ibis.window(group_by="unit")))  # those of no path among them
+    counts = per.group_by("path").aggregate(times=per.times.sum(), units=per.count(), once=(1 / per.paths).sum())
+    with kept(counts) as found:
+        total = round(fetch(found.aggregate(units=found.once.sum())).to_pylist()[0]["units"])
+        found = found.filter(found.path.notnull(), ~discloses(found.units, total, k))
+        most = fetch(found.order_by(found.units.desc(), found.times.desc(), "path").limit(top)).to_pandas()
     p, lower, upper = shares(most["units"], total)
     paths = [told(path) for path in most["path"]]
     steps = [path.count(_BREAK) + 1 - path.endswith(_BREAK + MORE) for path in most["path"]]
@@ -85,6 +89,12 @@ def subpaths(table: Any, length: int) -> Any:
     table
         Of :func:`bankmkt.funnel.journeys.journeys`.
     """
+    rows = _windows(table, length)
+    return rows.filter(rows.path.notnull())
+
+
+def _windows(table: Any, length: int) -> Any:
+    """Return a row per step: unit, the path of ``length`` steps from it on (null if fewer follow), ts, end_ts."""
     import ibis
 
     if isinstance(length, bool) or not isinstance(length, int) or not 2 <= length <= LONGEST:
@@ -92,7 +102,6 @@ def subpaths(table: Any, length: int) -> Any:
     order = ibis.window(group_by=["unit", "journey"], order_by="place")
     later = {f"s{n}": table.state.lead(n).over(order) for n in range(1, length)}
     rows = table.mutate(**later, end_ts=table.ts.lead(length - 1).over(order))
-    rows = rows.filter(rows[f"s{length - 1}"].notnull())
     path = rows.state
     for n in range(1, length):
         path = path + _BREAK + rows[f"s{n}"]
@@ -114,11 +123,6 @@ def _whole(table: Any) -> Any:
 def told(path: str) -> str:
     """Write a path for readers."""
     return path.replace(_BREAK, ARROW)
-
-
-def unit_count(table: Any) -> int:
-    """Return how many units there are."""
-    return int(fetch(table.aggregate(units=table.unit.nunique())).to_pylist()[0]["units"])
 
 
 def loops(events: Any, *, k: int = K, **options: Unpack[Options]) -> pd.DataFrame:
@@ -156,25 +160,40 @@ def loops(events: Any, *, k: int = K, **options: Unpack[Options]) -> pd.DataFram
     rows = table.mutate(
         third=table.state.lead(2).over(order), third_ts=table.ts.lead(2).over(order), back=table.ts.lead().over(same)
     )
-    kinds = [
-        (rows.next == rows.state, rows.next, rows.next_ts),
-        ((rows.third == rows.state) & (rows.next != rows.state), rows.next, rows.third_ts),
-        (rows.back.notnull(), ibis.literal(ANY), rows.back),
-    ]
-    parts = [
-        rows.filter(fits).select("unit", "state", via=via, hours=end.delta(rows.ts, unit="microsecond") / 3.6e9)
-        for fits, via, end in kinds
-    ]
-    every = ibis.union(*parts)
-    found = every.group_by("state", "via").aggregate(
-        times=every.count(), units=every.unit.nunique(), median_hours=every.hours.median(),
-        q25_hours=every.hours.quantile(0.25), q75_hours=every.hours.quantile(0.75),
+    at_once, there_and_back = rows.next == rows.state, (rows.third == rows.state) & (rows.next != rows.state)
+    back = ibis.cases((at_once, rows.next_ts), (there_and_back, rows.third_ts))
+    slim = rows.select(
+        "unit", "state", via=back.notnull().ifelse(rows.next, ibis.null("string")), hours=_hours(rows.ts, back),
+        later=_hours(rows.ts, rows.back),
     )  # fmt: skip
-    ever = table.group_by("state").aggregate(ever=table.unit.nunique())
-    out = fetch(found.join(ever, "state")).to_pandas()
+    with kept(slim) as t:
+        short = t.filter(t.via.notnull())
+        parts = [
+            fetch(
+                short.group_by("state", "via").aggregate(
+                    times=short.count(), units=short.unit.nunique(), **_quartiles(short.hours)
+                )
+            ),
+            fetch(
+                t.group_by("state").aggregate(
+                    times=t.later.count(), units=t.unit.nunique(where=t.later.notnull()), **_quartiles(t.later),
+                    ever=t.unit.nunique(),
+                )
+            ),
+        ]  # fmt: skip
+    alone, every = (part.to_pandas() for part in parts)
+    out = pd.concat([alone.merge(every[["state", "ever"]], on="state"), every[every["times"] > 0].assign(via=ANY)])
     out = out[~discloses(out["units"], out["ever"], k)]
     p, lower, upper = shares(out["units"], out["ever"])
     out = out.assign(share=p, ci_lower=lower, ci_upper=upper, times_per_unit=out["times"] / out["units"])
     out = out.sort_values(["times", "state", "via"], ascending=[False, True, True], ignore_index=True)
     names = ["state", "via", "times", "units", "share", "ci_lower", "ci_upper", "times_per_unit"]
     return out[[*names, "median_hours", "q25_hours", "q75_hours"]]
+
+
+def _hours(start: Any, end: Any) -> Any:
+    return end.delta(start, unit="microsecond") / 3.6e9
+
+
+def _quartiles(hours: Any) -> dict[str, Any]:
+    return {f"{name}_hours": hours.quantile(q) for name, q in (("median", 0.5), ("q25", 0.25), ("q75", 0.75))}

@@ -7,7 +7,7 @@ import pandas as pd
 from bankmkt.errors import ParameterError
 from bankmkt.frames import fetch
 from bankmkt.funnel.clusters import clustered_shares
-from bankmkt.funnel.journeys import END, OPEN, START, Options, coded, journeys
+from bankmkt.funnel.journeys import END, OPEN, START, Options, coded, journeys, kept
 from bankmkt.privacy import K, check_k, small_cells
 
 HOUR = 3.6e9
@@ -52,26 +52,28 @@ def transitions(events: Any, *, k: int = K, **options: Unpack[Options]) -> pd.Da
     """
     check_k(k)
     steps, names = coded(events, options)
-    begin = len(names)
-    inner = steps.select(
-        "unit", start=steps.state, to=steps.next, gap=steps.next_ts.delta(steps.ts, unit="microsecond")
-    )
-    first = steps.filter(steps.place == 1)
-    moves = inner.select("unit", "start", "to").union(first.select("unit", start=_literal(begin), to=first.state))
-    per = moves.group_by("unit", "start", "to").aggregate(x=moves.count().cast("float64"))
-    per = per.mutate(n=per.x.sum().over(_window(["unit", "start"])), c=per.count().over(_window(["unit", "start"])))
-    cells = per.group_by("start", "to").aggregate(
-        times=per.x.sum(),
-        units=per.count(),
-        xx=(per.x * per.x).sum(),
-        xn=(per.x * per.n).sum(),
-        once=(1 / per.c).sum(),
-    )
-    spans = inner.group_by("start", "to").aggregate(
-        **{f"{name}_hours": inner.gap.quantile(q) / HOUR for name, q in (("median", 0.5), ("q25", 0.25), ("q75", 0.75))}
-    )
-    found = cells.left_join(spans, ["start", "to"]).drop("start_right", "to_right")
-    rows = fetch(found).to_pandas().rename(columns={"start": "from"}).astype({"times": "int64"})
+    slim = steps.select(
+        "unit", start=steps.state.cast("int16"), to=steps.next.cast("int16"), begins=steps.place == 1,
+        gap=steps.next_ts.delta(steps.ts, unit="microsecond"),
+    )  # fmt: skip
+    with kept(slim) as t:
+        first = t.filter(t.begins).select("unit", start=_literal(len(names)), to="start")
+        moves = t.select("unit", "start", "to").union(first)
+        with kept(moves.group_by("unit", "start", "to").aggregate(x=moves.count().cast("float64"))) as per:
+            left = per.group_by("unit", "start").aggregate(n=per.x.sum(), c=per.count())
+            each = per.join(left, ["unit", "start"])
+            cells = each.group_by("start", "to").aggregate(
+                times=each.x.sum(), units=each.count(), xx=(each.x * each.x).sum(), xn=(each.x * each.n).sum(),
+                once=(1 / each.c).sum(),
+            )  # fmt: skip
+            counted = fetch(cells).to_pandas()
+        quarters = (("median", 0.5), ("q25", 0.25), ("q75", 0.75))
+        spans = t.group_by("start", "to").aggregate(
+            **{f"{name}_hours": t.gap.quantile(q) / HOUR for name, q in quarters}
+        )
+        waits = fetch(spans).to_pandas()
+    rows = counted.merge(waits, how="left", on=["start", "to"])
+    rows = rows.rename(columns={"start": "from"}).astype({"times": "int64"})
     for end in ("from", "to"):
         rows[end] = [[*names, START][code] for code in rows[end]]
     whole = rows.groupby("from")[["times", "xn", "once"]].transform("sum")
@@ -159,10 +161,4 @@ def check_steps(steps: int) -> None:
 def _literal(code: int) -> Any:
     import ibis
 
-    return ibis.literal(code, "int64")
-
-
-def _window(parts: list[str]) -> Any:
-    import ibis
-
-    return ibis.window(group_by=parts)
+    return ibis.literal(code, "int16")

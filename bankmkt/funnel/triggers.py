@@ -13,6 +13,7 @@ from bankmkt.errors import DataError, ParameterError, Refused, one_of
 from bankmkt.frames import engine_table
 from bankmkt.funnel import trigger_rates as rates
 from bankmkt.funnel.definition import DAY, Condition, parse_within
+from bankmkt.funnel.purchases import buys
 from bankmkt.funnel.trigger_days import Days, Trigger, days_of, default_triggers, usable
 from bankmkt.funnel.trigger_sources import Risk, Source, date_of, months, number
 from bankmkt.lookback import parse_date
@@ -22,9 +23,6 @@ from bankmkt.schema import EVENTS, PRODUCTS
 
 VERDICTS = ("holds", "does not hold later", "no more than chance", "followed by fewer purchases", "too few")
 HOLDS, DENIED, CHANCE, FEWER, FEW = VERDICTS
-BOUGHT = ("purchase", "loan_drawdown")
-"""Kinds of transactions by which a product is bought."""
-
 RATIOS = ("rate_ratio", "own_ratio", "later_ratio")
 
 
@@ -268,7 +266,7 @@ def _goal(target: str | Trigger | Condition, source: Source) -> Trigger:
     if target in PRODUCTS:
         from ibis import _
 
-        return Trigger(target, _.kind.isin(BOUGHT) & (_["product"] == target), "transactions")
+        return Trigger(target, buys(_, target), "transactions")
     if target in EVENTS:
         return Trigger(target, target)
     raise ParameterError(
