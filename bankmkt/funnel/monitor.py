@@ -24,8 +24,8 @@ NEW_NORMAL = 72
 """Hours after which a change that lasts is learned from as it is."""
 
 COLUMNS = (
-    "expected", "lower", "upper", "expected_part", "expected_rate", "rate_lower", "rate_upper", "size", "share",
-    "prior",
+    "expected", "lower", "upper", "expected_part", "expected_rate", "rate_lower", "rate_upper", "clump", "wide",
+    "share", "share_clump", "apart",
 )  # fmt: skip
 """What is foreseen of an hour."""
 
@@ -38,9 +38,9 @@ class Replay:
     ----------
     hours
         A row per series and hour: series, hour; count (of the denominator) with expected, lower, upper; part (of the
-        numerator) with expected_part; rate (part / count) with expected_rate, rate_lower, rate_upper; size, share,
-        prior (of :class:`bankmkt.funnel.expected.Outlook`); watched (false while too little is known); by kind of
-        :data:`KINDS` the run rule's evidence, 1 being an alarm; alarm (kinds, joined by commas).
+        numerator) with expected_part; rate (part / count) with expected_rate, rate_lower, rate_upper; clump, wide,
+        share, share_clump, apart (of :class:`bankmkt.funnel.expected.Outlook`); watched (false while too little is
+        known); by kind of :data:`KINDS` the run rule's evidence, 1 being an alarm; alarm (kinds, joined by commas).
     alerts
         A row per alert: series, kind, began (the first hour that speaks for it), raised (the hour after which it was
         raised), last (its last alarm), hours (from began to last), size (observed / expected over these hours: of the
@@ -75,7 +75,8 @@ def monitor(
 
     Each day's hours are foreseen from the days before: the weekly rhythm from the last ``weeks`` of all these events,
     whatever their campaign; the level from the series' own days, the last most. Counts vary as a negative binomial, the
-    numerator among them as a beta-binomial, as widely as those weeks did. Two rules each for fewer and more events and
+    numerator among them as a beta-binomial, as widely as those weeks did; how much events come in clumps (one visitor's
+    views) is the series' own. Two rules each for fewer and more events and
     for a lower and a higher conversion: *band*, one hour beyond its limits; *run*, the sum of the evidence for a change
     of the size in :data:`KINDS` (CUSUM of log-likelihood ratios).
 
@@ -90,7 +91,9 @@ def monitor(
     by : str, optional
         A column, such as platform: each of its values is a series of its own.
     since, as_of
-        First and last day that is watched; by default all. Earlier days are learned from.
+        First and last day that is watched, the last as a whole: what has not come by its end is missed. By default from
+        the first day to the last full hour of the events of any kind, so that a log cut in an hour is no outage; but
+        whether all of it stopped only ``as_of`` can tell. Earlier days are learned from.
     weeks : int
         Whole weeks that the rhythm is learned from, 2 to 52.
     per_week : float
@@ -121,12 +124,12 @@ def monitor(
     """
     if isinstance(weeks, bool) or not isinstance(weeks, int) or not 2 <= weeks <= 52:
         raise ParameterError("weeks", weeks, "an integer from 2 to 52", "pass weeks=8")
-    if not isinstance(per_week, int | float) or not 0 < per_week <= 7:
+    if isinstance(per_week, bool) or not isinstance(per_week, int | float) or not 0 < per_week <= 7:
         raise ParameterError("per_week", per_week, "a number above 0, up to 7", "pass per_week=1")
     if numerator == denominator:
         raise ParameterError("numerator", numerator, "another event than the denominator")
-    table = _hourly(events, campaign_id, (numerator, denominator), by, as_of, time, event)
-    grid, base, own = _series(table, denominator, numerator)
+    table, until = _hourly(events, campaign_id, (numerator, denominator), by, as_of, time, event)
+    grid, base, own = _series(table, denominator, numerator, until)
     risk = per_week / (WEEK * len(KINDS) * 2 * len(own))
     first = parse_date("since", since) if since is not None else None
     hours, alerts = [], []
@@ -144,8 +147,8 @@ def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _hourly(
     events: Any, campaign_id: Any, names: tuple[str, str], by: str | None, as_of: Any, time: str, event: str
-) -> pd.DataFrame:
-    """Count both events by hour, series, and whether they are the campaign's."""
+) -> tuple[pd.DataFrame, pd.Timestamp]:
+    """Count both events by hour, series, and whether they are the campaign's; return also when the watch ends."""
     import ibis
 
     t, _ = engine_table(events, "events")
@@ -154,24 +157,39 @@ def _hourly(
     for name in needed:
         if name not in t.columns:
             raise SchemaError("events have no column", name, one_of(t.columns), "name a column of the events")
-    t = t.filter(t[event].isin(names), t[time].notnull())
-    if as_of is not None:
-        day = parse_date("as_of", as_of) + dt.timedelta(days=1)
-        t = t.filter(t[time] < dt.datetime.combine(day, dt.time()))
+    if campaign_id is not None:
+        _check_id(campaign_id, t.campaign_id.type())
+    if as_of is None:
+        last = fetch(t.aggregate(last=t[time].cast("timestamp(6)").max())).to_pylist()[0]["last"]
+        until = pd.Timestamp(last).floor("h")
+    else:
+        until = pd.Timestamp(parse_date("as_of", as_of)) + pd.Timedelta(days=1)
+    t = t.filter(t[event].isin(names), t[time] < until.to_pydatetime()) if until is not pd.NaT else t.limit(0)
     mine = ibis.literal(True) if campaign_id is None else (t.campaign_id == campaign_id).fill_null(False)
     series = t[by].cast("string").fill_null("none") if by else ibis.literal("all")
     rows = t.select(hour=t[time].cast("timestamp(6)").truncate("h"), what=t[event], mine=mine, series=series)
     frame: pd.DataFrame = fetch(rows.group_by("hour", "what", "mine", "series").aggregate(n=rows.count())).to_pandas()
     if not frame.loc[frame["mine"] & (frame["what"] == names[1]), "n"].sum():
         raise DataError("events", f"no {names[1]}", "some", "check campaign_id, as_of and denominator")
-    return frame.assign(hour=pd.to_datetime(frame["hour"]))
+    return frame.assign(hour=pd.to_datetime(frame["hour"])), until
 
 
-def _series(table: pd.DataFrame, count: str, part: str) -> tuple[pd.DatetimeIndex, Pair, dict[str, Pair]]:
-    """Lay the counts on a grid of whole days from a Monday: of all events, and of each series from its first day."""
+def _check_id(campaign_id: Any, kind: Any) -> None:
+    """Check that a campaign's number is of the column's type."""
+    whole = isinstance(campaign_id, int | np.integer) and not isinstance(campaign_id, bool)
+    if (kind.is_string() and not isinstance(campaign_id, str)) or (kind.is_numeric() and not whole):
+        raise ParameterError(
+            "campaign_id", campaign_id, "a text" if kind.is_string() else "an integer", "pass it as the events have it"
+        )
+
+
+def _series(
+    table: pd.DataFrame, count: str, part: str, until: pd.Timestamp
+) -> tuple[pd.DatetimeIndex, Pair, dict[str, Pair]]:
+    """Lay the counts on a grid of hours from a Monday: of all events, and of each series from its first day."""
     start = table["hour"].min().normalize()
     start -= pd.Timedelta(days=start.day_of_week)
-    grid = pd.date_range(start, table["hour"].max().normalize() + pd.Timedelta(hours=23), freq="h")
+    grid = pd.date_range(start, until, freq="h", inclusive="left")
 
     def laid(rows: pd.DataFrame, what: str) -> Numbers:
         sums = rows[rows["what"] == what].groupby("hour")["n"].sum()
@@ -199,7 +217,7 @@ def watch(
     Parameters
     ----------
     own : tuple of (n,) arrays
-        Counts and numerators of the series' hours, whole days up to the end of ``base``.
+        Counts and numerators of the series' hours, from a midnight up to the end of ``base``.
     base : tuple of (m,) arrays
         Those of all the traffic, from a Monday's midnight.
     hours : DatetimeIndex of m
@@ -228,8 +246,9 @@ def watch(
         if ahead is None:
             continue
         nested = expected.nested(rhythm)
-        ratios, outside = _foreseen(seen, slice(i, i + 24), observed, ahead, nested, risk)
-        for t in range(i, i + 24):
+        day = slice(i, min(i + 24, n))
+        ratios, outside = _foreseen(seen, day, observed, ahead.first(day.stop - i), nested, risk)
+        for t in range(i, day.stop):
             alarms = alerts.step(t, {k: ratios[k][t - i] for k in KINDS}, {k: bool(outside[k][t - i]) for k in KINDS})
             for kind in KINDS:
                 evidence[kind][t] = alerts.height[kind]
@@ -272,7 +291,7 @@ def _foreseen(
     least, most = expected.share_limits(trials, ahead, risk)
     mean_rate = ahead.share if nested else ahead.share / (1 - ahead.share)
     values = (ahead.mean, lower, upper, ahead.mean * mean_rate, mean_rate, rate(least, trials), rate(most, trials),
-              ahead.size, ahead.share, ahead.prior)  # fmt: skip
+              ahead.clump, ahead.wide, ahead.share, ahead.share_clump, ahead.apart)  # fmt: skip
     for name, value in zip(COLUMNS, values, strict=True):
         seen[name][day] = value
     ratios = {kind: expected.count_evidence(count, ahead, KINDS[kind]) for kind in ("outage", "surge")}

@@ -47,11 +47,12 @@ def replay(hours: "pd.DataFrame", alerts: "pd.DataFrame", names: tuple[str, str]
     from matplotlib import pyplot as plt
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    need(hours, ("hour", "count", "expected", "part", "watched"), "Replay.hours of bankmkt.funnel.monitor")
+    columns = ("hour", "count", "expected", "part", "expected_part", "watched", "clump", "wide")
+    need(hours, columns, "Replay.hours of bankmkt.funnel.monitor")
     rows = hours[hours["watched"]]
     if rows.empty:
         raise DataError("hours", "none that was watched", "two weeks of traffic before", "choose a later day")
-    days = rows.assign(variance=rows["expected"] + rows["expected"] ** 2 / rows["size"])
+    days = rows.assign(variance=rows["clump"] * rows["expected"] + rows["wide"] * rows["expected"] ** 2)
     days = days.groupby(days["hour"].dt.normalize())[["count", "part", "expected", "expected_part", "variance"]].sum()
     few = days["count"].between(1, k - 1)
     days.loc[few, ["count", "part"]] = np.nan

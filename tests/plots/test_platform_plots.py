@@ -100,7 +100,7 @@ def test_the_view_in_two_tables():
 
 def replayed():
     hour = pd.date_range("2026-03-02", periods=24 * 14, freq="h")
-    frame = pd.DataFrame({"hour": hour, "count": 6.0, "part": 2.0, "expected": 6.0, "expected_part": 2.0, "size": 50.0,
+    frame = pd.DataFrame({"hour": hour, "count": 6.0, "part": 2.0, "expected": 6.0, "expected_part": 2.0, "clump": 1.0, "wide": 0.02,
                           "watched": True, **dict.fromkeys(monitor.KINDS, 0.1)})  # fmt: skip
     alert = {"kind": "outage", "began": hour[40], "raised": hour[43], "last": hour[50], "hours": 11, "size": 0.0}
     return frame, pd.DataFrame([alert])
