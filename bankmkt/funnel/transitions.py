@@ -2,6 +2,7 @@
 
 from typing import Any, Unpack
 
+import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError
@@ -100,6 +101,10 @@ def hide(rows: pd.DataFrame, totals: list[str], k: int) -> pd.DataFrame:
         if more.equals(hidden):
             break
         hidden = more
+    return _null(rows, hidden)
+
+
+def _null(rows: pd.DataFrame, hidden: pd.Series) -> pd.DataFrame:
     if not hidden.any():
         return rows.assign(suppressed=False)
     values = [name for name in rows.columns if name not in ("step", "from", "to", "state")]
@@ -120,7 +125,8 @@ def journey_flows(events: Any, steps: int = 5, *, k: int = K, **options: Unpack[
     -------
     pandas.DataFrame
         step (1, 2, …: from this one to the next), from, to (``(end)``, ``(open)``: journeys that were over, or not
-        known further, by then), journeys, units, suppressed. At each step the journeys add up to all of them.
+        known further, by then), journeys, units, suppressed. At each step the journeys add up to all of them, and as
+        many reach a state as leave it at the next step; what that would tell of hidden flows is hidden too.
 
     Examples
     --------
@@ -136,20 +142,66 @@ def journey_flows(events: Any, steps: int = 5, *, k: int = K, **options: Unpack[
     check_steps(steps)
     check_k(k)
     table = journeys(events, **options)
-    early = table.filter(table.place < steps)
-    cells = early.group_by(step=early.place, start=early.state, to=early.next).aggregate(
-        journeys=early.count(), units=early.unit.nunique()
-    )
-    rows = fetch(cells).to_pandas().rename(columns={"start": "from"})
+    slim = table.filter(table.place < steps).select("unit", "place", "state", "next")
+    with kept(slim) as t:
+        cells = t.group_by(step=t.place, start=t.state, to=t.next).aggregate(journeys=t.count(), units=t.unit.nunique())
+        rows = fetch(cells).to_pandas().rename(columns={"start": "from"})
+        over = t.filter(t.next.isin([END, OPEN]))
+        since = over.group_by("unit", "next").aggregate(step=over.place.min(), journeys=over.count())
+        stay = fetch(since.group_by("next", "step").aggregate(units=since.count())).to_pandas()
     parts = [rows]
-    for over in (END, OPEN):
-        gone = (
-            rows[rows["to"] == over].groupby("step")[["journeys", "units"]].sum().reindex(range(1, steps), fill_value=0)
-        )
-        stay = gone.cumsum().shift(fill_value=0).astype("int64").reset_index()
-        parts.append(stay[stay["journeys"] > 0].assign(**{"from": over, "to": over}))
+    for word in (END, OPEN):
+        journeys_over = rows[rows["to"] == word].groupby("step")["journeys"].sum()
+        units_over = stay[stay["next"] == word].set_index("step")["units"]
+        both = pd.DataFrame({"journeys": journeys_over, "units": units_over}, index=range(1, steps))
+        before = both.fillna(0).cumsum().shift(fill_value=0).astype("int64").rename_axis("step").reset_index()
+        parts.append(before[before["journeys"] > 0].assign(**{"from": word, "to": word}))
     out = pd.concat(parts, ignore_index=True).sort_values(["step", "from", "to"], ignore_index=True)
-    return hide(out, ["step"], k)[["step", "from", "to", "journeys", "units", "suppressed"]]
+    return _null(out, flows_hidden(out, k))[["step", "from", "to", "journeys", "units", "suppressed"]]
+
+
+def flows_hidden(rows: pd.DataFrame, k: int) -> pd.Series:
+    """Say which flows are hidden: as many reach a state at a step as leave it, and at each step there are all.
+
+    So what goes from and what comes to a state at a step each add up to a total that may be known from the step beside,
+    and both together are one more block: with one of them hidden, the others would tell it. What the equations still
+    tell is protected by a further cell.
+    """
+    leaves = rows["step"].astype("str") + "/" + rows["from"]
+    reaches = (rows["step"] + 1).astype("str") + "/" + rows["to"]
+    hidden = pd.Series(False, index=rows.index)
+    while True:
+        more = hidden
+        for block in (rows["step"], leaves, reaches):
+            more = small_cells(rows["units"], by=[block], k=k, hidden=more, overlapping=True)
+        for node in set(leaves) | set(reaches):
+            here = (leaves == node) | (reaches == node)
+            more = more | small_cells(rows.loc[here, "units"], k=k, hidden=more[here], overlapping=True).reindex(
+                rows.index, fill_value=False
+            )
+        more = more | _told(rows, leaves, reaches, more)
+        if more.equals(hidden):
+            return hidden
+        hidden = more
+
+
+def _told(rows: pd.DataFrame, leaves: pd.Series, reaches: pd.Series, hidden: pd.Series) -> pd.Series:
+    """Return what is to be hidden for flows that the equations tell exactly: the smallest other of the same step."""
+    first, last = rows["step"].min(), rows["step"].max()
+    inner = sorted(
+        (set(leaves) | set(reaches)) - set(leaves[rows["step"] == first]) - set(reaches[rows["step"] == last])
+    )
+    places = np.flatnonzero(hidden)
+    totals = [(rows["step"] == step).to_numpy(float)[places] for step in range(first, last + 1)]
+    nodes = [((leaves == node).to_numpy(float) - (reaches == node).to_numpy(float))[places] for node in inner]
+    equations = np.stack([*totals, *nodes])
+    free = np.eye(len(places)) - np.linalg.pinv(equations) @ equations
+    more = pd.Series(False, index=rows.index)
+    for place in places[np.diag(free) < 1e-9]:
+        others = rows[(rows["step"] == rows["step"].iloc[place]) & ~hidden & (rows["units"] > 0)]
+        if len(others):
+            more[others["units"].idxmin()] = True
+    return more
 
 
 def check_steps(steps: int) -> None:
