@@ -191,53 +191,6 @@ def lasting_claim(frame: "pd.DataFrame") -> str:
     return f"{text} ({wording.quantity(row['base'], 'share')} of all customers were there)"
 
 
-def money_table(frame: "pd.DataFrame", by: str = "channel") -> "pd.DataFrame":
-    """Write what a credited conversion cost, and the money that came for it, from the least to the most a model says.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        ``Attribution.credits`` with values and costs, or ``CampaignCredit.campaigns``.
-    by : str
-        ``"channel"``, or ``"name"`` of campaigns, for which the cost of a true conversion is added where it is known.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per channel or campaign that cost money; empty if none did.
-
-    Raises
-    ------
-    SchemaError
-        If it is another frame.
-    """
-    import pandas as pd
-
-    credited = "conversions" if by == "channel" else "credit"
-    need(frame, [by, credited, "cost", "cost_per_conversion", "roas"], "attribute with value= and costs=")
-    rows = []
-    for name, own in frame[frame["cost"] > 0].groupby(by, sort=False):
-        row = {
-            by.replace("name", "campaign"): wording.capital(wording.words(str(name))),
-            "cost, yuan": f"{own['cost'].iloc[0]:,.0f}",
-            "conversions credited": _between(own[credited], ",.0f"),
-            "yuan per conversion": _between(own["cost_per_conversion"], ",.2f" if by == "channel" else ",.0f"),
-        }
-        if by == "name" and frame["truth"].notna().any():
-            truth = own["truth"].iloc[0]
-            row["yuan per true conversion"] = f"{own['cost'].iloc[0] / truth:,.0f}" if truth > 0 else wording.MISSING
-        rows.append(row | {"ROAS": _between(own["roas"], ",.0f")})
-    return pd.DataFrame(rows)
-
-
-def _between(values: "pd.Series", form: str) -> str:
-    found = values.dropna()
-    if found.empty:
-        return wording.MISSING
-    low, high = format(found.min(), form), format(found.max(), form)
-    return low if low == high else f"{low} to {high}"
-
-
 def legend_below(ax: "Axes", columns: int, **options: Any) -> None:
     """Set a legend below the axis label, however high the axes are."""
     from matplotlib.figure import Figure
