@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bankmkt.frames import fetch
-from bankmkt.funnel.rates import shares
+from bankmkt.funnel.clusters import clustered_shares
+from bankmkt.funnel.rates import LEVEL, shares
 from bankmkt.funnel.traffic import traffic
-from bankmkt.privacy import K, check_k, exposed, small_cells, small_parts
+from bankmkt.lookback import parse_date
+from bankmkt.privacy import K, check_k, discloses, exposed, small_cells, small_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,16 @@ ACTS = {
 
 ADDITIVE = ("events", "page_views", *ACTS, "seconds")
 """Columns that add up over the rows to the total; distinct visitors and users do not: who comes twice is one."""
+
+TIED = {
+    "who_campaign_views": ("campaign_views", "campaign_visitors", "click_rate", "join_rate", "conversion_rate"),
+    "who_clicks": ("clicks", "click_rate"),
+    "who_joins": ("joins", "join_rate"),
+    "who_conversions": ("conversions", "conversion_rate"),
+    "who_shares": ("shares", "share_rate"),
+    "who_timed": ("seconds", "mean_seconds", "median_seconds"),
+}
+"""Visitors who did something → the columns that tell of them."""
 
 TOTAL = "total"
 
@@ -60,7 +72,8 @@ def platform(
     level : str
         ``"head_office"``, ``"branch"`` or ``"sub_branch"``, for ``by="org"``.
     k : int
-        Rows, and acts within a row, of 1 to k − 1 visitors are null; 1 hides nothing.
+        Rows, and acts, times and users within a row, of 1 to k − 1 visitors are null, with what would give them away;
+        1 hides nothing.
 
     Returns
     -------
@@ -76,8 +89,10 @@ def platform(
           or converted (conversion_rate), with _lower, _upper; share_rate: of the visitors those who shared;
         - suppressed: whether the row is hidden.
 
-        Intervals are 95%: of means and of the click rate from the sums of each visitor, as one visitor's views are not
-        independent (linearised ratio; Cochran 1977, Sampling Techniques, 6.3); of the others Wilson's.
+        Intervals are 95%: of means from the sums of each visitor, as one visitor's views are not independent
+        (linearised ratio; Cochran 1977, Sampling Techniques, 6.3); of the click rate Wilson's for as many independent
+        views as would tell as much (:func:`bankmkt.funnel.clusters.clustered_shares`; the linearised ratio where there
+        are more clicks than views); of the others Wilson's.
 
     Raises
     ------
@@ -101,8 +116,10 @@ def platform(
 
     check_k(k)
     events, columns = traffic(bank, by, since, as_of, org_id=org_id, level=level)
-    rows = [_measured(events, columns, bank, since)] if columns else []
-    total = _measured(events, [], bank, since).assign(**dict.fromkeys(columns, None))
+    events = events.select(*columns, "visitor_id", "customer_id", "event", "duration_s").cache()
+    new = _new(events, bank, since)
+    rows = [_measured(events, columns, new)] if columns else []
+    total = _measured(events, [], new).assign(**dict.fromkeys(columns, None))
     if rows:
         total = total.assign(**{name: TOTAL for name in columns if not name.endswith("_id")})
         rows = [rows[0].sort_values(["events", *columns], ascending=[False, *[True] * len(columns)])]
@@ -113,7 +130,7 @@ def platform(
     return _shown(frame[[*columns, *total.columns.drop(columns)]], k)
 
 
-def _measured(events: Any, columns: list[str], bank: Any, since: Any) -> "pd.DataFrame":
+def _measured(events: Any, columns: list[str], new: Any) -> "pd.DataFrame":
     """Count and estimate for each group of events."""
     import pandas as pd
 
@@ -126,7 +143,7 @@ def _measured(events: Any, columns: list[str], bank: Any, since: Any) -> "pd.Dat
     v = by_visitor
     saw = v.campaign_views > 0
     sums = {name: v[name].sum() for name in (*ADDITIVE, "timed")}
-    distinct = {f"who_{name}": v.count(where=v[name] > 0) for name in ACTS}
+    distinct = {f"who_{name}": v.count(where=v[name] > 0) for name in (*ACTS, "timed")}
     reached = {f"saw_{name}": v.count(where=saw & (v[name] > 0)) for name in ("joins", "conversions")}
     squares = {
         f"{a}_{b}": (v[a].cast("float64") * v[b].cast("float64")).sum()
@@ -136,10 +153,12 @@ def _measured(events: Any, columns: list[str], bank: Any, since: Any) -> "pd.Dat
     main = _grouped(v, columns).aggregate(visitors=v.count(), **sums, **distinct, **reached, **squares)
     known = events.filter(events.customer_id.notnull()).select(*columns, "customer_id").distinct()
     users = _grouped(known, columns).aggregate(users=known.count())
+    fresh = known.semi_join(new, "customer_id")
+    newly = _grouped(fresh, columns).aggregate(new_users=fresh.count())
     seen = events.filter(viewed)
     middle = _grouped(seen, columns).aggregate(median_seconds=seen.duration_s.median())
     frame = _frame(main)
-    for part in (users, _new(known, columns, bank, since), middle):
+    for part in (users, newly, middle):
         found = _frame(part)
         # pandas takes null labels as equal
         frame = frame.merge(found, how="left", on=columns) if columns else frame.join(found)
@@ -149,14 +168,14 @@ def _measured(events: Any, columns: list[str], bank: Any, since: Any) -> "pd.Dat
     return pd.DataFrame({**{name: frame[name] for name in columns}, **_columns(frame)})
 
 
-def _new(known: Any, columns: list[str], bank: Any, since: Any) -> Any:
-    """Count the customers whose first event ever lies in the period."""
+def _new(events: Any, bank: Any, since: Any) -> Any:
+    """Return the customers whose first event ever lies in the period."""
+    known = events.filter(events.customer_id.notnull()).select("customer_id").distinct()
     if since is None:
-        return _grouped(known, columns).aggregate(new_users=known.count())
-    start = dt.datetime.combine(dt.date.fromisoformat(str(since)[:10]), dt.time())
-    before = bank.events.filter(bank.events.ts < start)
-    fresh = known.anti_join(before.filter(before.customer_id.notnull()), "customer_id")
-    return _grouped(fresh, columns).aggregate(new_users=fresh.count())
+        return known
+    start = dt.datetime.combine(parse_date("since", since), dt.time())
+    before = bank.events.filter(bank.events.ts < start, bank.events.customer_id.notnull())
+    return known.anti_join(before, "customer_id").cache()
 
 
 def _grouped(rows: Any, columns: list[str]) -> Any:
@@ -174,10 +193,19 @@ def _columns(t: "pd.DataFrame") -> dict[str, Any]:
     out["campaign_visitors"] = t["who_campaign_views"]
     out["median_seconds"] = t["median_seconds"]
     n = t["visitors"].to_numpy(float)
-    ratios = {"mean_seconds": ("seconds", "timed"), "click_rate": ("clicks", "campaign_views")}
-    for name, (part, whole) in ratios.items():
+    for name, (part, whole) in {
+        "mean_seconds": ("seconds", "timed"),
+        "click_rate": ("clicks", "campaign_views"),
+    }.items():
         sums = (t[f"{part}_{part}"], t[f"{part}_{whole}"], t[f"{whole}_{whole}"])
-        out |= _with_interval(name, ratio(t[part], t[whole], *sums, n))
+        found = ratio(t[part], t[whole], *sums, t["who_timed"] if name == "mean_seconds" else n)
+        if name == "click_rate":
+            share = clustered_shares(np.minimum(t[part], t[whole]), t[whole], *sums, t["who_campaign_views"])
+            found = (
+                found[0],
+                *(np.where(t[part] > t[whole], *pair) for pair in zip(found[1:], share[1:], strict=True)),
+            )
+        out |= _with_interval(name, found)
     parts = {"join_rate": "saw_joins", "conversion_rate": "saw_conversions"}
     for name, column in parts.items():
         out |= _with_interval(name, shares(t[column], t["who_campaign_views"]))
@@ -209,7 +237,7 @@ def ratio(part: Any, whole: Any, part2: Any, product: Any, whole2: Any, n: Any) 
     rate = part / some
     spread = np.maximum(part2 - 2 * rate * product + rate**2 * whole2, 0)
     se = np.sqrt(spread * n / np.maximum(n - 1, 1)) / some
-    wide = norm.ppf(0.975) * np.where(n > 1, se, np.nan)
+    wide = norm.ppf(0.5 + LEVEL / 2) * np.where(n > 1, se, np.nan)
     return rate, np.maximum(rate - wide, 0), rate + wide
 
 
@@ -219,34 +247,36 @@ def _with_interval(name: str, values: tuple[Any, Any, Any]) -> dict[str, Any]:
 
 def _shown(frame: "pd.DataFrame", k: int) -> "pd.DataFrame":
     """Hide rows of few visitors, and what few of a row's visitors did."""
-    import pandas as pd
-
-    groups = pd.Series(np.arange(len(frame)) < len(frame) - 1)
     visitors = frame["visitors"]
-    hidden = small_cells(visitors[groups], k=k, overlapping=True).reindex(frame.index, fill_value=False)
-    if groups.any():
-        bare = exposed(visitors[groups], hidden[groups], by=[pd.Series(0, visitors[groups].index)], k=k).any()
-        hidden.iloc[-1] = bare
-    hidden.iloc[-1] |= 0 < visitors.iloc[-1] < k
     out = frame.drop(columns=[name for name in map(str, frame.columns) if name.startswith(("who_", "saw_"))])
-    labels = list(frame.columns[: frame.columns.get_loc("visitors")])
-    numbers = [name for name in out.columns if name not in labels]
     if k == 1:
         return out.assign(suppressed=False)
+    hidden = few(visitors, visitors, k)
+    numbers = out.columns[out.columns.get_loc("visitors") :]
     out = out.assign(**{name: out[name].astype("float64").mask(hidden) for name in numbers})
-    tied = {
-        "campaign_views": ["campaign_views", "campaign_visitors", "click_rate", "join_rate", "conversion_rate"],
-        "clicks": ["clicks", "click_rate"], "joins": ["joins", "join_rate"],
-        "conversions": ["conversions", "conversion_rate"], "shares": ["shares", "share_rate"],
-    }  # fmt: skip
-    for act, names in tied.items():
-        few = small_parts(frame[f"who_{act}"], visitors, by=[groups], k=k, hidden=hidden, overlapping=True)
-        names = [
-            name for name in numbers if name in names or name.removesuffix("_lower").removesuffix("_upper") in names
-        ]
-        out = out.assign(**{name: out[name].mask(few) for name in names})
-    few = small_parts(frame["new_users"], frame["users"], by=[groups], k=k, hidden=hidden, overlapping=True)
-    return out.assign(new_users=out["new_users"].mask(few), suppressed=hidden)
+    acted = {name: few(frame[name], visitors, k, hidden) for name in TIED}
+    saw = {name: few(frame[name], frame["who_campaign_views"], k, hidden) for name in ("saw_joins", "saw_conversions")}
+    users = few(frame["users"], frame["users"], k, hidden)
+    new = few(frame["new_users"], frame["users"], k, users)
+    where = [(names, acted[who]) for who, names in TIED.items()]
+    where += [(("join_rate",), saw["saw_joins"]), (("conversion_rate",), saw["saw_conversions"])]
+    where += [(("users",), users), (("new_users",), new)]
+    for names, hide in where:
+        told = [name for name in numbers if name.removesuffix("_lower").removesuffix("_upper") in names]
+        out = out.assign(**{name: out[name].mask(hide) for name in told})
+    return out.assign(suppressed=hidden)
+
+
+def few(parts: "pd.Series", wholes: "pd.Series", k: int, hidden: "pd.Series | None" = None) -> "pd.Series":
+    """Say which rows' parts are few, or leave few; that of the total (the last row) too, if it gives one away."""
+    import pandas as pd
+
+    rows = slice(0, len(parts) - 1)
+    hidden = pd.Series(False, parts.index) if hidden is None else hidden
+    hide = small_parts(parts[rows], wholes[rows], k=k, hidden=hidden[rows], overlapping=True)
+    bare = exposed(parts[rows], hide, by=[pd.Series(0, parts.index[rows])], k=k).any()
+    whole = bare or hidden.iloc[-1] or discloses(parts.iloc[-1], wholes.iloc[-1], k)
+    return pd.concat([hide, pd.Series([bool(whole)], [parts.index[-1]])])
 
 
 def hours_of_week(
@@ -291,8 +321,8 @@ def hours_of_week(
     if days.empty:
         return frame.assign(page_views=0, visitors=0, per_hour=np.nan, per_hour_lower=np.nan, per_hour_upper=np.nan,
                             suppressed=False)  # fmt: skip
-    first = pd.Timestamp(str(since)) if since is not None else days.min()
-    last = pd.Timestamp(str(as_of)) if as_of is not None else days.max()
+    first = parse_date("since", since) if since is not None else days.min()
+    last = parse_date("as_of", as_of) if as_of is not None else days.max()
     weekdays = pd.Series(pd.date_range(first, last).day_of_week + 1).value_counts()
     who = seen.mutate(weekday=seen.ts.day_of_week.index() + 1)
     visitors = _frame(who.group_by("weekday", "hour").aggregate(visitors=who.visitor_id.nunique()))
@@ -303,7 +333,7 @@ def hours_of_week(
     some, more = np.where(n > 0, n, np.nan), np.where(n > 1, n, np.nan)
     mean = frame["page_views"].to_numpy(float) / some
     se = np.sqrt(np.maximum(frame["square"] - n * mean**2, 0) / (more - 1) / more)
-    wide = student.ppf(0.975, more - 1) * se
+    wide = student.ppf(0.5 + LEVEL / 2, more - 1) * se
     frame = frame.assign(per_hour=mean, per_hour_lower=np.maximum(mean - wide, 0), per_hour_upper=mean + wide)
     hidden = small_cells(frame["visitors"], k=k, overlapping=True)
     names = ["page_views", "visitors", "per_hour", "per_hour_lower", "per_hour_upper"]

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from bankmkt.errors import ParameterError, SchemaError
 from bankmkt.frames import engine_table, fetch
+from bankmkt.funnel.clusters import clustered_shares
 from bankmkt.funnel.definition import parse_within
 from bankmkt.funnel.matches import check_columns
-from bankmkt.funnel.platform import ratio
-from bankmkt.privacy import K, check_k, exposed, small_cells
+from bankmkt.funnel.platform import few, ratio
+from bankmkt.privacy import K, check_k
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,15 +124,15 @@ def session_summary(found: Any, by: str | None = "platform", unit: str = "visito
     unit : str
         Its column of units.
     k : int
-        Rows of 1 to k − 1 units are null; 1 hides nothing.
+        Rows of 1 to k − 1 units, and bounces and seconds of as few, are null; 1 hides nothing.
 
     Returns
     -------
     pandas.DataFrame
         A row per value of ``by``, by size, and the total last: sessions, units; events_per_session, bounce_rate,
         mean_seconds with _lower and _upper (95%, from the sums of each unit, as one visitor's sessions are not
-        independent); median_seconds; suppressed. Seconds are of sessions with two events or more. Units of several
-        rows are one unit of the total.
+        independent: of the share Wilson's, see :func:`bankmkt.funnel.clusters.clustered_shares`); median_seconds;
+        suppressed. Seconds are of sessions with two events or more. Units of several rows are one unit of the total.
 
     Raises
     ------
@@ -156,12 +157,9 @@ def session_summary(found: Any, by: str | None = "platform", unit: str = "visito
     found = found.cache()
     total = _summed(found, [], unit)
     if by is None:
-        return _hidden(total, total["units"].between(1, k - 1))
+        return _hidden(total, k)
     rows = _summed(found, [by], unit).sort_values(["sessions", by], ascending=[False, True], ignore_index=True)
-    hidden = small_cells(rows["units"], k=k, overlapping=True)
-    bare = exposed(rows["units"], hidden, by=[pd.Series(0, rows.index)], k=k).any() or 0 < total["units"].item() < k
-    frame = pd.concat([rows, total.assign(**{by: "total"})], ignore_index=True)
-    return _hidden(frame, pd.Series([*hidden, bool(bare)]))
+    return _hidden(pd.concat([rows, total.assign(**{by: "total"})], ignore_index=True), k)
 
 
 def _summed(rows: Any, keys: list[str], unit: str) -> "pd.DataFrame":
@@ -175,7 +173,9 @@ def _summed(rows: Any, keys: list[str], unit: str) -> "pd.DataFrame":
     )  # fmt: skip
     products = {f"{a}_{b}": (t[a].cast("float64") * t[b]).sum() for pair in RATIOS.values() for a, b in _pairs(*pair)}
     sums = {name: t[name].sum() for name in ("sessions", "events", "bounces", "several", "seconds")}
-    main = (t.group_by(keys) if keys else t).aggregate(units=t.count(), **sums, **products)
+    main = (t.group_by(keys) if keys else t).aggregate(
+        units=t.count(), who_bounced=t.count(where=t.bounces > 0), who_stayed=t.count(where=t.several > 0),
+        **sums, **products)  # fmt: skip
     long = rows.filter(several)
     middle = (long.group_by(keys) if keys else long).aggregate(median_seconds=long.seconds.median())
     found, median = fetch(main).to_pandas(), fetch(middle).to_pandas()
@@ -183,15 +183,22 @@ def _summed(rows: Any, keys: list[str], unit: str) -> "pd.DataFrame":
     out: dict[str, Any] = {name: found[name] for name in (*keys, "sessions", "units")}
     for name, (part, whole) in RATIOS.items():
         a, b, c = (found[f"{one}_{other}"] for one, other in _pairs(part, whole))
-        values = ratio(found[part], found[whole], a, b, c, found["units"])
+        form = clustered_shares if name == "bounce_rate" else ratio
+        values = form(found[part], found[whole], a, b, c, found["who_stayed" if whole == "several" else "units"])
         out |= dict(zip((name, f"{name}_lower", f"{name}_upper"), values, strict=True))
-    return pd.DataFrame({**out, "median_seconds": found["median_seconds"]})
+    return pd.DataFrame({**out, **{name: found[name] for name in ("median_seconds", "who_bounced", "who_stayed")}})
 
 
 def _pairs(part: str, whole: str) -> list[tuple[str, str]]:
     return [(part, part), (part, whole), (whole, whole)]
 
 
-def _hidden(frame: "pd.DataFrame", hidden: "pd.Series") -> "pd.DataFrame":
-    numbers = {name: frame[name].mask(hidden) for name in frame.columns[frame.columns.get_loc("sessions") :]}
-    return frame.assign(**numbers, suppressed=hidden)
+def _hidden(frame: "pd.DataFrame", k: int) -> "pd.DataFrame":
+    """Hide rows of few units, and what few of a row's units did; the last row is the total."""
+    hidden = few(frame["units"], frame["units"], k)
+    out = frame.drop(columns=["who_bounced", "who_stayed"])
+    for who, parts in (("units", ("",)), ("who_bounced", ("bounce",)), ("who_stayed", ("mean_s", "median_s"))):
+        hide = few(frame[who], frame["units"], k, hidden)
+        names = [name for name in out.columns[out.columns.get_loc("sessions") :] if name.startswith(parts)]
+        out = out.assign(**{name: out[name].mask(hide) for name in names})
+    return out.assign(suppressed=hidden)

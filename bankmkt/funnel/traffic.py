@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bankmkt.bank import Bank, check_bank
 from bankmkt.errors import ParameterError, SchemaError, one_of
 from bankmkt.lookback import parse_date
-from bankmkt.units import climb, units_below
+from bankmkt.units import belonging, units_below
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +95,10 @@ def parse_by(by: str | Sequence[str]) -> list[str]:
     >>> parse_by("platform"), parse_by(["org", "campaign"])
     (['platform'], ['org', 'campaign'])
     """
+    if not isinstance(by, Sequence):
+        raise ParameterError(
+            "by", by, f"{one_of(DIMENSIONS)}, or several", 'pass by="platform", or by=() for the total'
+        )
     names = [by] if isinstance(by, str) else list(by)
     for name in names:
         if name not in DIMENSIONS or names.count(name) > 1:
@@ -127,16 +131,14 @@ def units_at(bank: Bank, level: str) -> "pd.DataFrame":
 
     t = bank.organisations
     units = bank.fetch(t.select("org_id", "parent_id", "level", "name").order_by("org_id")).to_pylist()
-    parent = {unit["org_id"]: unit["parent_id"] for unit in units}
-    stops = {unit["org_id"]: unit["name"] for unit in units if unit["level"] == level}
-    twice = {name for name in stops.values() if list(stops.values()).count(name) > 1}
-    labels = {unit: f"{name} ({unit})" if name in twice else name for unit, name in stops.items()}
-    found = {unit: climb(unit, stops, parent) for unit in parent}
-    text = any(isinstance(unit, str) for unit in parent)
+    found = belonging(units, [unit["org_id"] for unit in units if unit["level"] == level])
+    own = [unit["org_id"] for unit in units]
+    at = [found.get(unit, (None, NO_UNIT)) for unit in own]
+    text = any(isinstance(unit, str) for unit in own)
     return pd.DataFrame({
-        "own_id": list(found),
-        "at_id": pd.array(list(found.values()), "string" if text else "Int64"),
-        "at_name": [labels.get(unit, NO_UNIT) for unit in found.values()],
+        "own_id": own,
+        "at_id": pd.array([unit for unit, _ in at], "string" if text else "Int64"),
+        "at_name": [name for _, name in at],
     })  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """The view of all platforms: against plain pandas, on both engines, and its totals across levels; what came back."""
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,9 @@ import tiny
 import bankmkt as bm
 from bankmkt.errors import ParameterError, SchemaError
 from bankmkt.funnel.platform import ADDITIVE, ratio
+from bankmkt.funnel.traffic import traffic
+
+module = importlib.import_module("bankmkt.funnel.platform")
 
 VIEWS = ("page_view", "campaign_view")
 EVENTS = ("page_view", "campaign_view", "campaign_click", "campaign_join", "campaign_convert", "share", "login")
@@ -177,6 +182,49 @@ def test_few_visitors_are_hidden_and_cannot_be_subtracted(bank):
     assert (found["visitors"].dropna() >= 10).all()
 
 
+def small(views=50, clicks=2, timed=1, users=30):
+    """Return a bank in which few of those who saw a campaign on the web clicked and converted."""
+    who = np.arange(views)
+    seen = pd.DataFrame({"visitor_id": who, "event": "campaign_view", "duration_s": np.where(who < timed, 9.0, np.nan)})
+    clicked = seen[:clicks].assign(event="campaign_click", duration_s=np.nan)
+    events = pd.concat([seen, clicked, clicked.assign(event="campaign_convert")], ignore_index=True)
+    elsewhere = pd.DataFrame({"visitor_id": np.arange(200, 220), "event": "campaign_convert"})
+    events = pd.concat([events, elsewhere], ignore_index=True)
+    number = events["visitor_id"].where(events["visitor_id"] < users)
+    events = events.assign(event_id=range(len(events)), ts=pd.Timestamp("2026-02-01"), platform="web", campaign_id=1,
+                           customer_id=pd.array(number + 1, "Int64"))  # fmt: skip
+    other = events.assign(event_id=events["event_id"] + 9_000, visitor_id=events["visitor_id"] + 500, platform="app",
+                          customer_id=pd.array(number + 31, "Int64"), event="page_view")  # fmt: skip
+    return bm.open_bank(frames() | {"events": pd.concat([events, other])})
+
+
+def test_a_rate_shows_no_count_that_is_hidden():
+    full = bm.funnel.platform(small(), k=1).set_index("platform")
+    assert full.loc["web", "conversion_rate"] == pytest.approx(2 / 50)
+    assert full.loc["web", "conversions"] == 22
+    found = bm.funnel.platform(small()).set_index("platform")
+    hidden = ["clicks", "click_rate", "click_rate_upper", "conversion_rate", "conversion_rate_lower", "seconds",
+              "mean_seconds", "median_seconds"]  # fmt: skip
+    assert found.loc[["web", "total"], hidden].isna().all(axis=None), "nor in the total, which one row makes up"
+    assert found.loc["web", ["visitors", "conversions", "users"]].tolist() == [70, 22, 30]
+    few = bm.funnel.platform(small(users=4)).set_index("platform")
+    assert few["users"].isna().all()
+    assert few["visitors"].notna().all()
+
+
+def test_no_click_in_fifty_views_is_not_sure_to_be_none():
+    row = bm.funnel.platform(small(clicks=0)).iloc[-1]
+    assert [row["click_rate"], row["click_rate_lower"]] == pytest.approx([0, 0], abs=1e-12)
+    assert 0.05 < row["click_rate_upper"] < 0.1
+
+
+def test_the_joins_of_a_view_are_made_once(monkeypatch, bank):
+    made = []
+    monkeypatch.setattr(module, "traffic", lambda *a, **b: made.append(a) or traffic(*a, **b))
+    bm.funnel.platform(bank, "channel", since="2026-01-15", k=1)
+    assert len(made) == 1
+
+
 def test_the_interval_of_a_ratio_holds_the_truth_where_visitors_repeat():
     """Visitors differ in how often they click: 95% of intervals hold the mean rate, Wilson's would be far too short."""
     rng = np.random.default_rng(5)
@@ -211,6 +259,8 @@ def test_hours_of_the_week(bank):
     ("arguments", "error", "names"),
     [
         ({"by": "colour"}, ParameterError, "by = 'colour'"),
+        ({"by": 5}, ParameterError, "by = 5"),
+        ({"by": None}, ParameterError, "by: expected"),
         ({"by": ["org", "org"]}, ParameterError, "each once"),
         ({"level": "county"}, ParameterError, "level"),
         ({"since": "2026-03-01", "as_of": "2026-02-01"}, ParameterError, "since"),

@@ -8,7 +8,7 @@ import pytest
 
 import bankmkt as bm
 from bankmkt.errors import ParameterError, SchemaError
-from bankmkt.funnel.platform import ratio
+from bankmkt.funnel.clusters import clustered_shares
 
 GAP = 1800
 
@@ -109,7 +109,24 @@ def test_the_summary_counts_each_unit_once():
     each = table.groupby("visitor_id")["bounce"].agg(["sum", "size"]).to_numpy(float).T
     sums = [each[0].sum(), each[1].sum(), each[0] @ each[0], each[0] @ each[1], each[1] @ each[1], each.shape[1]]
     told = summary.loc["total", ["bounce_rate", "bounce_rate_lower", "bounce_rate_upper"]].tolist()
-    assert told == pytest.approx([float(x) for x in ratio(*sums)])
+    assert told == pytest.approx([float(x) for x in clustered_shares(*sums)])
+
+
+def test_the_interval_of_a_share_stays_a_share():
+    frame = pd.DataFrame({"visitor_id": [*range(19), 0, 1, 2], "ts": pd.Timestamp("2026-01-01"), "platform": "app"})
+    row = bm.funnel.session_summary(bm.funnel.sessions(frame), k=1).iloc[-1]
+    assert row["bounce_rate"] == pytest.approx(16 / 19)
+    assert row["bounce_rate_upper"] < 1
+    none = bm.funnel.session_summary(bm.funnel.sessions(pd.concat([frame, frame])), k=1).iloc[-1]
+    assert none["bounce_rate"] == 0 < none["bounce_rate_upper"]
+
+
+def test_the_stay_of_one_visitor_is_hidden():
+    at = pd.to_datetime(["2026-01-01 00:00"] * 60 + ["2026-01-01 00:07"])
+    frame = pd.DataFrame({"visitor_id": [*range(60), 0], "ts": at, "platform": ["app", "web"] * 30 + ["app"]})
+    shown = bm.funnel.session_summary(bm.funnel.sessions(frame)).set_index("platform")
+    assert not shown["suppressed"].any()
+    assert shown.loc[["app", "total"], ["mean_seconds", "median_seconds", "bounce_rate"]].isna().all(axis=None)
 
 
 def test_few_units_are_hidden():
