@@ -165,12 +165,15 @@ def open_rates(
     ax.set_ylabel(f"share that {what}")
     ax.grid(visible=False, axis="x")
     ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.1), fontsize=9)
-    gaps = (frame["first_rate"] - frame["rate_of_entrants"]).to_numpy()
-    row = frame.to_dict("records")[int(np.nanargmax(gaps))]
+    gaps = (frame["first_rate"] - frame["rate_of_entrants"]).fillna(0)
+    gaps = gaps.where(frame["open_units"].notna(), 0).to_numpy()
+    row = frame.to_dict("records")[int(gaps.argmax())]
     text = "Nobody is still on their way: all three rates agree"
+    if frame["open_units"].isna().any():
+        text = "How many are still on their way is hidden where they are few"
     if gaps.max() > 0.0005:
         text = f"{row[group]}: {row['rate_of_entrants']:.1%} so far, but {row['first_rate']:.1%} to be expected"
-        text += f" of all, as {row['open_units']:,} are still on their way"
+        text += f" of all, as {row['open_units']:,.0f} are still on their way"
     theme.claim(ax, text)
     return ax
 

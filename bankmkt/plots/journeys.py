@@ -88,9 +88,13 @@ def flows(
     if len(rows) < len(frame):
         ax.set_xlabel("without the hidden moves")
     over = moves.loc[(moves["step"] == last) & (moves["to"] == END), "journeys"].sum() / whole
-    first = moves[moves["step"] == 1].groupby("from")["journeys"].sum()
-    text = f"{wording.quantity(whole, 'customers')} {unit}: {first.max() / whole:.0%} begin with "
-    text += f"“{_name(str(first.idxmax()), names)}”; {over:.0%} are over within {last} steps"
+    first = moves[moves["step"] == moves["step"].min()].groupby("from")["journeys"].sum()
+    complete = len(rows) == len(frame)
+    text = f"{wording.quantity(whole, 'customers')} {unit}{'' if complete else ' with moves that are shown'}: "
+    text += f"{first.max() / whole:.0%} begin with “{_name(str(first.idxmax()), names)}”"
+    ended = frame[(frame["step"] == last) & (frame["to"] == END)]
+    if len(ended) and ended["journeys"].notna().all():
+        text += f"; {over:.0%} are over within {last} step{'s' * (last > 1)}"
     theme.claim(ax, text)
     return ax
 
@@ -170,10 +174,21 @@ def step_matrix(
     _cells(ax, table, names)
     ax.tick_params(axis="x", rotation=0)
     ax.set_xlabel("step of the journey")
-    last = int(frame["step"].max())
-    over = frame.loc[(frame["step"] == last) & (frame["state"] == END), "share"].sum()
-    theme.claim(ax, f"By step {last}, {over:.0%} of the journeys are over")
+    theme.claim(ax, _furthest(frame, names))
     return ax
+
+
+def _furthest(frame: "pd.DataFrame", names: Mapping[str, str] | None) -> str:
+    """Say how many journeys are over by the last step at which that is shown, else where most are that are shown."""
+    over = frame[(frame["state"] == END) & frame["share"].notna()]
+    if len(over):
+        row = over.loc[over["step"].idxmax()]
+        return f"By step {row['step']:.0f}, {row['share']:.0%} of the journeys are over"
+    shown = frame.dropna(subset=["share"])
+    if shown.empty:
+        raise DataError("frame", "nothing to show", "states of enough units", "take longer time or fewer states")
+    row = shown[shown["step"] == shown["step"].max()].nlargest(1, "share").iloc[0]
+    return f"At step {row['step']:.0f}, {row['share']:.0%} of the journeys are at “{_name(str(row['state']), names)}”"
 
 
 def _cells(ax: "Axes", table: "pd.DataFrame", names: Mapping[str, str] | None) -> None:
@@ -276,8 +291,10 @@ def lifts(
     target : str
         What is done, after "customers": ``"buy wealth products"``.
     ax : matplotlib Axes, optional
+        The title names the trigger whose interval begins highest: of many, the largest lift is large by chance too.
     """
-    need(found, ("trigger", "lift", "lift_lower", "lift_upper", "own_ratio", "verdict"), "bankmkt.funnel.triggers")
+    spread = [f"{name}{end}" for name in ("lift", "own_ratio") for end in ("", "_lower", "_upper")]
+    need(found, ("trigger", *spread, "verdict"), "bankmkt.funnel.triggers")
     rows = found.dropna(subset=["lift"])
     if rows.empty:
         raise DataError("found", "too few after every trigger", "triggers of enough customers", "take a larger bank")
@@ -285,16 +302,22 @@ def lifts(
     at = np.arange(len(rows))
     holds = (rows["verdict"] == "holds").to_numpy()
     for shown, colour, label in (
-        (holds, theme.BLUE, "holds: later months, 95% interval"),
-        (~holds, theme.GREY, "does not hold, or may be chance"),
+        (holds, theme.BLUE, "against comparable customers: holds (later months, 95% interval)"),
+        (~holds, theme.GREY, "the same: does not hold, or may be chance"),
     ):
         part = rows[shown]
         if len(part):
             gap = np.stack([part["lift"] - part["lift_lower"], part["lift_upper"] - part["lift"]])
-            ax.errorbar(part["lift"], at[shown], xerr=gap, fmt="o", color=colour, capsize=3, label=label)
-    ax.plot(
-        rows["own_ratio"], at, "D", color=theme.VERMILION, markersize=5, label="beside the same customers' other days"
-    )
+            ax.errorbar(part["lift"], at[shown] - 0.13, xerr=gap, fmt="o", color=colour, capsize=3, label=label)
+    own = rows["own_ratio"].notna().to_numpy()
+    if own.any():
+        part = rows[own]
+        gap = np.stack([part["own_ratio"] - part["own_ratio_lower"], part["own_ratio_upper"] - part["own_ratio"]])
+        label = "against the same customers' other days: earlier months, 95% interval"
+        ax.errorbar(
+            part["own_ratio"], at[own] + 0.17, xerr=gap, fmt="D", color=theme.VERMILION, markersize=4, elinewidth=1,
+            label=label,
+        )  # fmt: skip
     ax.axvline(1, color=theme.INK, linewidth=1)
     ax.set_xscale("log")
     from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
@@ -306,16 +329,17 @@ def lifts(
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}×")
     ax.set_yticks(at, [_name(str(name), names) for name in rows["trigger"]], fontsize=9)
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_xlabel("times as often as comparable customers without the trigger")
+    ax.set_xlabel("times as many purchases as without the trigger (each step doubles)")
     ax.grid(visible=False, axis="y")
-    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.1 - 0.5 / len(rows)), ncol=2, fontsize=9)
-    best = rows[holds].nlargest(1, "lift")
+    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.1 - 0.5 / len(rows)), ncol=1, fontsize=9)
+    best = rows[holds].nlargest(1, "lift_lower")
     text = f"No trigger tells in later months who will {target}"
     if len(best):
         row = best.iloc[0]
         text = (
             f"After “{_name(str(row['trigger']), names)}” customers {target} {row['lift']:.1f} times as often as others"
         )
+        text += f" (95% interval {row['lift_lower']:.1f} to {row['lift_upper']:.1f})"
     theme.claim(ax, text)
     return ax
 

@@ -82,6 +82,22 @@ def test_step_matrix(log):
     assert "·" in texts(journeys.step_matrix(bm.funnel.step_matrix(log, 3, k=5)))
 
 
+def test_a_hidden_end_is_not_none():
+    """Nine of 400 are over by the second step, which is hidden: that 0% are over would be wrong."""
+    rows = [(n, 0, "see") for n in range(400)] + [(n, 1, "ask") for n in range(391)]
+    log = pd.DataFrame(rows, columns=["customer_id", "day", "event"])
+    log["ts"] = DAY + pd.to_timedelta(log.day, "D")
+    hidden = bm.funnel.step_matrix(log, 2)
+    assert hidden.suppressed.sum() == 2
+    assert title(journeys.step_matrix(hidden)) == "At step 1, 100% of the journeys are at “see”"
+    with pytest.raises(DataError, match="nothing to show"):
+        journeys.step_matrix(hidden.assign(share=np.nan))
+    moves = pd.DataFrame({
+        "step": 1, "from": "see", "to": ["ask", "(end)", "call"], "journeys": [391, None, None], "units": 1
+    })  # fmt: skip
+    assert title(journeys.flows(moves)) == "391 journeys with moves that are shown: 100% begin with “see”"
+
+
 def test_comparison(log):
     groups = pd.DataFrame({"customer_id": range(40), "group": [1] * 20 + [0] * 20})
     found = bm.funnel.compare_journeys(log, groups)
@@ -93,14 +109,23 @@ def test_comparison(log):
 
 
 def found(**columns):
-    base = {"trigger": ["call", "mail_seen"], "lift": [3.0, 1.1], "lift_lower": [2.0, 0.7], "lift_upper": [4.5, 1.7]}
-    return pd.DataFrame(base | {"own_ratio": [2.0, 1.0], "verdict": ["holds", "no more than chance"]} | columns)
+    base = {"trigger": ["call", "mail_seen", "visit"], "lift": [3.0, 1.1, 9.0], "lift_lower": [2.0, 0.7, 1.1]}
+    base |= {"lift_upper": [4.5, 1.7, 70.0], "own_ratio": [2.0, 1.0, np.nan], "own_ratio_lower": [1.5, 0.8, np.nan]}
+    base |= {"own_ratio_upper": [2.5, 1.3, np.nan], "verdict": ["holds", "no more than chance", "holds"]}
+    return pd.DataFrame(base | columns)
 
 
 def test_lifts():
     ax = journeys.lifts(found(), names={"call": "a call"}, target="buy funds")
-    assert title(ax) == "After “a call” customers buy funds 3.0 times as often as others"
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a call", "mail seen"]
+    best = "After “a call” customers buy funds 3.0 times as often as others (95% interval 2.0 to 4.5)"
+    assert title(ax) == best  # not the visit, whose lift is larger by chance, it may be
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a call", "mail seen", "visit"]
+    bars = [segment for lines in ax.collections for segment in lines.get_segments()]
+    assert sorted(tuple(bar[:, 0]) for bar in bars if bar[0, 1] % 1 < 0.5) == [
+        (0.8, 1.3),
+        (1.5, 2.5),
+    ]  # of the diamonds
+    assert "others" not in ax.get_xlabel()  # the diamonds have another comparison
     assert (
         title(journeys.lifts(found(verdict="too few"), target="buy")) == "No trigger tells in later months who will buy"
     )
@@ -142,6 +167,8 @@ def test_open_rates(log):
     )
     assert title(ax) == "late: 0.0% so far, but 40.0% to be expected of all, as 40 are still on their way"
     assert ax.get_ylabel() == "share that buys"
+    few = last.assign(open_units=[0, np.nan], first_rate=[0.5, 0.4], first_rate_lower=0.3, first_rate_upper=0.6)
+    assert title(funnels.open_rates(few, "wave")) == "How many are still on their way is hidden where they are few"
     assert title(funnels.open_rates(last[:1], "wave")) == "Nobody is still on their way: all three rates agree"
 
 
