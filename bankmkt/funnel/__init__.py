@@ -47,6 +47,7 @@ from bankmkt.funnel.shown import Shown, shown
 from bankmkt.funnel.shown_credit import ShownCredit, shown_credit
 from bankmkt.funnel.step_matrix import step_matrix
 from bankmkt.funnel.stitching import stitch, stitch_counts
+from bankmkt.funnel.touch_costs import contact_costs
 from bankmkt.funnel.touches import touches
 from bankmkt.funnel.transitions import journey_flows, transitions
 from bankmkt.funnel.trigger_days import Trigger, default_triggers
@@ -74,6 +75,7 @@ __all__ = [
     "cohorts",
     "compare",
     "compare_journeys",
+    "contact_costs",
     "default_triggers",
     "delays",
     "event_faults",

@@ -97,8 +97,8 @@ def attribute(
         ``"first"`` touch, ``"last"``, ``"linear"`` (each touch alike), ``"position"``, ``"decay"`` (the older, the
         less), ``"shapley"`` (each different channel of a path alike: the Shapley value, exact for any number of
         channels, of the game in which channels are worth the conversions of paths with no other channel; paths without
-        conversion do not matter), ``"markov"`` (removal effects: paths begin as all do, and go on and end as those whose
-        last touch's lookback is over, converted or not; recent ones that convert would count without those that fail).
+        conversion do not matter), ``"markov"`` (removal effects: paths begin as all do, and go on and end as those do
+        whose last touch's lookback is over; of the recent ones, who converts is known, who does not is not).
     lookback
         ``"30d"``, ``"36h"``, …
     as_of, since

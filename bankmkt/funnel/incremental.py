@@ -5,7 +5,7 @@ and :mod:`bankmkt.experiment.truth` are the only code that reads it.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from bankmkt.errors import DataError, ParameterError, one_of
 from bankmkt.frames import engine_table, fetch
 from bankmkt.funnel.attribution import Attribution, attribute
 from bankmkt.funnel.credit import MODELS
-from bankmkt.funnel.rates import LEVEL, compare_shares
+from bankmkt.funnel.rates import compare_shares
+from bankmkt.funnel.touch_costs import contact_costs
 from bankmkt.funnel.touches import of_unit, touches
 from bankmkt.lookback import parse_date
 from bankmkt.months import last_month_end, month_number, month_of
@@ -27,6 +28,9 @@ from bankmkt.schema import PRODUCTS
 if TYPE_CHECKING:
     from bankmkt.bank import Bank
 
+NUMBERS = ["credit", "lower", "upper", "truth", "error", "value", "cost", "cost_per_conversion", "roas"]
+"""Columns of credit that are hidden together."""
+
 
 @dataclass(frozen=True, eq=False)
 class CampaignCredit:
@@ -35,26 +39,25 @@ class CampaignCredit:
     Parameters
     ----------
     campaigns
-        A row per model and campaign: model, campaign_id, name, product, credit (conversions), lower, upper, truth
-        (conversions that would not have come without it), error (credit less truth).
+        A row per model and campaign: model, campaign_id, name, product, credit (conversions; 0 if it touched nobody who
+        converted), lower, upper, truth (conversions that would not have come without it), error (credit less truth),
+        value (newly held amounts credited), cost (of contacts; null without), cost_per_conversion (cost by credit),
+        roas (value by cost).
     estimates
         A row per campaign: campaign_id, name, product, assignment, customers (in the campaign), treated, participants,
         rate_treated, rate_control, naive (how many more participants converted than others in the campaign would have
         in their number), naive_lower, naive_upper; experiment, experiment_lower, experiment_upper (the same of those
         invited by chance against those left alone; null where chance did not decide); truth.
     ranking
-        A row per model, the most misleading first: model, credit, truth (of all campaigns), times (credit by truth),
-        times_lower, times_upper, error (sum of absolute errors), error_lower, error_upper, beyond_best (error more
-        than that of the best model), beyond_best_lower, beyond_best_upper, beyond_next (than that of the model that
-        follows), beyond_next_lower, beyond_next_upper. None where the truth is not known.
-    products
-        What :func:`bankmkt.funnel.attribute` found for each product.
+        A row per model, the most misleading first, of the campaigns that are shown and that every model judges: model,
+        campaigns (their number), credit, truth, times (credit by truth), error (sum of absolute errors). These are
+        facts about these very customers, counted and not estimated, so they have no intervals: other customers would
+        give other errors. None where the truth is not known, or no campaign is shown.
     """
 
     campaigns: pd.DataFrame
     estimates: pd.DataFrame
     ranking: pd.DataFrame | None
-    products: dict[str, Attribution]
 
 
 def new_holdings(bank: "Bank", as_of: dt.date | str, products: Sequence[str] = PRODUCTS) -> Any:
@@ -136,6 +139,7 @@ def campaign_credit(
     lookback: str | dt.timedelta = "30d",
     *,
     org_id: int | str | None = None,
+    prices: Mapping[str, float] | None = None,
     k: int = K,
     draws: int = 200,
     seed: int = 7,
@@ -154,11 +158,14 @@ def campaign_credit(
     as_of : date or str
         Campaigns count whose outcome window is over by then; nothing later is seen.
     models, lookback, draws, seed
-        As of :func:`bankmkt.funnel.attribute`. The truth is that of these very customers, so only credit varies.
+        As of :func:`bankmkt.funnel.attribute`; intervals are those of credit.
     org_id : int or str, optional
         Only customers of this unit and those below it.
+    prices : mapping of channel to yuan, optional
+        Of a contact, as of :func:`bankmkt.funnel.contact_costs`.
     k : int
-        Campaigns with fewer conversions among the treated are hidden (null), and more if need be.
+        Campaigns are hidden (null) of which a figure is about 1 to k − 1 customers or leaves so few: treated,
+        participants, and who of each and of the others converted, and any model's credit; and more if need be.
 
     Returns
     -------
@@ -207,23 +214,53 @@ def campaign_credit(
     names = list(dict.fromkeys(plans["product"]))
     touched, bought = read_once(known, day, names, org_id)
     sums = _sums(known, plans, org_id)
-    hidden = small_cells(sums["converted"], k=k) | discloses(sums["converted"], sums["treated"], k)
-    found, parts = {}, []
-    for place, product in enumerate(names):
-        one = found[product] = attribute(
+    costs = contact_costs(known, day, prices, "campaign_id", org_id=org_id) if known.has("contacts") else {}
+    parts = []
+    for product in names:
+        one = attribute(
             touched, bought.filter(bought["product"] == product), models, lookback, day, channel="campaign_id",
-            draws=draws, seed=seed + place,
+            value="amount", draws=draws, seed=seed,
         )  # fmt: skip
-        of = sums[sums["product"] == product]
-        rows = one.credits.rename(columns={"conversions": "credit"}).merge(of, left_on="channel", right_on="text")
-        parts.append(rows[["model", "campaign_id", "name", "product", "credit", "lower", "upper", "truth"]])
+        parts.append(_of_campaigns(one, sums[sums["product"] == product], costs))
     campaigns = pd.concat(parts, ignore_index=True)
-    campaigns["error"] = campaigns["credit"] - campaigns["truth"]
-    ranking = _ranking(found, sums, found[names[0]].models) if sums["truth"].notna().all() else None
+    hidden = _hidden(sums, campaigns, k)
     few = campaigns["campaign_id"].isin(sums.loc[hidden, "campaign_id"])
-    numbers = ["credit", "lower", "upper", "truth", "error"]
-    campaigns[numbers] = campaigns[numbers].mask(few)
-    return CampaignCredit(campaigns.assign(suppressed=few), _estimates(sums, hidden), ranking, found)
+    campaigns[NUMBERS] = campaigns[NUMBERS].mask(few)
+    campaigns = campaigns.drop(columns="customers").assign(suppressed=few)
+    return CampaignCredit(campaigns, _estimates(sums, hidden), _ranking(campaigns))
+
+
+def _of_campaigns(found: Attribution, sums: pd.DataFrame, costs: Mapping[str, float]) -> pd.DataFrame:
+    """Return the credit of campaigns beside their truth and cost; who touched nobody has none."""
+    known = sums[["campaign_id", "text", "name", "product", "truth"]]
+    rows = known.merge(pd.DataFrame({"model": found.models}), "cross")
+    given = found.credits.rename(columns={"conversions": "credit", "channel": "text"})
+    given = given[["model", "text", "credit", "lower", "upper", "value", "customers"]]
+    rows = rows.merge(given, "left", on=["model", "text"])
+    credited = ["credit", "lower", "upper", "value", "customers"]
+    rows[credited] = rows[credited].mask(~rows["text"].isin(given["text"]), 0.0)
+    cost = rows["text"].map(dict(costs)).astype("float64")
+    rows = rows.assign(
+        error=rows["credit"] - rows["truth"],
+        cost=cost,
+        cost_per_conversion=cost / rows["credit"].where(rows["credit"] > 0),
+        roas=rows["value"] / cost.where(cost > 0),
+    )
+    return rows[["model", "campaign_id", "name", "product", *NUMBERS, "customers"]]
+
+
+def _hidden(sums: pd.DataFrame, campaigns: pd.DataFrame, k: int) -> pd.Series:
+    """Say which campaigns have a figure about few customers, and which others these could be worked out from."""
+    parts = [("treated", "customers"), ("participants", "customers"), ("participants", "treated"),
+             ("converted", "treated"), ("converted_took", "participants")]  # fmt: skip
+    hidden = pd.Series(data=False, index=sums.index)
+    for part, whole in parts:
+        hidden |= discloses(sums[part], sums[whole], k)
+        if part.startswith("converted"):  # and of those left over
+            hidden |= discloses(sums["converted_all"] - sums[part], sums["customers"] - sums[whole], k)
+    credit = campaigns[["credit", "customers"]]
+    small = campaigns.loc[((credit > 0) & (credit < k)).any(axis=1), "campaign_id"]
+    return small_cells(sums["converted"], k=k, hidden=hidden | sums["campaign_id"].isin(small), overlapping=True)
 
 
 def read_once(known: "Bank", day: dt.date, products: Sequence[str], org_id: int | str | None) -> tuple[Any, Any]:
@@ -313,34 +350,16 @@ def _estimates(sums: pd.DataFrame, hidden: pd.Series) -> pd.DataFrame:
     return out.assign(suppressed=hidden.to_numpy())
 
 
-def _ranking(found: dict[str, Attribution], sums: pd.DataFrame, models: tuple[str, ...]) -> pd.DataFrame:
-    """Say how far each model is off, and how sure that is."""
-    seen, drawn = {}, {}
-    for model in models:
-        points, draws = [], []
-        for product, one in found.items():
-            of = sums[sums["product"] == product].set_index("text")["truth"]
-            credit = one.credits[one.credits["model"] == model].set_index("channel")["conversions"]
-            points.append(credit.reindex(of.index, fill_value=0.0) - of)
-            draws.append(one.draws(model).reindex(columns=of.index, fill_value=0.0) - of)
-        seen[model], drawn[model] = pd.concat(points), pd.concat(draws, axis=1)
-    total = sums["truth"].sum()
-    error = {model: seen[model].abs().sum() for model in models}
-    again = {model: drawn[model].abs().sum(axis=1) for model in models}
-    worst_first = sorted(models, key=lambda model: -error[model])
-    rows = []
-    for place, model in enumerate(worst_first):
-        best, following = worst_first[-1], worst_first[min(place + 1, len(worst_first) - 1)]
-        given, whole = seen[model].sum() + total, total or np.nan
-        row = {"model": model, "credit": given, "truth": total}
-        measures = {
-            "times": (given / whole, (drawn[model].sum(axis=1) + total) / whole),
-            "error": (error[model], again[model]),
-            "beyond_best": (error[model] - error[best], again[model] - again[best]),
-            "beyond_next": (error[model] - error[following], again[model] - again[following]),
-        }
-        for name, (point, draws_of) in measures.items():
-            lower, upper = draws_of.quantile([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            row |= {name: point, f"{name}_lower": lower, f"{name}_upper": upper}
-        rows.append(row)
-    return pd.DataFrame(rows)
+def _ranking(campaigns: pd.DataFrame) -> pd.DataFrame | None:
+    """Say how far each model is off, over campaigns that are shown and that every model judges."""
+    if campaigns.loc[~campaigns["suppressed"], "truth"].isna().any():
+        return None
+    unknown = campaigns.loc[campaigns["credit"].isna(), "campaign_id"]
+    rows = campaigns[~campaigns["campaign_id"].isin(unknown)]
+    if rows.empty:
+        return None
+    of = rows.assign(error=rows["error"].abs()).groupby("model", sort=False)
+    out = of[["credit", "truth", "error"]].sum().assign(campaigns=of.size())
+    out["times"] = out["credit"] / out["truth"].where(out["truth"] != 0)
+    out = out.sort_values("error", ascending=False, kind="stable").reset_index()
+    return out[["model", "campaigns", "credit", "truth", "times", "error"]]

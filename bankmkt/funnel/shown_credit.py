@@ -14,7 +14,7 @@ PUBLIC = ("model", "channel", "cost")
 
 
 class ShownCredit(NamedTuple):
-    """What of an :class:`~bankmkt.funnel.Attribution` may be shown; what is hidden is null, or left out of ``paths``."""
+    """What of an :class:`~bankmkt.funnel.Attribution` may be shown; hidden figures are null, rare paths left out."""
 
     credits: pd.DataFrame
     counts: dict[str, int | None]

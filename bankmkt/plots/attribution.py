@@ -81,15 +81,16 @@ def against_truth(campaigns: "pd.DataFrame", estimates: "pd.DataFrame", ax: "Axe
     """
     from matplotlib.lines import Line2D
 
-    need(campaigns, ["model", "name", "credit", "lower", "upper", "truth"], "bankmkt.funnel.campaign_credit")
+    need(campaigns, ["model", "campaign_id", "name", "credit", "lower", "upper", "truth"], "campaign_credit")
+    need(estimates, ["campaign_id", "experiment", "truth"], "campaign_credit")
     rows = campaigns.dropna(subset=["credit"])
     if rows.empty:
         raise DataError("campaigns", "every campaign hidden", "one with enough conversions", "take a larger bank")
-    order = list(dict.fromkeys(rows["name"]))[::-1]
+    order = list(dict.fromkeys(rows["campaign_id"]))[::-1]
     ax = theme.axes(ax, 2.4 + 0.85 * len(order), 9.5)
-    _dots(ax, rows, "name", order)
-    known = estimates[estimates["name"].isin(order)].set_index("name")
-    at = np.array([order.index(name) for name in known.index], float)
+    _dots(ax, rows, "campaign_id", order)
+    known = estimates[estimates["campaign_id"].isin(order)].set_index("campaign_id")
+    at = np.array([order.index(number) for number in known.index], float)
     tried = known["experiment"].notna().to_numpy()
     middle, low, high = (known[f"experiment{end}"].to_numpy(float)[tried] for end in ("", "_lower", "_upper"))
     ax.errorbar(middle, at[tried] - 0.42, xerr=(middle - low, high - middle), fmt="|", color=theme.INK, capsize=4,
@@ -103,7 +104,8 @@ def against_truth(campaigns: "pd.DataFrame", estimates: "pd.DataFrame", ax: "Axe
         handles.append(Line2D([], [], color=theme.VERMILION, marker="D", linestyle="none", label="truth"))
     for line in at[1:]:
         ax.axhline(line + 0.5, color="#E6E6E6", linewidth=1)
-    ax.set_yticks(range(len(order)), [wording.words(str(name)).replace(" 20", "\n20") for name in order])
+    names = _names(rows)
+    ax.set_yticks(range(len(order)), [names[number].replace(" 20", "\n20") for number in order])
     ax.set_ylim(-0.6, len(order) - 0.4)
     ax.set_xlim(left=min(0, ax.get_xlim()[0]))
     ax.set_xlabel("conversions that the campaign is said to have made")
@@ -127,32 +129,27 @@ def misleading(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     SchemaError
         If it is another frame.
     """
-    need(frame, ["model", "error", "error_lower", "beyond_next_lower", "beyond_best_lower"], "campaign_credit")
+    need(frame, ["model", "campaigns", "credit", "truth", "times", "error"], "campaign_credit")
     rows = frame.iloc[::-1]
     ax = theme.axes(ax, 1.6 + 0.45 * len(rows))
     at = np.arange(len(rows))
     ax.barh(at, rows["error"], color=[COLOURS[model] for model in rows["model"]], height=0.65)
-    gaps = ((rows["error"] - rows["error_lower"]).clip(lower=0), (rows["error_upper"] - rows["error"]).clip(lower=0))
-    ax.errorbar(rows["error"], at, xerr=gaps, fmt="none", ecolor=theme.INK, capsize=3)
     ax.set_yticks(at, [wording.capital(NAMES[model]) for model in rows["model"]])
-    ax.set_xlabel("conversions credited wrongly, all campaigns together, with 95% interval")
+    ax.set_xlabel("conversions credited wrongly, all shown campaigns together (counted, so without interval)")
     ax.grid(visible=False, axis="y")
     theme.claim(ax, ranking_claim(frame))
     return ax
 
 
 def ranking_claim(frame: "pd.DataFrame") -> str:
-    """Say which model misleads most, as far as the draws bear it out."""
+    """Say which model misleads most, and which least, about these very customers."""
     worst, best = frame.iloc[0], frame.iloc[-1]
-    low, high = (wording.quantity(row["error"], "customers") for row in (best, worst))
-    text = f"Every model is off by {low} to {high} conversions"
+    high, low = (wording.quantity(row["error"], "customers") for row in (worst, best))
     if len(frame) == 1:
         return f"{wording.capital(NAMES[worst['model']])} is off by {high} conversions"
-    if worst["beyond_next_lower"] > 0:
-        return f"{text}: {NAMES[worst['model']]} misleads most"
-    if (frame["beyond_best_lower"].iloc[:-1] > 0).all():
-        return f"{text}: {NAMES[best['model']]} misleads least, and which misleads most, chance leaves open"
-    return f"{text}; which misleads most, chance leaves open"
+    if high == low:
+        return f"Every model is off by {high} conversions"
+    return f"Here {NAMES[worst['model']]} misleads most, by {high} conversions; {NAMES[best['model']]} least, by {low}"
 
 
 def truth_claim(campaigns: "pd.DataFrame") -> str:
@@ -192,6 +189,34 @@ def estimates_table(estimates: "pd.DataFrame") -> "pd.DataFrame":
     return out if estimates["truth"].notna().any() else out.drop(columns="truth")
 
 
+def cost_table(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Write what credit cost, for readers: for ``CampaignCredit.campaigns``, or ``Attribution.credits`` with costs.
+
+    Of the models the least and the most; of campaigns whose truth is known also the cost of a conversion that would not
+    have come without it. Where values are money newly held, value by cost is no return: the bank earns a part of it.
+    """
+    import pandas as pd
+
+    by_channel = "channel" in frame
+    need(frame, ["model", "cost", "cost_per_conversion", "roas"], "attribute(…, value=, costs=) or campaign_credit")
+    key, what = ("channel", "channel") if by_channel else ("campaign_id", "campaign")
+    rows = frame[frame["cost"].notna() & frame["cost_per_conversion"].notna()]
+    names = {name: wording.words(str(name)) for name in rows[key]} if by_channel else _names(rows)
+    written = []
+    for number, own in rows.groupby(key, sort=False):
+        cost = own["cost"].iloc[0]
+        line = {
+            what: wording.capital(names[number]), "cost, yuan": f"{cost:,.0f}",
+            "yuan per conversion credited": _span(own["cost_per_conversion"], ",.2f"),
+            "value credited per yuan": _span(own["roas"].dropna(), ",.0f") if own["roas"].notna().any() else "–",
+        }  # fmt: skip
+        if "truth" in own and own["truth"].notna().all():
+            true = own["truth"].iloc[0]
+            line["yuan per true conversion"] = f"{cost / true:,.2f}" if true > 0 else "none was made"
+        written.append(line)
+    return pd.DataFrame(written)
+
+
 def held(estimates: "pd.DataFrame") -> str:
     """Say how many intervals of ``CampaignCredit.estimates`` hold the truth; nothing where it is not known."""
     texts = []
@@ -215,6 +240,15 @@ def verdict(ranking: "pd.DataFrame") -> str:
     if least > 1:
         text += " All of them share out conversions that would have come anyway."
     return text if least > 1 or most < 1 else text + " Some give the campaigns too much, others too little."
+
+
+def _names(rows: "pd.DataFrame") -> dict[Any, str]:
+    """Return campaigns' names by number; two of one name are told apart by it."""
+    named = rows.drop_duplicates("campaign_id").set_index("campaign_id")["name"]
+    twice = named.duplicated(keep=False)
+    return {
+        number: wording.words(str(name)) + (f" ({number})" if twice[number] else "") for number, name in named.items()
+    }
 
 
 def _span(values: "pd.Series", form: str) -> str:
