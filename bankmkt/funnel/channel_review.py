@@ -17,6 +17,7 @@ from bankmkt.funnel.handovers import handovers
 from bankmkt.funnel.incremental import CampaignCredit, campaign_credit, read_once
 from bankmkt.funnel.paths import NONE
 from bankmkt.funnel.shown_credit import shown_credit
+from bankmkt.funnel.touch_costs import contact_costs
 from bankmkt.funnel.touches import touches
 from bankmkt.lookback import parse_date
 from bankmkt.privacy import K, check_k
@@ -48,7 +49,8 @@ class ChannelReview:
     check
         Of :func:`bankmkt.funnel.choice_check`, told ``checked_on``.
     by_channel, counts
-        Of :func:`bankmkt.funnel.shown_credit`: conversions to ``products`` by channel.
+        Of :func:`bankmkt.funnel.shown_credit`: conversions to ``products`` by channel, with the
+        value newly held and, where contacts are known, their cost.
     credited_since
         First day of these conversions: a lookback after the first touch on record, so that a touch could have been
         seen before each.
@@ -176,11 +178,12 @@ def channel_review(
         "by_channel", lambda: _credited_since(known, day, length), () if bank.has("events") else ("contacts",),
         "no touch of a campaign is known a lookback before then",
     )  # fmt: skip
+    costs = contact_costs(known, day, since=begin, org_id=org_id) if begin and bank.has("contacts") else None
     found = part(
         "by_channel",
         lambda: attribute(
             *read_once(known, day, products, org_id), lookback=lookback, as_of=day, since=begin, value="amount",
-            seed=seed,
+            costs=costs, seed=seed,
         ),
         (), "no touch of a campaign is known by then",
     ) if begin else None  # fmt: skip
