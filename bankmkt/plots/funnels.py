@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def stages(
-    steps: "pd.DataFrame", unit: str = "customers", ax: "Axes | None" = None, *, expected: bool = False
-) -> "Axes":
+def stages(steps: "pd.DataFrame", unit: str = "customers", ax: "Axes | None" = None) -> "Axes":
     """Draw how many units reach each step of a funnel, and which share that is of those before; hidden steps are named.
 
     Parameters
@@ -30,16 +28,13 @@ def stages(
     unit : str
         What a unit is called, in the plural.
     ax : matplotlib Axes, optional
-    expected : bool
-        Mark, with its 95% interval, how many get there from their first try if those still open go on as the others.
 
     Raises
     ------
     DataError
         If no step can be shown.
     """
-    names = ("name", "units", "rate_of_entrants", "rate_of_previous", "open_units")
-    need(steps, (*names, *(_FIRST if expected else ())), "bankmkt.funnel.funnel")
+    need(steps, ("name", "units", "rate_of_entrants", "rate_of_previous", "open_units"), "bankmkt.funnel.funnel")
     told = steps["units"].notna().to_numpy()
     if not told.any():
         raise DataError("steps", "every step hidden", "a funnel of more units", "choose a longer time, or fewer groups")
@@ -50,12 +45,6 @@ def stages(
     label = "not there, but may still come"
     ax.barh(at, still, 0.66, units, color=theme.SKY, alpha=0.5, hatch="///", edgecolor="white", label=label)
     ends = units + still
-    if expected and told[0]:
-        value, lower, upper = (steps[name].astype(float).to_numpy()[1:] * units[0] for name in _FIRST)
-        gap = np.stack([value - lower, upper - value]).clip(min=0)
-        label = "to be expected from the first try (95% interval)"
-        ax.errorbar(value, at[1:], xerr=gap, fmt="D", color=theme.VERMILION, markersize=5, capsize=3, label=label)
-        ends[1:] = np.fmax(ends[1:], upper)
     for y, row in enumerate(steps.to_dict("records")):
         ax.text(ends[y] + 0.01 * max(ends), y, _stage(row, bool(y), bool(told[y])), va="center", fontsize=9)
     ax.set_yticks(at, steps["name"])
@@ -65,13 +54,10 @@ def stages(
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= max(ends)])
     ax.set_xlabel(unit)
     ax.grid(visible=False, axis="y")
-    if still.any() or expected:
+    if still.any():
         ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.14 - 0.3 / len(steps)), ncols=2, fontsize=9)
     theme.claim(ax, _most_lost(steps))
     return ax
-
-
-_FIRST = ("first_rate", "first_rate_lower", "first_rate_upper")
 
 
 def _stage(row: Mapping[Any, Any], later: bool, told: bool) -> str:

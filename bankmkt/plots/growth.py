@@ -39,7 +39,7 @@ _COMPARED = {"previous": (theme.BLUE, "o", -0.14), "last_year": (theme.VERMILION
 def changes(frame: "pd.DataFrame", periods: Mapping[str, str]) -> np.ndarray:
     """Draw how each measure of the whole changed: counts and money in per cent, shares in points, with 95% intervals.
 
-    Filled marks are changes that are sure after correction for their number.
+    Filled marks are changes that are sure after correction for their number. Changes without an interval are left out.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def changes(frame: "pd.DataFrame", periods: Mapping[str, str]) -> np.ndarray:
 
     need(frame, (*_COLUMNS, "change_in"), "bankmkt.funnel.aarrr")
     rows = frame[frame["group"] == "all"]
-    rows = rows[rows[[f"{name}_change" for name in periods]].notna().any(axis="columns")]
+    rows = rows[rows[[f"{name}_change_lower" for name in periods]].notna().any(axis="columns")]
     if not len(rows):
         raise Refused("no change can be shown", todo="choose a later period, or a larger unit")
     kinds = [kind for kind in ("relative", "points") if (rows["change_in"] == kind).any()]
@@ -74,7 +74,7 @@ def changes(frame: "pd.DataFrame", periods: Mapping[str, str]) -> np.ndarray:
         for name, period in periods.items():
             ink, mark, aside = _COMPARED[name]
             for at, row in enumerate(part.to_dict("records")):
-                if np.isnan(row[f"{name}_change"]):
+                if np.isnan(row[f"{name}_change_lower"]):
                     continue
                 fill = ink if row[f"{name}_p_adjusted"] < SURE else "white"
                 ax.hlines(at - aside, row[f"{name}_change_lower"], row[f"{name}_change_upper"], color=ink, linewidth=2)

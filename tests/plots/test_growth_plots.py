@@ -32,7 +32,8 @@ def stages():
     for name, change in (("previous", -0.01), ("last_year", 0.02)):
         frame[name] = frame.value - change
         frame[f"{name}_change"] = change + 0 * frame.value
-        frame[f"{name}_change_lower"], frame[f"{name}_change_upper"] = change - 0.015, change + 0.015
+        for end, wide in (("lower", -0.015), ("upper", 0.015)):
+            frame[f"{name}_change_{end}"] = frame[f"{name}_change"] + wide
         frame[f"{name}_p_adjusted"] = np.where((frame.measure == "kept") & (name == "last_year"), 0.01, 0.6)
     return frame
 
@@ -59,6 +60,13 @@ def test_changes_stand_apart_by_unit_and_only_sure_ones_are_filled():
     assert (
         growth.change_claim(stages(), PERIODS) == "Against 2026-Q1 no change is sure; against 2025-Q2: kept +2.0 points"
     )
+
+
+def test_a_change_without_an_interval_is_not_drawn_as_if_it_were_sure():
+    lone = stages()
+    lone.loc[lone.measure == "margin", ["previous_change_lower", "last_year_change_lower"]] = np.nan
+    panels = growth.changes(lone, PERIODS)
+    assert [t.get_text().replace("\n", " ") for t in panels[0].get_yticklabels()] == ["Customers who opened"]
 
 
 def test_the_table_says_what_is_known():
@@ -102,7 +110,7 @@ def test_what_is_not_over_is_hatched_and_has_no_number():
 
 
 def test_nothing_to_show_is_refused():
-    nothing = stages().assign(value=np.nan, previous_change=np.nan, last_year_change=np.nan)
+    nothing = stages().assign(value=np.nan, previous_change_lower=np.nan, last_year_change_lower=np.nan)
     with pytest.raises(Refused):
         growth.changes(nothing, PERIODS)
     with pytest.raises(Refused):

@@ -139,9 +139,6 @@ def test_stages_and_waits(log):
     assert title(ax) == "Most are lost between “ask” and “buy”: 33%"
     assert texts(ax)[2] == "20  (50% of all, 67% of the step before)"
     assert ax.get_legend() is not None  # windows that are not over
-    first = study.steps.assign(first_rate=[1, 0.8, 0.6], first_rate_lower=[1, 0.7, 0.5], first_rate_upper=[1, 0.9, 0.7])
-    marks = funnels.stages(first, "visitors", expected=True).containers[2]
-    assert marks.lines[0].get_xdata().tolist() == pytest.approx([0.8 * 40, 0.6 * 40])
     hidden = study.steps.assign(units=[40, np.nan, 20], rate_of_previous=[1, np.nan, np.nan], open_units=np.nan)
     ax = funnels.stages(hidden)
     assert texts(ax) == ["40", "hidden: too few, or too few lost", "20  (50% of all)"]
