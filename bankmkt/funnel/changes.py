@@ -13,7 +13,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from bankmkt.funnel.rates import LEVEL, compare_shares, shares
+from bankmkt.funnel.clusters import clustered_shares, ratio
+from bankmkt.funnel.rates import LEVEL, compare_shares
 
 _TAIL = (1 - LEVEL) / 2
 _Z = NormalDist().inv_cdf(1 - _TAIL)
@@ -107,28 +108,17 @@ def share_change(now: tuple[int, int], then: tuple[int, int]) -> Change:
     return Change(found["difference"], found["lower"], found["upper"], found["p_value"])
 
 
-def ratio(sums: Sums, customers: int) -> tuple[float, float]:
-    """Return a ratio of sums and its standard error by customer."""
-    if not sums.w:
-        return np.nan, np.nan
-    r = sums.x / sums.w
-    spread = max(sums.xx - 2 * r * sums.xw + r * r * sums.ww, 0.0)
-    return r, float(np.sqrt(spread * _small(customers)) / sums.w)
-
-
 def ratio_interval(sums: Sums, customers: int, share: bool) -> tuple[float, float, float]:
-    """Return a ratio with its interval: of a share Wilson's at the effective number, else one even on the log scale.
+    """Return a ratio with its interval: of a share that of clustered things, else one even on the log scale.
 
-    The effective number is how many people counted once would be as sure (Dean and Pagano 2015, Survey Methodology 41).
     A mean has no interval where one customer makes up more than :data:`MOST` of its variance.
     """
-    r, se = ratio(sums, customers)
-    if not share:
-        wide = np.exp(_Z * se / r) if r > 0 and sums.top <= MOST else np.nan
-        return r, float(r / wide), float(r * wide)
-    number = r * (1 - r) / se**2 if se and 0 < r < 1 else float(customers)
-    value, lower, upper = shares([r * number], [number])
-    return float(value[0]), float(lower[0]), float(upper[0])
+    if share:
+        value, lower, upper = clustered_shares(*_ordered(sums, customers))
+        return float(value), float(lower), float(upper)
+    r, se = (float(found) for found in ratio(*_ordered(sums, customers)))
+    wide = np.exp(_Z * se / r) if r > 0 and sums.top <= MOST else np.nan
+    return r, float(r / wide), float(r * wide)
 
 
 def ratio_change(now: Sums, then: Sums, cross: Cross, customers: tuple[int, int], share: bool) -> Change:
@@ -139,7 +129,8 @@ def ratio_change(now: Sums, then: Sums, cross: Cross, customers: tuple[int, int]
     """
     from scipy.stats import norm
 
-    (r, se), (r0, se0) = ratio(now, customers[0]), ratio(then, customers[1])
+    pairs = zip((now, then), customers, strict=True)
+    (r, se), (r0, se0) = ([float(found) for found in ratio(*_ordered(*pair))] for pair in pairs)
     if np.isnan(r - r0):
         return UNKNOWN
     joint = cross.xx - r0 * cross.xw - r * cross.wx + r * r0 * cross.ww
@@ -173,5 +164,5 @@ def apart(now: tuple[float, float, float], then: tuple[float, float, float]) -> 
     return Change(r - r0, r - r0 - down, r - r0 + up, np.nan)
 
 
-def _small(n: int) -> float:
-    return n / (n - 1) if n > 1 else np.nan
+def _ordered(sums: Sums, customers: int) -> tuple[float, ...]:
+    return sums.x, sums.w, sums.xx, sums.xw, sums.ww, customers

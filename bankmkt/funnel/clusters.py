@@ -1,4 +1,4 @@
-"""Shares of things that come several to a unit, with intervals that know it."""
+"""Ratios of sums over units that have several things each, and how sure they are."""
 
 from typing import Any
 
@@ -6,6 +6,32 @@ import numpy as np
 import numpy.typing as npt
 
 from bankmkt.funnel.rates import shares
+
+
+def ratio(
+    part: npt.ArrayLike,
+    whole: npt.ArrayLike,
+    part_squares: npt.ArrayLike,
+    products: npt.ArrayLike,
+    whole_squares: npt.ArrayLike,
+    units: npt.ArrayLike,
+) -> tuple[Any, Any]:
+    """Return ratios of sums over units and their standard errors (linearised: Cochran 1977, *Sampling Techniques*, 6).
+
+    Parameters
+    ----------
+    part, whole, part_squares, products, whole_squares, units
+        As of :func:`clustered_shares`; x need not be a count.
+
+    Examples
+    --------
+    >>> [float(round(value, 3)) for value in ratio(6.0, 10.0, 20.0, 28.0, 50.0, 2)]
+    [0.6, 0.297]
+    """
+    x, n, xx, xn, nn, g = (np.asarray(v, float) for v in (part, whole, part_squares, products, whole_squares, units))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = x / n
+        return r, np.sqrt(np.maximum(xx - 2 * r * xn + r**2 * nn, 0) * g / (g - 1)) / n
 
 
 def clustered_shares(
@@ -40,11 +66,10 @@ def clustered_shares(
     >>> [f"{value[0]:.2f}" for value in many] == [f"{value[0]:.2f}" for value in few]
     True
     """
-    x, n, xx, xn, nn, g = (np.asarray(v, float) for v in (part, whole, part_squares, products, whole_squares, units))
+    n, g = np.asarray(whole, float), np.asarray(units, float)
+    p, se = ratio(part, whole, part_squares, products, whole_squares, units)
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = x / n
-        spread = np.maximum(xx - 2 * p * xn + p**2 * nn, 0) * g / (g - 1)
-        independent = p * (1 - p) * n**2 / spread
-    size = np.where((spread > 0) & (p > 0) & (p < 1), np.minimum(independent, n), np.minimum(g, n))
+        independent = p * (1 - p) / se**2
+    size = np.where((se > 0) & (p > 0) & (p < 1), np.minimum(independent, n), np.minimum(g, n))
     _, lower, upper = shares(p * size, size)
     return p, lower, upper
