@@ -70,7 +70,7 @@ def returns(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     SchemaError
         If a column is missing.
     """
-    needed = ("attributed_roi", "roi", "roi_lower", "roi_upper", "true_roi", "withheld")
+    needed = ("attributed_roi", "roi", "roi_lower", "roi_upper", "p_value", "true_roi", "withheld")
     need(frame, needed, "bankmkt.funnel.returns")
     rows = frame.reset_index(drop=True)
     ax = theme.axes(ax, 2.2 + 0.42 * len(rows), 10)
@@ -100,22 +100,29 @@ def returns(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
 
 
 def returns_claim(frame: "pd.DataFrame") -> str:
-    """Say how many rows return more than they cost, as published and as far as it is certain.
+    """Say how many rows return more than they cost, as published and beyond chance: of the same rows.
+
+    *Beyond chance* allows for the number of rows that are looked at (Holm's method, 5% in all).
 
     Examples
     --------
     >>> import pandas as pd
     >>> rows = {"campaign": ["a", "b", "total"], "attributed_roi": [2.0, 0.5, 1.2], "roi": [1.0, 0.2, 0.5],
-    ...         "roi_lower": [0.5, -0.4, 0.1], "roi_upper": [1.5, 0.8, 0.9]}
+    ...         "p_value": [0.01, 0.6, 0.02]}
     >>> returns_claim(pd.DataFrame(rows))
-    'By what is put down to them 2 of 2 campaigns pay; by what they changed, 1 does for certain'
+    'Of 2 campaigns whose effect can be told 2 pay by what is put down to them, 1 beyond chance by what they changed'
     """
     rows = frame[frame.iloc[:, 0].astype(str) != "total"]
-    what = {"campaign": "campaigns"}.get(str(frame.columns[0]), "groups")
-    pay, sure = int((rows["attributed_roi"] > 0).sum()), int((rows["roi_lower"] > 0).sum())
-    told = int(rows["attributed_roi"].notna().sum())
-    text = f"By what is put down to them {pay} of {told} {what} pay; by what they changed, {sure or 'none'} "
-    return text + ("does" if sure <= 1 else "do") + " for certain"
+    what = "campaign" if frame.columns[0] == "campaign" else "group"
+    told = rows[rows["roi"].notna()]
+    if not len(told):
+        known = rows["attributed_roi"].dropna()
+        pay = f"{(known > 0).sum()} of {len(known)} {what}s pay by what is put down to them"
+        return pay + "; what they changed is not told"
+    pays, sure = int((told["attributed_roi"] > 0).sum()), int(((told["roi"] > 0) & (told["p_value"] < 0.05)).sum())
+    text = f"Of {len(told)} {what}{'s' if len(told) > 1 else ''} whose effect can be told {pays or 'none'} "
+    text += f"{'pays' if pays <= 1 else 'pay'} by what is put down to them, "
+    return text + f"{sure or 'none'} beyond chance by what they changed"
 
 
 def view_table(frame: "pd.DataFrame") -> "pd.DataFrame":

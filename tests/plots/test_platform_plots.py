@@ -37,7 +37,8 @@ def campaigns(truth=True):
         "incremental_value": [150.0, np.nan, 150.0], "incremental_lower": [110.0, np.nan, 110.0],
         "incremental_upper": [190.0, np.nan, 190.0], "true_value": [140.0, 1.0, 141.0] if truth else np.nan,
         "attributed_roi": [2.0, np.nan, np.nan], "roi": [0.5, np.nan, 0.5], "roi_lower": [0.1, np.nan, 0.1],
-        "roi_upper": [0.9, np.nan, 0.9], "true_roi": [0.4, -0.98, 0.4] if truth else np.nan,
+        "roi_upper": [0.9, np.nan, 0.9], "p_value": [0.014, np.nan, 0.014],
+        "true_roi": [0.4, -0.98, 0.4] if truth else np.nan,
         "withheld": ["", "they chose", "1 of 2"],
     })  # fmt: skip
 
@@ -59,11 +60,19 @@ def test_a_week_without_views_is_refused():
 
 def test_returns_show_what_is_withheld_and_the_truth_only_where_known():
     ax = platform.returns(campaigns())
-    assert title(ax) == "By what is put down to them 1 of 1 campaigns pay; by what they changed, 1 does for certain"
+    assert title(ax) == (
+        "Of 1 campaign whose effect can be told 1 pays by what is put down to them, 1 beyond chance by what they changed"
+    )
     assert [text.get_text() for text in ax.texts].count("withheld") == 1
     assert "truth" in ax.get_legend_handles_labels()[1]
     assert "truth" not in platform.returns(campaigns(truth=False)).get_legend_handles_labels()[1]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["card offer", "open days", "total"]
+
+
+def test_an_interval_above_zero_among_many_is_not_beyond_chance():
+    many = campaigns().assign(p_value=[0.06, np.nan, 0.014])
+    assert "none beyond chance" in platform.returns_claim(many)
+    assert platform.returns_claim(many.assign(roi=np.nan)).endswith("what they changed is not told")
 
 
 def test_tables_write_intervals_and_dashes():
