@@ -209,7 +209,7 @@ def choice_summary(choice: Any, by: str = "preferred", k: int = K) -> pd.DataFra
     if found.empty:
         raise DataError("choice", "no customer", "some", "choose another unit or day")
     parts = found.assign(preferred=found["preferred"].mask(found["recommended"] == ALONE, ALONE))
-    parts = parts.groupby(["tier", "preferred", "recommended", "reason"], as_index=False)["customers"].sum()
+    parts = parts.groupby(["tier", "preferred", "recommended", "reason"])["customers"].sum().reset_index()
     parts["suppressed"] = small_cells(parts["customers"], by=[parts["tier"]], k=k)
     cells = pd.MultiIndex.from_product([TIER_NAMES, values[by]], names=["tier", by])
     sums = parts.groupby(["tier", by]).agg(customers=("customers", "sum"), suppressed=("suppressed", "any"))

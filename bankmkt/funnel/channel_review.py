@@ -188,19 +188,20 @@ def channel_review(
         (), "no touch of a campaign is known by then",
     ) if begin else None  # fmt: skip
     credit = None if found is None else shown_credit(found, k)
-    of_channels = credit is not None and credit.credits["channel"] != NONE
+    if credit is not None and credit.credits.loc[credit.credits["channel"] != NONE, "share"].isna().all():
+        credit = None
     shown = {
         "handovers": moves is not None and moves["share"].notna().any(),
         "check": check["rate"].notna().any(),
         "campaigns": campaigns is not None and campaigns.campaigns["credit"].notna().any(),
-        "by_channel": credit is not None and credit.credits.loc[of_channels, "share"].notna().any(),
+        "by_channel": credit is not None,
     }
     seen = campaigns.campaigns.dropna(subset=["credit"])["campaign_id"] if shown["campaigns"] else None
     return ChannelReview(
         day=day, since=since, checked_on=checked_on, handovers=moves if shown["handovers"] else None, choice=choice,
         preferred=preferred, recommended=recommended, reasons=reasons, check=check if shown["check"] else None,
-        products=products, by_channel=credit.credits if shown["by_channel"] else None,
-        counts=credit.counts if shown["by_channel"] else {}, credited_since=begin if shown["by_channel"] else None,
+        products=products, by_channel=None if credit is None else credit.credits,
+        counts={} if credit is None else credit.counts, credited_since=None if credit is None else begin,
         campaigns=campaigns if shown["campaigns"] else None,
         campaigns_since=None if seen is None else _began(known, seen),
         left_out={name: why for name, why in left_out.items() if not shown[name]},
