@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from bankmkt.bank import Bank
 from bankmkt.errors import ParameterError, SchemaError
+from bankmkt.funnel.touches import of_unit
 from bankmkt.funnel.traffic import NO_UNIT, units_at
-from bankmkt.units import units_below
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,11 @@ def parse_prices(prices: Mapping[str, float] | None) -> dict[str, float]:
     return {channel: float(price) for channel, price in found.items()}
 
 
+def treated(rows: Any, is_open: Any) -> Any:
+    """Return the Boolean column of assignments that says who was treated: of open campaigns those who took part."""
+    return is_open.ifelse(rows.participated, rows.arm != "control")
+
+
 def campaign_sums(
     bank: Bank,
     prices: Mapping[str, float],
@@ -70,7 +75,7 @@ def campaign_sums(
     pandas.DataFrame
         A row per campaign: campaign_id, campaign, business_line, kind, org, assignment, outcome, budget, treated (of an
         open campaign those who took part), participants, contacts, contacted (customers), contact_cost, benefit_cost,
-        benefited (customers), conversions (customers whose ``campaign_convert`` names it; NaN without events),
+        benefited (customers), named_conversions (customers whose ``campaign_convert`` names it; NaN without events),
         true_result (sum of y1 − y0 over the treated; NaN if unknown).
 
     Raises
@@ -88,9 +93,12 @@ def campaign_sums(
     t = bank.campaigns if since is None else bank.campaigns.filter(bank.campaigns.starts_on >= since)
     named = t.select("campaign_id", "business_line", "kind", "assignment", "outcome", "budget", unit="org_id",
                      campaign="name", is_open=t.assignment == "open")  # fmt: skip
-    people = _people(bank, org_id)
+
+    def people(table: Any) -> Any:
+        return of_unit(bank, table, org_id)
+
     everybody = bank.assignments.join(named.select("campaign_id", "is_open", "outcome"), "campaign_id")
-    everybody = everybody.mutate(treated=everybody.is_open.ifelse(everybody.participated, everybody.arm != "control"))
+    everybody = everybody.mutate(treated=treated(everybody, everybody.is_open))
     rows = people(everybody)
     parts = [rows.group_by("campaign_id").aggregate(
         treated=rows.count(where=rows.treated), participants=rows.count(where=rows.participated))]  # fmt: skip
@@ -109,7 +117,7 @@ def campaign_sums(
             benefit_cost=(sign * b.cost).sum(), benefited=b.customer_id.nunique(where=sign != 0)))  # fmt: skip
     if bank.has("events"):
         won = people(bank.events).filter(lambda e: (e.event == "campaign_convert") & e.campaign_id.notnull())
-        parts.append(won.group_by("campaign_id").aggregate(conversions=won.customer_id.nunique()))
+        parts.append(won.group_by("campaign_id").aggregate(named_conversions=won.customer_id.nunique()))
     if bank.has("truth"):
         known = bank.truth.join(rows.filter(rows.treated), ["campaign_id", "customer_id", "outcome"])
         parts.append(known.group_by("campaign_id").aggregate(true_result=(known.y1 - known.y0).sum()))
@@ -119,20 +127,13 @@ def campaign_sums(
         frame[name] = frame[name].fillna(0).astype("int64") if name in frame else 0
     for name in ("contact_cost", "benefit_cost"):
         frame[name] = frame[name].astype(float).fillna(0.0) if name in frame else 0.0
-    if "conversions" in frame:
-        frame["conversions"] = frame["conversions"].astype(float).fillna(0.0)
-    frame = frame.assign(**{n: np.nan for n in ("conversions", "true_result") if n not in frame})
+    if "named_conversions" in frame:
+        frame["named_conversions"] = frame["named_conversions"].astype(float).fillna(0.0)
+    frame = frame.assign(**{n: np.nan for n in ("named_conversions", "true_result") if n not in frame})
     if org_id is not None:
         frame["budget"] *= frame["treated"] / frame["of_all"].where(frame["of_all"] > 0)
     org = _units(bank, frame["unit"], level)
     return frame.assign(org=org).drop(columns=["unit", *frame.columns.intersection(["of_all"])])
-
-
-def _people(bank: Bank, org_id: int | str | None) -> Any:
-    if org_id is None:
-        return lambda table: table
-    own = bank.customers.filter(bank.customers.org_id.isin(units_below(bank, org_id)))
-    return lambda table: table.semi_join(own, "customer_id")
 
 
 def _check_channels(bank: Bank, contacts: Any, prices: Mapping[str, float]) -> None:

@@ -16,6 +16,7 @@ from bankmkt.bank import check_bank
 from bankmkt.errors import DataError, ParameterError, one_of
 from bankmkt.frames import engine_table, fetch
 from bankmkt.funnel.attribution import Attribution, attribute
+from bankmkt.funnel.costs import treated
 from bankmkt.funnel.credit import MODELS
 from bankmkt.funnel.rates import compare_shares
 from bankmkt.funnel.touch_costs import contact_costs
@@ -303,8 +304,7 @@ def _sums(known: "Bank", plans: pd.DataFrame, org_id: int | str | None) -> pd.Da
     t = t.filter(t.campaign_id.isin(plans["campaign_id"].tolist()))
     t = t.select(
         "campaign_id", "customer_id", product=of_plan(t, "product"), first=of_plan(t, "first"), last=of_plan(t, "last"),
-        took=t.participated.cast("int64"),
-        treated=(t.arm == "open").ifelse(t.participated, t.arm != "control").cast("int64"),
+        took=t.participated.cast("int64"), treated=treated(t, of_plan(t, "assignment") == "open").cast("int64"),
     )  # fmt: skip
     new = newly_held(known, list(dict.fromkeys(plans["product"])))
     won = t.inner_join(new.select("customer_id", "product", "number"), ["customer_id", "product"])

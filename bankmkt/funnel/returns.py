@@ -178,9 +178,9 @@ def _valued(t: "pd.DataFrame", basis: str, k: int) -> "pd.DataFrame":
     from scipy.stats import norm
 
     converts = t["outcome"] == "conversion"
-    result = t["published"].fillna(t["conversions"].where(converts))
+    result = t["published"].fillna(t["named_conversions"].where(converts))
     few = t["treated"].between(1, k - 1)
-    few |= converts & (t["conversions"].between(1, k - 1) | discloses(result, t["participants"], k))
+    few |= converts & (t["named_conversions"].between(1, k - 1) | discloses(result, t["participants"], k))
     reason = t["reason"].mask(few & (t["reason"] == ""), TOO_FEW)
     few |= t["participants"].between(1, k - 1)
     trusted = reason == ""
