@@ -9,7 +9,7 @@ from bankmkt.funnel.attribution import Attribution
 from bankmkt.funnel.paths import NONE
 from bankmkt.privacy import K, check_k, small_cells, small_parts
 
-PUBLIC = ("model", "channel", "cost")
+PUBLIC = ("model", "channel")
 """Columns of credits that say nothing about customers."""
 
 

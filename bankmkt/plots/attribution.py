@@ -247,7 +247,8 @@ def _names(rows: "pd.DataFrame") -> dict[Any, str]:
     named = rows.drop_duplicates("campaign_id").set_index("campaign_id")["name"]
     twice = named.duplicated(keep=False)
     return {
-        number: wording.words(str(name)) + (f" ({number})" if twice[number] else "") for number, name in named.items()
+        number: wording.words(str(name)) + (f" ({number})" if again else "")
+        for number, name, again in zip(named.index, named, twice, strict=True)
     }
 
 
