@@ -32,7 +32,7 @@ COVARIATES = NUMERIC + CATEGORICAL
 """Columns of the panel known before the campaign began, in order."""
 
 
-def panel(bank: Any, name: str, *, org_id: int | str | None = None) -> Any:
+def panel(bank: Any, name: int | str, *, org_id: int | str | None = None) -> Any:
     """Describe every customer of a campaign before it, and what happened to them in it.
 
     Parameters
@@ -40,7 +40,7 @@ def panel(bank: Any, name: str, *, org_id: int | str | None = None) -> Any:
     bank
         An open bank.
     name
-        Name of the campaign.
+        Name of the campaign, or its number.
     org_id
         Keep the customers of this unit and the units below it; None for the whole bank.
 

@@ -79,7 +79,7 @@ def needs(bank: Any, *tables: str) -> None:
         )
 
 
-def campaign(bank: Any, name: str) -> Campaign:
+def campaign(bank: Any, name: int | str) -> Campaign:
     """Find a campaign and work out its outcome window.
 
     Parameters
@@ -87,7 +87,7 @@ def campaign(bank: Any, name: str) -> Campaign:
     bank
         An open bank.
     name
-        Name of the campaign.
+        Name of the campaign, or its number.
 
     Returns
     -------
@@ -130,10 +130,10 @@ def campaign(bank: Any, name: str) -> Campaign:
     """
     needs(bank, "campaigns", "balances")
     rows = bank.fetch(bank.campaigns.order_by("campaign_id")).to_pylist()
-    found = [row for row in rows if row["name"] == name]
+    found = [row for row in rows if row["name"] == name] or [row for row in rows if row["campaign_id"] == name]
     if len(found) != 1:
         names = one_of(row["name"] for row in rows) if rows else "a campaign of this bank, which has none"
-        expected = f"{names}, each naming one campaign" if found else names
+        expected = f"{names}, each naming one campaign, or its campaign_id" if found else names
         raise ParameterError("campaign", name, expected, "the table campaigns lists them")
     (row,) = found
     starts_on, ends_on = row["starts_on"], row["ends_on"]
@@ -146,7 +146,7 @@ def campaign(bank: Any, name: str) -> Campaign:
                 "evaluate the campaign when the bank's data cover its outcome window",
             )  # fmt: skip
     return Campaign(
-        row["campaign_id"], name, row["objective"], row["assignment"], row["product"] or None, row["outcome"],
+        row["campaign_id"], row["name"], row["objective"], row["assignment"], row["product"] or None, row["outcome"],
         starts_on, ends_on, baseline, end,
     )  # fmt: skip
 

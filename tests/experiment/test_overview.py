@@ -6,6 +6,8 @@ import tiny
 
 import bankmkt as bm
 from bankmkt import experiment
+from bankmkt.experiment.estimate import Estimate, mean_difference
+from bankmkt.experiment.overview import _rests_on
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,46 @@ def test_each_campaign_by_the_design_it_allows(bank):
     assert found["reason"].tolist()[:2] == ["", ""]
     assert "chose to join" in found.loc["growth", "reason"]
     assert found.loc["fund_offer", "n"] == 15, "the invited, not those who took part"
+
+
+def test_campaigns_of_one_name_and_an_unknown_outcome():
+    tables = tiny.frames()
+    once = experiment.every_campaign(bm.open_bank(tables), k=10)
+    tables["campaigns"]["name"] = ["same", "same", "growth"]
+    tables["campaigns"].loc[2, "outcome"] = "happiness"
+    found = experiment.every_campaign(bm.open_bank(tables), k=10)
+    assert found["estimate"].tolist()[:2] == pytest.approx(once["estimate"].tolist()[:2], nan_ok=True)
+    assert found["n"][0] == 15
+    assert "happiness" in found["reason"][2]
+
+
+def test_few_converters_are_not_told_by_an_estimate():
+    tables = tiny.frames()
+    tables["campaigns"] = tables["campaigns"][1:2]
+    invited = tables["assignments"].query("campaign_id == 2 and arm == 'treatment'")["customer_id"][:6]
+    balances = tables["balances"]
+    later = (balances["month"] >= "2025-04-30") & balances["customer_id"].isin(invited)
+    balances["fund"] = np.where(later, 100.0, 0.0)
+    bank = bm.open_bank(tables)
+    assert experiment.panel(bank, "fund_offer").to_pandas().groupby("treated")["conversion"].sum()[True] == 6
+    row = experiment.every_campaign(bank, k=10).set_index("campaign").loc["fund_offer"]
+    assert np.isnan(row[["estimate", "se", "published"]].astype(float)).all()
+    assert "converted" in row["reason"]
+
+
+def test_a_withheld_estimate_is_one_of_a_few_the_rest_are_no_better_than_all():
+    """Money is heavy-tailed: what passes holds the truth about as often as all do, no more is claimed."""
+    rng, held, trusted = np.random.default_rng(3), [], []
+    for _ in range(600):
+        y, group = rng.lognormal(0, 2, 400), np.arange(400) < 200
+        value, influence = mean_difference(y, group)
+        found = Estimate.from_influence("", "aum_change", "ITT", value, influence, 200)
+        held.append(found.ci_low <= 0 <= found.ci_high)
+        trusted.append(not _rests_on(found))
+    held, trusted = np.array(held), np.array(trusted)
+    assert 0.1 < trusted.mean() < 0.9
+    assert held.mean() > 0.93
+    assert held[trusted].mean() == pytest.approx(held.mean(), abs=0.03)
 
 
 def test_what_cannot_be_estimated_says_why(bank):
