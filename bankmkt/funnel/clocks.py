@@ -17,6 +17,8 @@ import pandas as pd
 HOURS = 24
 LEFT = 0.05
 """The part of the usual traffic that still comes while tracking is out."""
+CLOSED = 0.1
+"""The part of the usual traffic that a day brings at least while tracking works, be it a closed holiday."""
 
 BACKGROUND = 29
 """Days whose median is the level of the day in their middle."""
@@ -89,9 +91,9 @@ def _largest(row: np.ndarray) -> tuple[float, int, int]:
     return float(gains[last]), first, last
 
 
-def grid(rows: pd.DataFrame, column: str) -> tuple[pd.DatetimeIndex, np.ndarray]:
-    """Return the days from first to last, and a day × hour array of a column of ``day``, ``hour`` and counts."""
-    days = pd.date_range(rows["day"].min(), rows["day"].max(), freq="D")
+def grid(rows: pd.DataFrame, column: str, last: pd.Timestamp) -> tuple[pd.DatetimeIndex, np.ndarray]:
+    """Return the days from the first to ``last``, and a day × hour array of a column, given ``day`` and ``hour``."""
+    days = pd.date_range(rows["day"].min(), last, freq="D")
     out = np.zeros((len(days), HOURS))
     out[(pd.to_datetime(rows["day"]) - days[0]).dt.days, rows["hour"]] = rows[column]
     return days, out
@@ -127,7 +129,8 @@ def shifted(days: pd.DatetimeIndex, counts: np.ndarray, tried: int, alpha: float
     -------
     list of Run
         In order of time. ``shift``: hours that the clock was ahead, −11 to 12. A run counts only if the moved clock
-        explains at least half of how its hours differ from the usual: a holiday is another day, not a moved one.
+        explains at least half of how its hours differ from the usual, and more than silence would: a holiday is another
+        day, and an outage a part of one, not a moved one.
     """
     weekend = days.day_of_week.to_numpy() >= 5
     found: list[Run] = []
@@ -186,7 +189,9 @@ def _fitted(seen: np.ndarray, expected: np.ndarray, first: int, last: int, p: fl
     best = int(np.argmin(lack))
     noise = high - low
     usual = _deviance(seen[near], expected[near])
-    return candidates[best] if lack[best] - noise <= (usual - noise) / 2 else None
+    too_many = _deviance(np.maximum(seen[near], expected[near]), expected[near])  # what silence cannot explain
+    explained = lack[best] - noise <= (usual - noise) / 2 and lack[best] - noise <= too_many - noise / 2
+    return candidates[best] if explained else None
 
 
 def _deviance(seen: np.ndarray, expected: np.ndarray) -> float:
@@ -197,12 +202,19 @@ def _deviance(seen: np.ndarray, expected: np.ndarray) -> float:
 
 
 def missing(
-    days: pd.DatetimeIndex, counts: np.ndarray, tried: int, alpha: float, moves: Sequence[Run] = ()
+    days: pd.DatetimeIndex,
+    counts: np.ndarray,
+    tried: int,
+    alpha: float,
+    moves: Sequence[Run] = (),
+    end: int | None = None,
 ) -> list[tuple[Run, float]]:
     """Find runs of hours in which hardly anybody was met, where many should have been.
 
-    A group that is out for two weeks and more is taken to have changed. Hours that a moved clock (``moves``) explains
-    are not missing.
+    From the group's first hour to the ``end`` of the log, in hours since the first day's midnight (all by default). An
+    hour is judged against its day's own level, from the usual one down to :data:`CLOSED` of it: a quiet day is no
+    outage. A group that is out for two weeks and more is taken to have changed. Hours that a moved clock (``moves``)
+    explains are not missing.
 
     Returns
     -------
@@ -213,16 +225,20 @@ def missing(
     for run in moves:
         expected, _ = run.move(expected)
     seen = counts.ravel()
-    there = np.flatnonzero(seen)
-    inside = slice(there[0], there[-1] + 1)
+    inside = slice(int(np.flatnonzero(seen)[0]), len(seen) if end is None else end)
+    if inside.start >= inside.stop:  # it began in the hour that the log ends in
+        return []
+    day = np.repeat(np.arange(len(days)), HOURS)[inside]
     seen, expected = seen[inside], expected[inside]
+    by_day = [np.bincount(day, x, len(days)) for x in (seen, expected)]
+    level = np.clip(by_day[0] / np.maximum(by_day[1], 1e-9), CLOSED, 1)[day]
     busy = expected >= 5
     more = 1.0
     if busy.any():
         more = max(1.0, float(np.median((seen - expected)[busy] ** 2 / expected[busy])) / _MEDIAN_CHI2)
-    evidence = (seen * np.log(LEFT) + expected * (1 - LEFT)) / more
+    evidence = (seen * np.log(LEFT / level) + expected * (level - LEFT)) / more
     return [
-        (Run(first + there[0], last + there[0], p), float((expected - seen)[first : last + 1].sum()))
+        (Run(first + inside.start, last + inside.start, p), float((expected - seen)[first : last + 1].sum()))
         for _, first, last, p in runs(evidence[None], tried, alpha)
     ]
 

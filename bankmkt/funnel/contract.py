@@ -50,7 +50,8 @@ def event_faults(
     - *sent twice*: the same visitor, second, event, page, campaign and platform under another number, more often than
       in the ten seconds after (where chance brings as many).
     - *clock off by hours*: days of a group whose hours are the usual ones, moved.
-    - *hours missing*: hours with hardly anybody, where many are usual.
+    - *hours missing*: hours with hardly anybody, where many are usual, up to the end of ``as_of`` or to the log's last
+      full hour.
     - *not human*: visitors with more than ``per_minute`` events in a minute, or met in ``hours_awake`` hours of a day.
     - *late*: received longer than ``late_after`` after they happened; *received before it happened*. Only with a column
       ``received_at``: without it, nobody can say.
@@ -61,7 +62,7 @@ def event_faults(
     events : Bank, Ibis table or pandas frame
         A bank, or a table of events with the columns of the contract (docs/event-contract.md).
     as_of : date or str, optional
-        The last day looked at.
+        The last day looked at, as a whole; without it, nobody can say that the whole log stopped.
     by : str
         Column whose groups have clocks and outages of their own: ``"platform"``, or one of your own such as a version.
     late_after : str
@@ -106,7 +107,8 @@ def event_faults(
     if day is not None and bank is None:
         t = t.filter(t.ts < _literal(day + dt.timedelta(days=1)))
     basic = _one(t.aggregate(
-        events=t.count(), seconds=(_second(t.ts) % 60).max(), of_day=(_second(t.ts) % 86_400).max()
+        events=t.count(), last=t.ts.cast("timestamp(6)").max(), seconds=(_second(t.ts) % 60).max(),
+        of_day=(_second(t.ts) % 86_400).max(),
     ))  # fmt: skip
     if not basic["events"]:
         raise DataError("events", "no rows", "events up to the day", "add the bank's events, or choose a later day")
@@ -119,7 +121,8 @@ def event_faults(
         skipped["sent twice"] = "times are not to the second"
     if basic["of_day"]:
         judged += ["clock off by hours", "hours missing"]
-        found += _hours(t, by, limits)
+        until = pd.Timestamp(basic["last"]).floor("h") if day is None else pd.Timestamp(day) + pd.Timedelta(days=1)
+        found += _hours(t, by, limits, until)
     else:
         skipped |= dict.fromkeys(("clock off by hours", "hours missing"), "times are to the day")
     if "received_at" in t.columns:
@@ -207,17 +210,19 @@ def _not_human(t: Any, limits: Limits) -> Iterator[tuple[Any, ...]]:
         yield _fault("not human", where, awake["n"], todo)
 
 
-def _hours(t: Any, by: str, limits: Limits) -> Iterator[tuple[Any, ...]]:
-    """Look at the hours of each group by day."""
+def _hours(t: Any, by: str, limits: Limits, until: pd.Timestamp) -> Iterator[tuple[Any, ...]]:
+    """Look at the hours of each group by day, up to a moment."""
     rows = fetch(clocks.hourly(t, by)).to_pandas()
     groups = {
         str(name): part for name, part in rows.groupby("where") if part["visitors"].sum() >= clocks.SMALLEST
     }  # fmt: skip
     for name, part in groups.items():
-        days, visitors = clocks.grid(part, "visitors")
-        _, events = clocks.grid(part, "events")
+        last = max((until - pd.Timedelta(hours=1)).normalize(), pd.Timestamp(part["day"].max()))
+        days, visitors = clocks.grid(part, "visitors", last)
+        _, events = clocks.grid(part, "events", last)
         usual = clocks.usual_hours(days, visitors)
-        moves = clocks.shifted(days, visitors, len(groups), limits.alpha / 3)
+        over = days < until.normalize()  # a day that still runs has no evening
+        moves = clocks.shifted(days[over], visitors[over], len(groups), limits.alpha / 3) if over.any() else []
         for run in moves:
             every, moved = run.move(usual)
             number = (events.ravel() * moved / np.maximum(every, 1e-9)).sum()
@@ -225,7 +230,8 @@ def _hours(t: Any, by: str, limits: Limits) -> Iterator[tuple[Any, ...]]:
             todo = f"move these events by {_signed(-run.shift)} h, or leave them out of anything by the hour"
             yield _fault("clock off by hours", where, number, todo, p=run.p_value, sure=_doubt(limits.alpha))
         each = part["events"].sum() / part["visitors"].sum()
-        for run, lacking in clocks.missing(days, visitors, len(groups), limits.alpha / 3, moves):
+        end = int((until - days[0]) / pd.Timedelta(hours=1))
+        for run, lacking in clocks.missing(days, visitors, len(groups), limits.alpha / 3, moves, end):
             first, last = (days[0] + pd.Timedelta(hours=hour) for hour in (run.first, run.last + 1))
             where = f"{by} {name}, {first:%Y-%m-%d %H:00} to {last:%Y-%m-%d %H:00}"
             todo = "ask for the lost events; leave these hours out of rates and comparisons"

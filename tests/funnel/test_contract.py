@@ -56,6 +56,20 @@ def test_missing_hours_are_found(sound):
     assert found.events.item() == pytest.approx(gone.sum(), rel=0.25)
 
 
+def test_a_platform_that_fell_silent_is_found_before_it_is_back(sound):
+    gone = (sound.platform == "app") & (sound.ts >= "2026-04-26")
+    for as_of in ("2026-04-30", None):
+        found = funnel.event_faults(sound[~gone], as_of=as_of)
+        assert found.fault.tolist() == ["hours missing"]
+        first, last = found["where"].item().removeprefix("platform app, ").split(" to ")
+        assert abs(pd.Timestamp(first) - pd.Timestamp("2026-04-26")) <= pd.Timedelta(hours=9), "the night is quiet"
+        assert abs(pd.Timestamp(last) - pd.Timestamp(LAST)) <= pd.Timedelta(hours=3)
+        assert found.events.item() == pytest.approx(gone.sum(), rel=0.25)
+    cut = sound[sound.ts < "2026-04-30 10:20"]
+    assert not len(funnel.event_faults(cut)), "a log that is cut in the morning is sound"
+    assert set(funnel.event_faults(cut, as_of="2026-04-30").fault) == {"hours missing"}, "but not if the day is over"
+
+
 def test_what_was_sent_twice_is_found(sound):
     again = sound.sample(60, random_state=1)
     events = pd.concat([sound, again.assign(event_id=again.event_id + 10**9)], ignore_index=True)
@@ -116,6 +130,29 @@ def test_false_alarms_of_the_clock_and_of_missing_hours_are_as_rare_as_promised(
         counts = rng.poisson(usual * noise * rng.lognormal(0, 0.15, (90, 1)))
         alarms += bool(clocks.shifted(days, counts, 1, 0.1)) + bool(clocks.missing(days, counts, 1, 0.1))
     assert alarms / 300 <= 0.1
+
+
+def test_a_group_that_began_in_the_hour_the_log_ends_in_misses_nothing():
+    counts = np.zeros((1, 24))
+    counts[0, 23] = 300
+    assert clocks.missing(pd.date_range("2026-01-01", periods=1), counts, 1, 0.01, end=23) == []
+
+
+@pytest.mark.parametrize("part", [0.1, 0.2, 0.3, 0.5])
+def test_a_closed_holiday_is_no_outage_but_silence_is(part):
+    """24 sound groups with a holiday of a day or a week; alpha is a tenth. A day of silence is found in each."""
+    days = pd.date_range("2026-01-01", periods=60)
+    profile = 1.2 + np.sin((np.arange(24) - 9) / 24 * 2 * np.pi) + 0.5 * np.sin(np.arange(24) / 2)
+    alarms = 0
+    for seed in range(24):
+        usual = np.tile(profile * (60 if seed % 2 else 12), (60, 1))
+        usual[30 : 31 if seed % 4 < 2 else 37] *= part
+        alarms += bool(clocks.missing(days, np.random.default_rng(seed).poisson(usual), 1, 0.1))
+    assert alarms <= 2
+    usual[50] = 0
+    (run, lacking), = clocks.missing(days, np.random.default_rng(1).poisson(usual), 1, 0.1)  # fmt: skip
+    assert (run.first, run.last) == (pytest.approx(50 * 24, abs=1), pytest.approx(50 * 24 + 23, abs=1))
+    assert lacking == pytest.approx(profile.sum() * 60, rel=0.1)
 
 
 def test_a_holiday_is_no_moved_clock():
