@@ -167,7 +167,8 @@ def own_ratio(
     with_it = _days_by_month(place[unit[seen]], low[seen], high[seen], len(who), month, start)
     without = _days_by_month(np.arange(len(who)), first[who], last[who], len(who), month, start) - with_it
     when = np.bincount(place[here.unit] * groups + at, minlength=len(who) * groups).reshape(-1, groups)
-    hits = np.bincount(place[here.unit], here.day - triggers.latest(here.unit, here.day - 1) <= lead, len(who))
+    hit = (here.day - triggers.latest(here.unit, here.day - 1) <= lead).astype(np.float64)
+    hits: Reals = np.bincount(place[here.unit], hit, len(who)).astype(np.float64)
     told = (with_it.sum(axis=1) > 0) & (without.sum(axis=1) > 0)
     if not 0 < hits[told].sum() < total[who][told].sum():
         return UNKNOWN

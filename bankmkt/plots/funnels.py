@@ -151,8 +151,8 @@ def open_rates(
     ax.set_ylabel(f"share that {what}")
     ax.grid(visible=False, axis="x")
     ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.1), fontsize=9)
-    gaps = (frame["first_rate"] - frame["rate_of_entrants"]).fillna(0)
-    gaps = gaps.where(frame["open_units"].notna(), 0).to_numpy()
+    known = frame["open_units"].notna()
+    gaps = (frame["first_rate"] - frame["rate_of_entrants"]).fillna(0).where(known, 0).to_numpy()
     row = frame.to_dict("records")[int(gaps.argmax())]
     text = "Nobody is still on their way: all three rates agree"
     if frame["open_units"].isna().any():

@@ -94,7 +94,7 @@ def flows(
     text += f"{first.max() / whole:.0%} begin with “{_name(str(first.idxmax()), names)}”"
     ended = frame[(frame["step"] == last) & (frame["to"] == END)]
     if len(ended) and ended["journeys"].notna().all():
-        text += f"; {over:.0%} are over within {last} step{'s' * (last > 1)}"
+        text += f"; {over:.0%} are {_over(names)} within {last} step{'s' * (last > 1)}"
     theme.claim(ax, text)
     return ax
 
@@ -182,8 +182,8 @@ def _furthest(frame: "pd.DataFrame", names: Mapping[str, str] | None) -> str:
     """Say how many journeys are over by the last step at which that is shown, else where most are that are shown."""
     over = frame[(frame["state"] == END) & frame["share"].notna()]
     if len(over):
-        row = over.loc[over["step"].idxmax()]
-        return f"By step {row['step']:.0f}, {row['share']:.0%} of the journeys are over"
+        row = over.nlargest(1, "step").iloc[0]
+        return f"By step {row['step']:.0f}, {row['share']:.0%} of the journeys are {_over(names)}"
     shown = frame.dropna(subset=["share"])
     if shown.empty:
         raise DataError("frame", "nothing to show", "states of enough units", "take longer time or fewer states")
@@ -342,6 +342,10 @@ def lifts(
         text += f" (95% interval {row['lift_lower']:.1f} to {row['lift_upper']:.1f})"
     theme.claim(ax, text)
     return ax
+
+
+def _over(names: Mapping[str, str] | None) -> str:
+    return (names or {}).get(END, "over")
 
 
 def _name(state: str, names: Mapping[str, str] | None) -> str:
