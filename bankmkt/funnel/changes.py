@@ -21,7 +21,7 @@ _Z = NormalDist().inv_cdf(1 - _TAIL)
 
 MOST = 0.1
 """No interval where one customer makes up more than this part of the variance. In resamples of 100 to 20,000 of the
-demo's customers, whose margins have skewness 59, intervals missed the truth in 8-40 of 100; given and wrong were 2."""
+demo's customers, whose margins have skewness 59, intervals missed the truth in 8-40 of 100; given and wrong were 2 at most."""
 
 
 @dataclass(frozen=True)
