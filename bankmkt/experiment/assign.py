@@ -5,8 +5,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bankmkt.errors import ParameterError, SchemaError, one_of
-from bankmkt.frames import engine_table
+from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
+from bankmkt.frames import engine_table, fetch
 from bankmkt.lookback import parse_date
 
 ARMS: Mapping[str, float] = {"control": 0.5, "treatment": 0.5}
@@ -64,7 +64,9 @@ def assign(
     ParameterError
         If an argument is not as above.
     SchemaError
-        If a column is not there, or is there already.
+        If a column is not there, or is there already, or the ids are neither whole numbers nor texts.
+    DataError
+        If an id is missing, or with ``strata`` comes twice.
 
     Notes
     -----
@@ -84,7 +86,7 @@ def assign(
     table, con = engine_table(customers, "customers")
     shares = check_arms(arms)
     _check_salt("salt", salt)
-    if isinstance(strata, str) or not all(isinstance(name, str) for name in strata):
+    if not isinstance(strata, Sequence) or isinstance(strata, str) or not all(isinstance(name, str) for name in strata):
         raise ParameterError("strata", strata, "a list of columns", 'such as strata=["branch"]')
     for column in (by, *strata):
         if column not in table.columns:
@@ -92,6 +94,23 @@ def assign(
     for column in ("arm", "propensity", "left_out", "assigned_on"):
         if column in table.columns:
             raise SchemaError("customers has already a column", column, "columns known before", "drop or rename it")
+    kind = table[by].type()
+    if not (kind.is_integer() or kind.is_string()):
+        todo = 'turn it into whole numbers (in pandas: .astype("Int64")) or texts: 7 and 7.0 draw other lots'
+        raise SchemaError(f"column {by} is {kind}", None, "whole numbers or texts", todo)
+    found = fetch(
+        table.aggregate(rows=table.count(), ids=table[by].count(), different=table[by].nunique())
+    ).to_pylist()[0]
+    if found["ids"] < found["rows"]:
+        raise DataError(by, f"{found['rows'] - found['ids']:,} missing", "an id in every row", "leave these rows out")
+    if strata and found["different"] < found["rows"]:
+        todo = "pass each once: a stratum is divided by rows"
+        raise DataError(
+            by, f"{found['rows'] - found['different']:,} rows of an id that was there before", "each once", todo
+        )
+    if hold_out is not None and isinstance(hold_out, tuple) and hold_out[:1] == (salt,):
+        todo = "else those held out are those who would have drawn the first arms"
+        raise ParameterError("hold_out", salt, "another salt than the experiment's", todo)
     out = table.mutate(left_out=_left_out(table, con, by, hold_out, busy))
     if strata:
         keys = [out[name] for name in strata] + [out.left_out.isnull()]
@@ -159,9 +178,10 @@ def _left_out(table: Any, con: Any, by: str, hold_out: tuple[str, float] | None,
     if busy is not None:
         others, _ = engine_table(busy, "busy", con)
         if by not in others.columns:
-            raise SchemaError(
-                "busy has no column", by, one_of(others.columns), "pass the customers of other experiments"
-            )
+            todo = "pass the customers of other experiments"
+            raise SchemaError("busy has no column", by, one_of(others.columns), todo)
+        if others[by].type().is_string() != table[by].type().is_string():
+            raise SchemaError(f"column {by} is a number in one table and a text in the other", todo="cast one of them")
         reasons.append((table[by].isin(others[by]), ibis.literal(BUSY)))
     return ibis.cases(*reasons, else_=ibis.null("string")) if reasons else ibis.null("string")
 

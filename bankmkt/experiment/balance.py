@@ -52,8 +52,8 @@ def balance(assigned: Any, covariates: Sequence[str] = ()) -> pd.DataFrame:
     from scipy.stats import chisquare, f
 
     table, _ = engine_table(assigned, "assigned")
-    if isinstance(covariates, str):
-        raise ParameterError("covariates", covariates, "a list of columns", f'such as ["{covariates}"]')
+    if isinstance(covariates, str) or not isinstance(covariates, Sequence):
+        raise ParameterError("covariates", covariates, "a list of columns", "such as ['aum']")
     for column in ("arm", "propensity", *covariates):
         if column not in table.columns:
             raise SchemaError("assigned has no column", column, one_of(table.columns), "pass what assign returned")

@@ -11,6 +11,9 @@ from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
 from bankmkt.experiment.assign import ARMS, check_arms
 from bankmkt.experiment.estimate import local
 
+FEWEST_CLUSTERS = 10
+"""Units from which it can be learned how alike the customers of one are."""
+
 
 @dataclass(frozen=True)
 class History:
@@ -113,6 +116,11 @@ def history(
     (499.5, 305, 0.89)
     """
     rows = local(frame)
+    for name, given in (("outcome", outcome), ("covariate", covariate), ("cluster", cluster), ("per", per)):
+        if given is not None and not isinstance(given, str):
+            raise ParameterError(name, given, "the name of a column", "one of the frame's")
+    if isinstance(strata, str):
+        raise ParameterError("strata", strata, "a list of columns", 'such as strata=["tier"]')
     columns = {name: _numbers(rows, name) for name in (outcome, covariate, per) if name is not None}
     for name in (*strata, *([cluster] if cluster else [])):
         if name not in rows:
@@ -212,6 +220,10 @@ def plan(
     >>> plan(History(0.10, 0.3, binary=True), 0.02)[["customers", "in_arm"]].iloc[0].to_dict()
     {'customers': 7677, 'in_arm': 3838}
     """
+    if not isinstance(past, History):
+        raise ParameterError(
+            "past", type(past).__name__, "a History", "make one: bm.experiment.history(frame, outcome)"
+        )
     shares = check_arms(arms)
     if control not in shares:
         raise ParameterError("control", control, one_of(shares), "name one of the arms")
@@ -352,8 +364,9 @@ def _clusters(left: np.ndarray, cluster: pd.Series) -> tuple[np.ndarray, float]:
         )
     sizes = np.bincount(codes).astype(float)
     k, n = len(names), len(left)
-    if k < 2 or n == k:
-        raise DataError(str(cluster.name), k, "two units or more, with several customers", "choose another unit")
+    if k < FEWEST_CLUSTERS or n == k:
+        expected = f"{FEWEST_CLUSTERS} units or more, with several customers"
+        raise DataError(str(cluster.name), k, expected, "fewer do not tell how alike the customers of a unit are")
     means = np.bincount(codes, left) / sizes
     between = float((sizes * (means - left.mean()) ** 2).sum()) / (k - 1)
     within = float(((left - means[codes]) ** 2).sum()) / (n - k)

@@ -10,7 +10,7 @@ import pandas as pd
 from bankmkt.errors import DataError, ParameterError, SchemaError
 from bankmkt.multiplicity import holm
 from bankmkt.uplift.qini import Z, effect_scores, places, qini
-from bankmkt.uplift.study import Floats, Study
+from bankmkt.uplift.study import Floats, Study, check_index
 
 AT = (0.1, 0.2, 0.3)
 """Parts of the customers, best first, whose mean effect is shown."""
@@ -160,7 +160,8 @@ def check_scores(study: Study, scores: Any) -> pd.DataFrame:
     if isinstance(scores, Mapping) and not isinstance(scores, pd.DataFrame):
         columns: dict[tuple[str, str], Floats] = {}
         for model, values in scores.items():
-            array = np.asarray(values, float)
+            check_index(f"scores of {model}", values, study.index)
+            array = _array(f"scores of {model}", values)
             array = array[:, None] if array.ndim == 1 else array
             if array.shape != (len(study), len(study.treated)):
                 shape = f"{len(study):,} rows and a column for each of {', '.join(study.treated)}"
@@ -168,6 +169,7 @@ def check_scores(study: Study, scores: Any) -> pd.DataFrame:
             columns |= {(str(model), arm): array[:, place] for place, arm in enumerate(study.treated)}
         table = pd.DataFrame(columns)
     elif isinstance(scores, pd.DataFrame):
+        check_index("scores", scores, study.index)
         table = scores.reset_index(drop=True)
         if table.columns.nlevels == 1 and len(study.treated) == 1:
             table.columns = pd.MultiIndex.from_product([table.columns.astype(str), study.treated])
@@ -184,9 +186,16 @@ def check_scores(study: Study, scores: Any) -> pd.DataFrame:
         for arm in study.treated:
             if (model, arm) not in table.columns:
                 raise SchemaError(f"scores of {model} for arm", arm, "all treated arms", "score every arm")
-            if not np.isfinite(table[model, arm].to_numpy(float)).all():
+            if not np.isfinite(_array(f"scores of {model}", table[model, arm])).all():
                 raise DataError(f"scores of {model}", "missing or infinite", "a number for every customer", "fill them")
     return table[[(model, arm) for model in models for arm in study.treated]].astype(float)
+
+
+def _array(name: str, values: Any) -> Floats:
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(name, type(values).__name__, "numbers", "pass the scores themselves") from error
 
 
 def _se(influence: Floats) -> float:

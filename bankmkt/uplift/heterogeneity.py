@@ -10,7 +10,7 @@ from bankmkt.multiplicity import holm
 from bankmkt.privacy import K, check_k
 from bankmkt.uplift.evaluation import check_scores
 from bankmkt.uplift.qini import Z, effect_scores, places
-from bankmkt.uplift.study import Floats, Study
+from bankmkt.uplift.study import Floats, Study, check_index
 
 
 def groups(
@@ -210,7 +210,11 @@ def _one(study: Study, score: Any, arm: str | None, expected: Floats | None) -> 
 def _score(study: Study, score: Any) -> Floats:
     if not isinstance(study, Study):
         raise ParameterError("study", type(study).__name__, "a bm.uplift.Study", "make one")
-    values = np.asarray(score, dtype=float)
+    check_index("score", score, study.index)
+    try:
+        values = np.asarray(score, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ParameterError("score", score, "a number for every customer", "pass one column of the scores") from error
     if values.shape != (len(study),) or not np.isfinite(values).all():
         raise ParameterError("score", values.shape, f"a number for each of {len(study):,} customers", "pass one column")
     return values

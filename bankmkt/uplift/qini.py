@@ -8,6 +8,7 @@ effect, the area is the covariance of ψ with the customer's place in the order:
 import numpy as np
 import numpy.typing as npt
 
+from bankmkt.errors import ParameterError
 from bankmkt.uplift.study import Floats, Study
 
 Z = 1.959963984540054
@@ -42,8 +43,17 @@ def effect_scores(study: Study, expected: Floats | None = None) -> Floats:
     >>> effect_scores(study).mean()
     np.float64(2.0)
     """
+    if not isinstance(study, Study):
+        raise ParameterError("study", type(study).__name__, "a bm.uplift.Study", "make one")
     rows = np.arange(len(study))
-    if expected is None:
+    if expected is not None:
+        expected = np.asarray(expected, dtype=float)
+        if expected.shape != study.propensity.shape or not np.isfinite(expected).all():
+            todo = "pass what bm.uplift.expected_outcomes returned"
+            raise ParameterError(
+                "expected", expected.shape, f"numbers, {study.propensity.shape}: customers × arms", todo
+            )
+    else:
         weight = 1 / study.propensity[rows, study.arm]
         size = np.bincount(study.arm, weight)
         expected = np.tile(np.bincount(study.arm, weight * study.outcome) / size, (len(study), 1))
@@ -98,6 +108,10 @@ def qini(score: npt.ArrayLike, psi: npt.ArrayLike) -> tuple[float, Floats]:
     (0.125, True)
     """
     values, effects = np.asarray(score, float), np.asarray(psi, float)
+    if values.shape != effects.shape or values.ndim != 1 or not len(values):
+        raise ParameterError(
+            "score", values.shape, f"one number per effect score: {effects.shape}", "pass both in one order"
+        )
     n, order = len(values), np.argsort(values, kind="stable")
     place = places(values)
     if place.max() == place.min():

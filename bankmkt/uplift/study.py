@@ -17,6 +17,9 @@ FEWEST = 10
 LEAST_CHANCE = 0.01
 """A smaller chance of an arm lets one customer stand for more than a hundred."""
 
+SRM_P = 0.001
+"""Arm sizes less likely than this under the propensities are not of that draw (sample-ratio mismatch)."""
+
 
 class Study:
     """What uplift is learned from and judged by; checked when it is made, and not changed after.
@@ -91,6 +94,14 @@ class Study:
         known_on: Mapping[str, dt.date | str] | None = None,
     ) -> None:
         self.X = _features(X)
+        self.index = X.index
+        for name, given in (
+            ("treatment", treatment),
+            ("outcome", outcome),
+            ("propensity", propensity),
+            ("truth", truth),
+        ):
+            check_index(name, given, X.index)
         _in_time(self.X, campaign_on, known_on or {})
         self.arms, self.arm = _arms(_aligned("treatment", treatment, self.X), control)
         self.outcome = _numbers("outcome", _aligned("outcome", outcome, self.X))
@@ -101,6 +112,8 @@ class Study:
         self.value = float(value)
         self.truth = None if truth is None else _truth(truth, self.X, self.arms)
         self.randomised = bool(randomised)
+        if self.randomised:
+            _as_drawn(self.arm, self.propensity, self.arms)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {n:,}" for name, n in zip(self.arms, np.bincount(self.arm), strict=True))
@@ -123,6 +136,15 @@ class Study:
             Positions, or whether each customer is in it.
         """
         rows = np.asarray(rows)
+        if (
+            (rows.dtype == bool
+            and rows.shape != (len(self),))
+            or (rows.dtype != bool
+            and (rows.dtype.kind not in "iu" or (len(rows) and not -len(self) <= rows.min() <= rows.max() < len(self))))
+        ):
+            raise ParameterError(
+                "rows", rows.shape, f"positions below {len(self):,}, or yes/no of each", "see Study.of"
+            )
         chance = pd.DataFrame(self.propensity[rows], columns=list(self.arms))
         return Study(
             self.X.iloc[np.flatnonzero(rows) if rows.dtype == bool else rows].reset_index(drop=True),
@@ -131,6 +153,31 @@ class Study:
             None if self.truth is None else pd.DataFrame(self.truth[rows], columns=list(self.treated)),
             randomised=self.randomised, control=self.arms[0],
         )  # fmt: skip
+
+
+def check_index(name: str, given: Any, index: pd.Index) -> None:
+    """Raise DataError if a pandas object's index says that its rows are in another order than those of ``X``."""
+    if not isinstance(given, pd.Series | pd.DataFrame) or len(given) != len(index) or given.index.equals(index):
+        return
+    plain = given.index.equals(pd.RangeIndex(len(index)))  # says nothing, unless X has the same rows in another order
+    if not plain or given.index.sort_values().equals(index.sort_values()):
+        todo = f"{name}.reindex(X.index), or pass .to_numpy() if the rows do belong together"
+        raise DataError(f"index of {name}", "other than that of X", "the same customers in the same order", todo)
+
+
+def _as_drawn(arm: npt.NDArray[np.int64], chance: Floats, arms: tuple[str, ...]) -> None:
+    """Refuse chances that the arms' sizes contradict: of each arm, the number drawn is a sum of independent draws."""
+    from scipy.stats import norm
+
+    for place, name in enumerate(arms):
+        p = chance[:, place]
+        off = float((np.sum(arm == place) - p.sum()) / np.sqrt((p * (1 - p)).sum()))
+        if 2 * norm.sf(abs(off)) * len(arms) < SRM_P:
+            seen = f"{np.mean(arm == place):.1%} of customers are in arm {name}"
+            todo = (
+                "pass the chances of the draw, find out who was lost since, or say randomised=False if none was drawn"
+            )
+            raise Refused(seen, None, f"about {p.mean():.1%}, as propensity says", todo)
 
 
 def _features(frame: Any) -> pd.DataFrame:

@@ -146,6 +146,9 @@ def test_balance_finds_an_arm_that_lost_customers():
         ({"hold_out": 0.1}, ParameterError, "hold_out"),
         ({"busy": pd.DataFrame({"client": [1]})}, SchemaError, "busy"),
         ({"assigned_on": "soon"}, ParameterError, "assigned_on"),
+        ({"hold_out": ("spring", 0.1)}, ParameterError, "another salt"),
+        ({"busy": pd.DataFrame({"customer_id": ["1"]})}, SchemaError, "a number in one table"),
+        ({"strata": None}, ParameterError, "strata"),
     ],
 )
 def test_bad_input(options, error, message):
@@ -163,3 +166,16 @@ def test_bad_input_of_balance():
         balance(frame.assign(propensity=np.linspace(0.1, 0.9, 50)))
     with pytest.raises(DataError, match="two or more"):
         balance(frame[frame.arm == "control"])
+
+
+def test_ids_that_would_draw_other_lots_are_refused():
+    with pytest.raises(SchemaError, match="Int64"):
+        assign(people(20).astype({"customer_id": float}), "spring")
+    with pytest.raises(DataError, match="1 missing"):
+        assign(
+            people(20).astype({"customer_id": "Int64"}).assign(customer_id=lambda t: t.customer_id.where(t.index > 0)),
+            "x",
+        )
+    twice = pd.concat([people(20), people(20)[:2]])
+    with pytest.raises(DataError, match="each once"):
+        assign(twice, "spring", strata=["tier"])

@@ -191,9 +191,13 @@ def test_bad_history():
     ):  # fmt: skip
         with pytest.raises(error, match=message):
             history(frame, *arguments)
-    with pytest.raises(DataError, match="two units"):
+    with pytest.raises(DataError, match="10 units"):
         history(frame[:3], "y", cluster="one")
     with pytest.raises(ParameterError, match="sd"):
         History(1.0, 0.0)
     with pytest.raises(ParameterError, match="icc"):
         History(1.0, 1.0, icc=2)
+    with pytest.raises(ParameterError, match="past"):
+        plan(frame, 0.1)
+    with pytest.raises(ParameterError, match="outcome"):
+        history(frame, ["y"])

@@ -26,7 +26,7 @@ def world(rng, n, base=0.05, lift=0.01, share=0.5, spread=1.0, ties=False):
 
 
 def study_of(x, treated, y, share=0.5, **more):
-    return Study(pd.DataFrame({"x": x}), treated, y, propensity=share, **more)
+    return Study(pd.DataFrame({"x": x}), treated, y, propensity=share, randomised=False, **more)  # no check in 1,000
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_heavy_tailed_money_and_unequal_chances():
         study = Study(pd.DataFrame({"x": x}), treated, y, propensity=pd.Series(chance), truth=effect)
         row = evaluate(study, {"x": x}).iloc[0]
         hits += row.covers
-        wrong = Study(pd.DataFrame({"x": x}), treated, y, propensity=float(treated.mean()), truth=effect)
+        wrong = Study(pd.DataFrame({"x": x}), treated, y, float(treated.mean()), truth=effect, randomised=False)
         naive += evaluate(wrong, {"x": x}).covers.iloc[0]
     assert binomtest(hits, RUNS, 0.95, alternative="less").pvalue > 1e-3, hits / RUNS
     assert naive < 0.9 * RUNS  # as if chances were equal
@@ -223,6 +223,8 @@ def test_hillstroms_mens_mail_has_no_order_and_the_womens_has(real_data):
         ({"propensity": None}, ParameterError, "propensity"),
         ({"propensity": 1.0}, DataError, "propensity"),
         ({"propensity": 0.001}, Refused, "as low as"),
+        ({"propensity": 0.9}, Refused, "50.0% of customers"),
+        ({"outcome": pd.Series([0.0, 1] * 20, index=range(39, -1, -1))}, DataError, "index of outcome"),
         ({"propensity": {"control": 0.5, "other": 0.5}}, ParameterError, "propensity"),
         ({"cost": -1}, ParameterError, "cost"),
         ({"cost": {"sms": 1}}, ParameterError, "sms"),
@@ -243,10 +245,18 @@ def test_bad_scores():
     study = Study(pd.DataFrame({"x": range(40)}), [0, 1] * 20, [0.0, 1.0] * 20, propensity=0.5)
     for scores, error, message in (
         ([1, 2], ParameterError, "scores"), ({"m": [1.0]}, DataError, "scores of m"),
-        ({"m": [np.nan] * 40}, DataError, "missing"), (pd.DataFrame({"m": range(3)}), DataError, "3 rows"),
+        ({"m": [np.nan] * 40}, DataError, "missing"), ({"m": list("ab") * 20}, SchemaError, "numbers"),
+        ({"m": pd.Series(range(40)).sort_values(ascending=False)}, DataError, "index of scores of m"),
+        (pd.DataFrame({"m": range(3)}), DataError, "3 rows"),
     ):  # fmt: skip
         with pytest.raises(error, match=message):
             evaluate(study, scores)
+    for call in (
+        lambda: groups(study, "aum"), lambda: traits(study, {"m": 1}), lambda: effect_scores(3), lambda: qini([], []),
+        lambda: qini([1, 2], [1]), lambda: evaluate(study, {"m": range(40)}, expected=3), lambda: study.of([9999]),
+    ):  # fmt: skip
+        with pytest.raises(ParameterError):
+            call()
     with pytest.raises(ParameterError, match="two models"):
         compare_models(study, {"m": range(40)})
     with pytest.raises(ParameterError, match="parts"):
