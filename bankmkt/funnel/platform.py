@@ -8,6 +8,7 @@ import numpy as np
 
 from bankmkt.frames import fetch
 from bankmkt.funnel.clusters import clustered_shares
+from bankmkt.funnel.clusters import ratio as linearised
 from bankmkt.funnel.rates import LEVEL, shares
 from bankmkt.funnel.traffic import traffic
 from bankmkt.lookback import parse_date
@@ -232,12 +233,9 @@ def ratio(part: Any, whole: Any, part2: Any, product: Any, whole2: Any, n: Any) 
     """
     from scipy.stats import norm
 
-    part, whole, part2, product, whole2, n = (np.asarray(x, float) for x in (part, whole, part2, product, whole2, n))
-    some = np.where(whole > 0, whole, np.nan)
-    rate = part / some
-    spread = np.maximum(part2 - 2 * rate * product + rate**2 * whole2, 0)
-    se = np.sqrt(spread * n / np.maximum(n - 1, 1)) / some
-    wide = norm.ppf(0.5 + LEVEL / 2) * np.where(n > 1, se, np.nan)
+    some = np.where(np.asarray(whole, float) > 0, whole, np.nan)
+    rate, se = linearised(part, some, part2, product, whole2, n)
+    wide = norm.ppf(0.5 + LEVEL / 2) * np.where(np.asarray(n) > 1, se, np.nan)
     return rate, np.maximum(rate - wide, 0), rate + wide
 
 

@@ -93,11 +93,11 @@ def test_nothing_later_than_as_of(tiny_bank):
     assert "spring_pilot" not in found(tiny_bank, since="2025-03-02")["campaign"].tolist()
 
 
-def test_a_unit_counts_its_customers_only(tiny_bank):
-    parts = [found(tiny_bank, org_id=unit).iloc[-1] for unit in (2, 3)]
-    whole = found(tiny_bank).iloc[-1]
-    for name in ("contacts", "participants", "contact_cost", "benefit_cost"):
-        assert parts[0][name] + parts[1][name] == pytest.approx(whole[name])
+@pytest.mark.parametrize(("unit", "below"), [(1, (2, 3)), (2, (4, 5))])
+def test_what_units_cost_and_got_adds_up_to_the_unit_above(tiny_bank, unit, below):
+    names = ["treated", "participants", "contacts", "contact_cost", "benefit_cost", "cost", "budget"]
+    above, *parts = (found(tiny_bank, org_id=u, basis="budget")[names].astype(float) for u in (unit, *below))
+    np.testing.assert_allclose(sum(parts), above)
 
 
 def test_the_budget_is_shared_by_treated_customers(tiny_bank):
