@@ -102,8 +102,9 @@ def preference(frame: "pd.DataFrame", by: str = "preferred", ax: "Axes | None" =
     if not frame["share"].sum() > 0:
         raise DataError("frame", "every cell hidden", "one with enough customers", "take a larger bank")
     tiers = frame.loc[frame["share"].notna(), "tier"].drop_duplicates().tolist()[::-1]
-    ways = frame.loc[frame["share"] > 0, by].drop_duplicates().tolist()
-    ways = [way for way in COLOURS if way in ways]
+    rows = frame[frame["tier"].isin(tiers)]
+    some = rows.loc[rows["share"].isna() | (rows["share"] > 0), by].tolist()
+    ways = [way for way in COLOURS if way in some]
     ax = theme.axes(ax, 1.9 + 0.75 * len(tiers))
     height = 0.8 / len(ways)
     for number, way in enumerate(ways):

@@ -108,6 +108,8 @@ def test_which_model_misleads_most():
     assert title(ax) == "Here last touch misleads most, by 50 conversions; Markov chain least, by 30"
     assert [bar.get_width() for bar in ax.patches] == [30, 40, 50]
     assert attribution.ranking_claim(frame.head(1)) == "Last touch is off by 50 conversions"
+    text = attribution.ranking_claim(frame.assign(error=[50.2, 49.9, 30]))
+    assert text == "Here last touch and linear mislead most, by 50 conversions; Markov chain least, by 30"
     assert attribution.ranking_claim(frame.assign(error=3.0)) == "Every model is off by 3 conversions"
 
 
@@ -171,6 +173,10 @@ def test_preference_by_value():
     assert channels.preference_claim(reached, "recommended").startswith("80.0% should be reached offline where")
     unseen = frame.assign(preferred=["no preference seen", "online"] * 2)
     assert channels.preference_claim(unseen) == "60.0% show no preference where AUM is under 50,000"
+    part = shown.assign(share=[0.6, np.nan, 0.2, np.nan], customers=[60, np.nan, 10, np.nan])
+    ax = channels.preference(part)
+    assert [text.get_text() for text in ax.texts] == ["hidden", "hidden"], "a way that is hidden everywhere is named"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["Online", "Offline"]
     with pytest.raises(DataError, match="hidden"):
         channels.preference(frame.assign(share=np.nan))
 
