@@ -149,7 +149,9 @@ def ranking_claim(frame: "pd.DataFrame") -> str:
         return f"{wording.capital(NAMES[worst['model']])} is off by {high} conversions"
     if high == low:
         return f"Every model is off by {high} conversions"
-    return f"Here {NAMES[worst['model']]} misleads most, by {high} conversions; {NAMES[best['model']]} least, by {low}"
+    alike = [NAMES[row["model"]] for _, row in frame.iterrows() if wording.quantity(row["error"], "customers") == high]
+    most = f"{' and '.join(alike)} mislead{'s' if len(alike) == 1 else ''} most"
+    return f"Here {most}, by {high} conversions; {NAMES[best['model']]} least, by {low}"
 
 
 def truth_claim(campaigns: "pd.DataFrame") -> str:
