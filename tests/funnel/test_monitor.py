@@ -157,16 +157,17 @@ def foreseen(hours, mean, rate, **more):
 
 @pytest.mark.parametrize(("mean", "rate"), [(10, 0.3), (3, 0.1), (30, 0.3)])
 def test_95_of_100_page_errors_are_seen_within_the_hours_told(mean, rate):
-    """2,000 errors that halve the conversion of Poisson traffic, against the rule written out."""
-    told = bm.funnel.delays(foreseen(1_000, mean, rate), {"conversion_fall": 0.5}).iloc[0]
+    """2,000 errors that halve the conversion of Poisson traffic, against the rule written out, up to 400 hours."""
+    told = bm.funnel.delays(foreseen(400, mean, rate), {"conversion_fall": 0.5}).iloc[0]
     rng = np.random.default_rng(12)
     views = rng.poisson(mean, (2_000, 400))
     clicks = rng.binomial(views, rate / 2)
-    each = clicks * np.log(0.5) + (views - clicks) * np.log((1 - rate / 2) / (1 - rate))
-    height, waits = np.zeros(2_000), np.full(2_000, 400)
+    learned = rate * (0.5 + 0.5 * 0.5 ** (np.arange(400) // 24 / 7))  # half of it in a week
+    each = clicks * np.log(0.5) + (views - clicks) * np.log((1 - learned / 2) / (1 - learned))
+    height, waits = np.zeros(2_000), np.full(2_000, np.inf)
     for hour in range(400):
         height = np.maximum(0, height + each[:, hour])
-        waits = np.where((height >= -np.log(ENOUGH)) & (waits == 400), hour + 1, waits)
+        waits = np.where((height >= -np.log(ENOUGH)) & np.isinf(waits), hour + 1, waits)
     error = 3 * np.sqrt(0.25 / 2_000)
     assert (
         (waits < told["median_hours"]).mean() - 2 * error <= 0.5 <= (waits <= told["median_hours"]).mean() + 2 * error
@@ -179,7 +180,7 @@ def test_a_fault_that_often_goes_unseen_is_told_so():
     mean = np.r_[np.full(WEEK, 30.0), np.full(9 * WEEK, 1e-3)]
     told = bm.funnel.delays(foreseen(10 * WEEK, mean, 0.3), {"outage": 0.0}).iloc[0]
     assert told["median_hours"] == pytest.approx(4 * WEEK, rel=0.1)
-    assert told["longest_hours"] == pytest.approx(8.5 * WEEK, rel=0.1)
+    assert told["longest_hours"] >= 8 * WEEK
     assert np.isinf(bm.funnel.delays(foreseen(WEEK, 1e-3, 0.3), {"outage": 0.0})["median_hours"].item())
 
 
