@@ -192,7 +192,7 @@ def loops(events: Any, *, k: int = K, **options: Unpack[Options]) -> pd.DataFram
 
 
 def _hours(start: Any, end: Any) -> Any:
-    return end.delta(start, unit="microsecond") / 3.6e9
+    return end.delta(start, unit="microsecond").cast("float64") / 3.6e9
 
 
 def _quartiles(hours: Any) -> dict[str, Any]:
