@@ -150,7 +150,8 @@ def ranking_claim(frame: "pd.DataFrame") -> str:
     if high == low:
         return f"Every model is off by {high} conversions"
     alike = [NAMES[row["model"]] for _, row in frame.iterrows() if wording.quantity(row["error"], "customers") == high]
-    most = f"{' and '.join(alike)} mislead{'s' if len(alike) == 1 else ''} most"
+    names = " and ".join([", ".join(alike[:-1]), alike[-1]]) if alike[1:] else alike[0]
+    most = f"{names} mislead{'s' if len(alike) == 1 else ''} most"
     return f"Here {most}, by {high} conversions; {NAMES[best['model']]} least, by {low}"
 
 
