@@ -117,7 +117,9 @@ def platform(
 
     check_k(k)
     events, columns = traffic(bank, by, since, as_of, org_id=org_id, level=level)
-    events = events.select(*columns, "visitor_id", "customer_id", "event", "duration_s").cache()
+    events = events.select(*columns, "visitor_id", "customer_id", "event", "duration_s")
+    fetch(events.limit(0))  # a run makes the frames within an expression known to Spark; cache alone does not
+    events = events.cache()
     new = _new(events, bank, since)
     rows = [_measured(events, columns, new)] if columns else []
     total = _measured(events, [], new).assign(**dict.fromkeys(columns, None))
