@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import tiny
 
-
 os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 """Java compiles quickly rather than well: Spark's tests are about small tables, and take half the time."""
 

@@ -136,11 +136,9 @@ class Study:
             Positions, or whether each customer is in it.
         """
         rows = np.asarray(rows)
-        if (
-            (rows.dtype == bool
-            and rows.shape != (len(self),))
-            or (rows.dtype != bool
-            and (rows.dtype.kind not in "iu" or (len(rows) and not -len(self) <= rows.min() <= rows.max() < len(self))))
+        if (rows.dtype == bool and rows.shape != (len(self),)) or (
+            rows.dtype != bool
+            and (rows.dtype.kind not in "iu" or (len(rows) and not -len(self) <= rows.min() <= rows.max() < len(self)))
         ):
             raise ParameterError(
                 "rows", rows.shape, f"positions below {len(self):,}, or yes/no of each", "see Study.of"

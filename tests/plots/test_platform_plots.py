@@ -61,7 +61,8 @@ def test_a_week_without_views_is_refused():
 def test_returns_show_what_is_withheld_and_the_truth_only_where_known():
     ax = platform.returns(campaigns())
     assert title(ax) == (
-        "Of 1 campaign whose effect can be told 1 pays by what is put down to them, 1 beyond chance by what they changed"
+        "Of 1 campaign whose effect can be told 1 pays by what is put down to them, "
+        "1 beyond chance by what they changed"
     )
     assert [text.get_text() for text in ax.texts].count("withheld") == 1
     assert "truth" in ax.get_legend_handles_labels()[1]
@@ -109,8 +110,8 @@ def test_the_view_in_two_tables():
 
 def replayed():
     hour = pd.date_range("2026-03-02", periods=24 * 14, freq="h")
-    frame = pd.DataFrame({"hour": hour, "count": 6.0, "part": 2.0, "expected": 6.0, "expected_part": 2.0, "clump": 1.0, "wide": 0.02,
-                          "watched": True, **dict.fromkeys(monitor.KINDS, 0.1)})  # fmt: skip
+    frame = pd.DataFrame({"hour": hour, "count": 6.0, "part": 2.0, "expected": 6.0, "expected_part": 2.0, "clump": 1.0,
+                          "wide": 0.02, "watched": True, **dict.fromkeys(monitor.KINDS, 0.1)})  # fmt: skip
     alert = {"kind": "outage", "began": hour[40], "raised": hour[43], "last": hour[50], "hours": 11, "size": 0.0}
     return frame, pd.DataFrame([alert])
 
