@@ -12,7 +12,7 @@ PARALLEL := -n 2 --dist loadfile
 # A third worker for the unit tests, as many of them wait for Spark.
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lint unit coverage notebooks-test lab notebooks bench lock clean
+.PHONY: help report test lint unit slow coverage notebooks-test lab notebooks bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf 'make %-10s %s\n' "$$name" "$$what"; done
@@ -43,7 +43,11 @@ lint: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/pytest -n 3 --dist loadfile --doctest-modules bankmkt tests
+	$(BIN)/pytest -n 3 --dist loadfile -m "not slow" --doctest-modules bankmkt tests
+
+slow: $(READY)  ## the unit tests that CI leaves out: kills, batches and simulations at length
+	BANKMKT_SEEDS=10 $(BIN)/pytest $(PARALLEL) -m slow tests
+	BANKMKT_SEEDS=10 $(BIN)/pytest tests/synth/test_calibration.py
 
 coverage: $(READY)  ## which lines the unit tests reach; takes twice their time
 	$(BIN)/pytest -n 3 --dist loadfile --doctest-modules --cov --cov-report=term:skip-covered bankmkt tests

@@ -48,8 +48,8 @@ def evaluate(study: Study, scores: Any, *, expected: Floats | None = None) -> pd
     Notes
     -----
     The interval is normal, with the standard error of Q's influence; its coverage is simulated in
-    ``tests/uplift/test_evaluation.py``. Other libraries divide Q by the effect (which explodes near none) or count
-    the gain on the treated part only; ``docs/uplift.md`` has the factors.
+    ``tests/uplift/test_uplift_evaluation.py``. Other libraries divide Q by the effect (which explodes near none) or
+    count the gain on the treated part only; ``docs/uplift.md`` has the factors.
 
     Examples
     --------

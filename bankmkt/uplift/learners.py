@@ -216,11 +216,14 @@ def _scored(
 def _meta(
     learner: str, base: Any, X: Floats, treated: Any, y: Floats, p: Floats, new: Floats, new_p: Floats, seed: int
 ) -> Floats:
+    from joblib import parallel_config
+
     kind = getattr(_causalml("causalml.inference.meta"), f"Base{learner}Regressor")
     more = {"random_state": seed} if learner == "R" else {}
     fit = {"verbose": False} if learner == "R" else {"seed": seed} if learner == "DR" else {}
     fitted = kind(learner=base, control_name=0, **more)
-    fitted.fit(X, treatment=treated, y=y, p=p, **fit)
+    with parallel_config(backend="sequential"):  # the R learner would start a process per core within each of ours
+        fitted.fit(X, treatment=treated, y=y, p=p, **fit)
     told = {} if learner == "R" else {"verbose": False}
     return np.asarray(fitted.predict(new, p=new_p, **told), dtype=float)[:, 0]
 

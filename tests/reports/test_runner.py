@@ -200,6 +200,7 @@ def test_a_page_that_cannot_be_made_is_a_failure_of_that_report_alone(stub, bank
     assert reports[1].error == "ZeroDivisionError: page"
 
 
+@pytest.mark.slow
 def test_many_branches_one_failure_and_what_is_run_again(stub, large_bank, tmp_path, monkeypatch):
     out = tmp_path / "out"
     path = stub(
@@ -246,6 +247,7 @@ def test_a_killed_batch_goes_on_where_it_was(stub, bank, tmp_path):
     assert not list(out.rglob("*.partial*"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_finishes_what_is_under_way_and_says_how_to_go_on(stub, bank, tmp_path):
     out = tmp_path / "out"
     path = stub("import time\n\ntime.sleep(3 if org_id == 3 else 0)")

@@ -44,6 +44,7 @@ def test_alike_months_seldom_raise_an_alarm():
     assert np.mean(alarms) <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / 200)
 
 
+@pytest.mark.slow
 def test_p_is_uniform_for_alike_months():
     """One series a call: the share of p below .05 is .05, within three standard errors of 500 draws."""
     hits = sum(stands_out(levels(walks(1, seed)), NUMBER).unusual.item() for seed in range(500))

@@ -28,6 +28,7 @@ def start(*paths: Path, script: str = SCRIPT) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path):
     """Each time the folder is absent, a whole bank, or refused with the command that resumes it; which works."""
     began = time.monotonic()
@@ -82,6 +83,7 @@ def test_killed_while_going_on(tmp_path):
     assert open_bank(old.path, deep=True).months == old.months
 
 
+@pytest.mark.slow
 def test_two_at_once_make_one_bank(tmp_path):
     """The second waits for the first and finds the bank made."""
     path = tmp_path / "bank"
@@ -91,6 +93,7 @@ def test_two_at_once_make_one_bank(tmp_path):
     assert not (path / "_progress").exists()
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_makes_a_bank(tmp_path):
     """Workers must not run the caller's script again."""
     script = tmp_path / "mine.py"
