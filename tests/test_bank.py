@@ -20,6 +20,7 @@ from bankmkt.validation import validate
 
 DAY = pd.Timestamp("2025-04-20")
 ENGINES = ["duckdb", pytest.param("local[2]", marks=pytest.mark.spark)]
+LONG_ON_SPARK = ["duckdb", pytest.param("local[2]", marks=[pytest.mark.spark, pytest.mark.slow])]
 
 
 def start(engine, request):

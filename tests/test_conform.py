@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tiny
-from test_bank import ENGINES, contents, start
+from test_bank import ENGINES, LONG_ON_SPARK, contents, start
 
 from bankmkt.bank import open_bank
 from bankmkt.errors import DataError, SchemaError
@@ -63,7 +63,7 @@ def pandas_folder(pandas_bank, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LONG_ON_SPARK)
 def test_parquet_written_by_pandas_is_the_same_bank(pandas_bank, pandas_folder, engine, request):
     start(engine, request)
     bank = open_bank(pandas_folder, engine=engine)
@@ -71,7 +71,7 @@ def test_parquet_written_by_pandas_is_the_same_bank(pandas_bank, pandas_folder, 
     assert contents(bank) == pandas_bank[1]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LONG_ON_SPARK)
 def test_frames_in_memory_are_the_same_bank(pandas_bank, engine, request):
     start(engine, request)
     bank = open_bank(pandas_bank[0], engine=engine)

@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 import tiny
-from test_bank import ENGINES, contents, schema, start, types
+from test_bank import ENGINES, LONG_ON_SPARK, contents, schema, start, types
 from test_conform import faults
 
 import bankmkt as bm
@@ -27,7 +27,7 @@ def ids_of(bank, table, column):
 # -- typed sources: the type decides
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LONG_ON_SPARK)
 def test_a_bank_with_text_ids_keeps_the_contract(text_bank, engine, request):
     start(engine, request)
     bank = open_bank(tiny.with_text_ids(tiny.frames()), engine=engine)

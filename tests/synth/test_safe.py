@@ -57,6 +57,7 @@ def test_killed_at_random_moments(tmp_path):
     assert generate(last, 20_000, 2, 7, 1, progress=False).manifest["files"] == whole["files"]
 
 
+@pytest.mark.slow
 def test_killed_while_going_on(tmp_path):
     """The older bank stays as it was, and the command in the refusal finishes the longer one."""
     old = generate(tmp_path / "old", 20_000, 1, 7, 2, progress=False)
