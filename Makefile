@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 UV := $(shell sed -n 's/^uv==\([^ ;]*\).*/\1/p' requirements.lock)
 PARALLEL := -n 2 --dist loadfile
-# A third worker for the unit tests, as many of them wait for Spark.
+# More workers for the unit tests, as many of them wait for Spark.
 
 .DEFAULT_GOAL := help
 .PHONY: help report test lint unit slow coverage notebooks-test lab notebooks bench lock clean
@@ -43,7 +43,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/pytest -n 3 --dist loadfile -m "not slow" --doctest-modules bankmkt tests
+	$(BIN)/pytest -n 4 --dist loadfile -m "not slow" --doctest-modules bankmkt tests
 
 slow: $(READY)  ## the unit tests that CI leaves out: kills, batches and simulations at length
 	BANKMKT_SEEDS=10 $(BIN)/pytest $(PARALLEL) -m slow tests
