@@ -19,13 +19,14 @@ LAYERS = [
     {"checks", "units"},
     {"validation"},
     {"synth", "datasets"},
-    {"tags", "segments", "funnel", "experiment", "uplift"},
+    {"tags", "segments", "funnel", "experiment"},
+    {"uplift"},
     {"campaigns"},
     {"reports"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-FREE = {"plots", "privacy", "names", "multiplicity"}
+FREE = {"plots", "privacy", "names", "confidence"}
 """plots see errors and the others; these are seen from everywhere and see errors only."""
 HEAVY = {
     "causalml", "duckdb", "ibis", "lightgbm", "matplotlib", "nbconvert", "pandas", "papermill", "pyspark", "scipy",

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bankmkt.experiment.estimate import Z95, column, groups, local, normal_interval
+from bankmkt.confidence import Z
+from bankmkt.experiment.estimate import column, groups, local, normal_interval
 from bankmkt.privacy import K
 
 INDICATORS = {
@@ -140,9 +141,9 @@ def ratio_interval(a: float, se_a: float, b: float, se_b: float) -> tuple[float,
     if a < 0:
         ratio, low, high = ratio_interval(-a, se_a, b, se_b)
         return -ratio, -high, -low
-    # ratios r with |a - r b| < Z95 times its standard error: (1 - g) r² - 2 (a / b) r + c < 0
-    ratio, g = float(a / b), (Z95 * se_b / b) ** 2
-    c = ratio**2 - (Z95 * se_a / b) ** 2
+    # ratios r with |a - r b| < Z times its standard error: (1 - g) r² - 2 (a / b) r + c < 0
+    ratio, g = float(a / b), (Z * se_b / b) ** 2
+    c = ratio**2 - (Z * se_a / b) ** 2
     if g >= 1 and c <= 0:
         return ratio, np.nan, np.nan
     most = ratio + np.sqrt(ratio**2 - (1 - g) * c)

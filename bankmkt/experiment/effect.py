@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bankmkt.confidence import Z
 from bankmkt.errors import ParameterError, Refused
-from bankmkt.experiment.estimate import Z95, Estimate, column, groups, local, mean_difference, outcome_values
+from bankmkt.experiment.estimate import Estimate, column, groups, local, mean_difference, outcome_values
 from bankmkt.privacy import K
 
 SRM_P = 0.001
@@ -131,7 +132,7 @@ def effect(
         metric = tt.Mean("y", covariate="x", use_t=False)
     result = tt.Experiment(y=metric).analyze(data, control=0)["y"]
     low, high = float(result.effect_size_ci_lower), float(result.effect_size_ci_upper)
-    se = (high - low) / (2 * Z95)
+    se = (high - low) / (2 * Z)
     adjusted = y if covariate is None else _less_explained(y, data["x"].to_numpy())
     note = "of the invitation, whoever took part"
     return Estimate(

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bankmkt.confidence import Z
 from bankmkt.damage import reading
 from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.privacy import check_k
-
-Z95 = 1.959963984540054
-"""A normally distributed estimate lies within this many standard errors of the truth 95 times in 100."""
 
 TARGETS = {
     "ATT": "average effect on those who took part",
@@ -95,7 +93,7 @@ def to_frame(estimates: Iterable[Estimate]) -> pd.DataFrame:
 
 def normal_interval(estimate: float, se: float) -> tuple[float, float]:
     """Return the 95 % interval of a normally distributed estimate."""
-    half = Z95 * se
+    half = Z * se
     return float(estimate - half), float(estimate + half)
 
 

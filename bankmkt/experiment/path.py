@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bankmkt.experiment.estimate import Z95
+from bankmkt.confidence import Z
 from bankmkt.experiment.window import Campaign, campaign, logins_of, members, needs
 from bankmkt.months import month_end, month_number, month_of, month_start
 from bankmkt.privacy import K, check_k, discloses
@@ -85,7 +85,7 @@ def monthly_path(
     for indicator in [c for c in ("aum", "products", "logins") if c in table]:
         mean = table[indicator] / customers
         variance = (table[f"{indicator}_sq"] / customers - mean**2).clip(lower=0)
-        half = Z95 * np.sqrt(variance / customers)
+        half = Z * np.sqrt(variance / customers)
         part = pd.DataFrame(
             {
                 "indicator": indicator,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.bank import check_bank
+from bankmkt.confidence import holm
 from bankmkt.damage import reading
 from bankmkt.errors import DataError, ParameterError, one_of
 from bankmkt.funnel import changes, growth
@@ -17,7 +18,6 @@ from bankmkt.funnel.rates import reached_in_time, shares
 from bankmkt.lookback import parse_date
 from bankmkt.margins import check_margins
 from bankmkt.months import month_end, month_number
-from bankmkt.multiplicity import holm
 from bankmkt.privacy import K, check_k, discloses, small_cells, small_parts
 from bankmkt.units import belonging, units_below
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bankmkt.confidence import LEVEL
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.frames import engine_table
 from bankmkt.funnel.credit import MODELS, Design, Floats, Settings, design
 from bankmkt.funnel.definition import parse_within
 from bankmkt.funnel.paths import NONE, Paths, paths
-from bankmkt.funnel.rates import LEVEL
 from bankmkt.lookback import parse_date
 
 CELLS = 4_000_000

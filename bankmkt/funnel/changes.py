@@ -9,15 +9,14 @@ where one customer makes up more than :data:`MOST` of it.
 """
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
+from bankmkt.confidence import LEVEL, Z
 from bankmkt.funnel.clusters import clustered_shares, ratio
-from bankmkt.funnel.rates import LEVEL, compare_shares
+from bankmkt.funnel.rates import compare_shares
 
 _TAIL = (1 - LEVEL) / 2
-_Z = NormalDist().inv_cdf(1 - _TAIL)
 
 MOST = 0.1
 """No interval where one customer makes up more than this part of the variance.
@@ -120,7 +119,7 @@ def ratio_interval(sums: Sums, customers: int, share: bool) -> tuple[float, floa
         value, lower, upper = clustered_shares(*_ordered(sums, customers))
         return float(value), float(lower), float(upper)
     r, se = (float(found) for found in ratio(*_ordered(sums, customers)))
-    wide = np.exp(_Z * se / r) if r > 0 and sums.top <= MOST else np.nan
+    wide = np.exp(Z * se / r) if r > 0 and sums.top <= MOST else np.nan
     return r, float(r / wide), float(r * wide)
 
 
@@ -141,7 +140,7 @@ def ratio_change(now: Sums, then: Sums, cross: Cross, customers: tuple[int, int]
     if share:
         width = np.sqrt(max(se**2 + se0**2 - 2 * covariance, 0.0))
         p = 2 * norm.sf(abs(r - r0) / width) if width else 1.0 if r == r0 else 0.0
-        return Change(r - r0, r - r0 - _Z * width, r - r0 + _Z * width, float(p))
+        return Change(r - r0, r - r0 - Z * width, r - r0 + Z * width, float(p))
     if r <= 0 or r0 <= 0:
         return UNKNOWN
     if cross.top > MOST:
@@ -149,7 +148,7 @@ def ratio_change(now: Sums, then: Sums, cross: Cross, customers: tuple[int, int]
     width = np.sqrt(max((se / r) ** 2 + (se0 / r0) ** 2 - 2 * covariance / (r * r0), 0.0))
     log = np.log(r / r0)
     p = 2 * norm.sf(abs(log) / width) if width else 1.0 if log == 0 else 0.0
-    lower, upper = (float(np.exp(log + z * width) - 1) for z in (-_Z, _Z))
+    lower, upper = (float(np.exp(log + z * width) - 1) for z in (-Z, Z))
     return Change(r / r0 - 1, lower, upper, float(p))
 
 

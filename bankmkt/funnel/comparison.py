@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from bankmkt.confidence import holm
 from bankmkt.errors import ParameterError, SchemaError, one_of
 from bankmkt.funnel.rates import compare_shares
-from bankmkt.multiplicity import holm
 
 OF = ("entrants", "previous")
 AMONG = ("matured", "all")

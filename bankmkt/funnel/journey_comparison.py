@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bankmkt.confidence import holm
 from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
 from bankmkt.frames import engine_table, fetch
 from bankmkt.funnel.definition import Condition, Step, parse_within
@@ -15,7 +16,6 @@ from bankmkt.funnel.matches import check_columns
 from bankmkt.funnel.rates import shares
 from bankmkt.funnel.sequences import subpaths, told
 from bankmkt.lookback import parse_date
-from bankmkt.multiplicity import holm
 from bankmkt.privacy import K, check_k, discloses
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bankmkt.confidence import LEVEL
 from bankmkt.frames import fetch
 from bankmkt.funnel.clusters import clustered_shares
 from bankmkt.funnel.clusters import ratio as linearised
-from bankmkt.funnel.rates import LEVEL, shares
+from bankmkt.funnel.rates import shares
 from bankmkt.funnel.traffic import traffic
 from bankmkt.lookback import parse_date
 from bankmkt.privacy import K, check_k, discloses, exposed, small_cells, small_parts

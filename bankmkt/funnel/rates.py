@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-LEVEL = 0.95
-"""Of the intervals."""
+from bankmkt.confidence import LEVEL
 
 
 def shares(parts: npt.ArrayLike, wholes: npt.ArrayLike) -> tuple[Any, Any, Any]:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bankmkt.bank import check_bank
+from bankmkt.confidence import LEVEL, holm
 from bankmkt.errors import ParameterError, SchemaError, one_of
 from bankmkt.funnel.costs import campaign_sums, parse_prices
 from bankmkt.funnel.platform import TOTAL
-from bankmkt.funnel.rates import LEVEL
 from bankmkt.funnel.traffic import LEVELS
 from bankmkt.lookback import parse_date
-from bankmkt.multiplicity import holm
 from bankmkt.privacy import K, check_k, discloses, exposed, small_cells
 
 if TYPE_CHECKING:

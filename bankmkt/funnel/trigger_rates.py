@@ -10,11 +10,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from bankmkt.confidence import Z
 from bankmkt.funnel.clusters import clustered_shares
 
 Days = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
-Z = 1.959963984540054
 WEEK = 7
 STEPS = 50
 """Of Newton's method, which takes five or so."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.bank import Bank
+from bankmkt.confidence import holm
 from bankmkt.errors import DataError, ParameterError, Refused, one_of
 from bankmkt.frames import engine_table
 from bankmkt.funnel import trigger_rates as rates
@@ -17,7 +18,6 @@ from bankmkt.funnel.purchases import buys
 from bankmkt.funnel.trigger_days import Days, Trigger, days_of, default_triggers, usable
 from bankmkt.funnel.trigger_sources import Risk, Source, date_of, months, number
 from bankmkt.lookback import parse_date
-from bankmkt.multiplicity import holm
 from bankmkt.privacy import K, check_k, discloses
 from bankmkt.schema import EVENTS, PRODUCTS
 

@@ -34,7 +34,11 @@ def stages(steps: "pd.DataFrame", unit: str = "customers", ax: "Axes | None" = N
     DataError
         If no step can be shown.
     """
-    need(steps, ("name", "units", "rate_of_entrants", "rate_of_previous", "open_units"), "bankmkt.funnel.funnel")
+    need(
+        steps,
+        ("name", "units", "rate_of_entrants", "rate_of_previous", "matured_units", "open_units"),
+        "bankmkt.funnel.funnel",
+    )
     told = steps["units"].notna().to_numpy()
     if not told.any():
         raise DataError("steps", "every step hidden", "a funnel of more units", "choose a longer time, or fewer groups")
@@ -70,12 +74,18 @@ def _stage(row: Mapping[Any, Any], later: bool, told: bool) -> str:
 
 
 def _most_lost(steps: "pd.DataFrame") -> str:
-    """Say between which steps most are lost, of those whose rates are shown."""
-    rates, called = steps["rate_of_previous"].astype(float).to_numpy(), steps["name"].tolist()
+    """Say between which steps most are lost, of those that are shown; who may still come is not lost."""
+    rates, open_ones = steps["rate_of_previous"].astype(float).to_numpy(), not (steps["open_units"] == 0).all()
+    if open_ones and not np.isnan(rates[1:]).all():
+        reached = steps["matured_units"].astype(float).to_numpy()
+        if reached[0] == 0:
+            return "Nobody's time is over yet, so who is lost cannot be said"
+        rates = np.r_[np.nan, reached[1:] / np.where(reached[:-1] > 0, reached[:-1], np.nan)]
     if np.isnan(rates[1:]).all():
         return "Which step loses most is hidden: too few reach one, or too few are lost"
-    worst = 1 + int(np.nanargmin(rates[1:]))
-    return f"Most are lost between “{called[worst - 1]}” and “{called[worst]}”: {1 - rates[worst]:.0%}"
+    called, worst = steps["name"].tolist(), 1 + int(np.nanargmin(rates[1:]))
+    begin = "Of those whose time is over, most are lost" if open_ones else "Most are lost"
+    return f"{begin} between “{called[worst - 1]}” and “{called[worst]}”: {1 - rates[worst]:.0%}"
 
 
 def waits(times: "pd.DataFrame", unit: str = "days", ax: "Axes | None" = None) -> "Axes":

@@ -246,7 +246,9 @@ def triangle(frame: "pd.DataFrame", unit: str, ax: "Axes | None" = None) -> "Axe
             text = "·" if share != share else f"{100 * share:.0f}"
             ax.text(j, i, text, ha="center", va="center", fontsize=9, color="white" if share > 0.6 else theme.INK)
     sizes = frame.drop_duplicates("cohort").set_index("cohort")["customers"]
-    ax.set_yticks(range(len(wide)), [f"{_named(day, unit)}  ({_count(sizes[day])})" for day in wide.index])
+    ax.set_yticks(
+        range(len(wide)), [f"{_named(day, unit)}  ({wording.number(sizes[day], ',.0f')})" for day in wide.index]
+    )
     step = 2 if wide.shape[1] > 14 else 1
     ax.set_xticks(range(0, wide.shape[1], step), [str(n) for n in wide.columns[::step]])
     ax.set_xlabel(f"{unit}s since the {unit} of opening (0)")
@@ -285,10 +287,6 @@ def _named(day: Any, unit: str) -> str:
     if unit == "year":
         return f"{day:%Y}"
     return f"{day:%Y-%m}" if unit == "month" else f"{day.year}-Q{(day.month + 2) // 3}"
-
-
-def _count(number: float) -> str:
-    return "–" if number != number else f"{number:,.0f}"
 
 
 def _cell(i: int, j: int, style: Mapping[str, Any]) -> Any:

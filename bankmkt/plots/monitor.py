@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bankmkt.confidence import Z
 from bankmkt.errors import DataError
 from bankmkt.plots import theme, wording
 from bankmkt.plots.groups import need
@@ -59,7 +60,7 @@ def replay(hours: "pd.DataFrame", alerts: "pd.DataFrame", names: tuple[str, str]
     figure = plt.figure(figsize=(10, 7.2), layout="constrained")
     panels: Any = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 2])
     middle = pd.DatetimeIndex(days.index) + pd.Timedelta(hours=12)
-    wide = 1.959963984540054 * np.sqrt(days["variance"])
+    wide = Z * np.sqrt(days["variance"])
     panels[0].fill_between(middle, (days["expected"] - wide).clip(lower=0), days["expected"] + wide, step="mid",
                            color="#DDDDDD", label="expected (95%)")  # fmt: skip
     panels[0].plot(middle, days["count"], color=theme.BLUE, marker="o", markersize=3, label="seen")

@@ -28,6 +28,20 @@ def words(name: str) -> str:
     return _WORDS.get(name, name.replace("_", " "))
 
 
+def number(value: float, spec: str) -> str:
+    """Format a number with a true minus sign, and none before a zero; what is no number is a dash.
+
+    Examples
+    --------
+    >>> number(-0.123, "+.1%"), number(-0.0001, "+.1%"), number(float("nan"), ",.0f")
+    ('−12.3%', '0.0%', '–')
+    """
+    if not math.isfinite(value):
+        return MISSING
+    text = format(value, spec)
+    return text.replace("-", "−") if any(digit in text for digit in "123456789") else text.lstrip("+-")
+
+
 def hidden(k: int) -> str:
     """Say what a hidden figure is about.
 

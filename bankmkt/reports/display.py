@@ -15,6 +15,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from bankmkt.errors import ParameterError
+from bankmkt.plots.wording import MISSING, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,6 @@ _NO_GLYPH = r"Glyph \d+ .*missing from font"
 _QUANTITY = re.compile(r"[+−]?\d+(?!\d*-\d)|–$")
 """How the text of a quantity begins (but not a day's), or the sign for none; columns of them are set flush right."""
 _MARKDOWN = re.compile(r"([\\`*_\[\]()#|~$!])")
-MISSING = "–"
 UNBROKEN = 16
 """Columns whose texts are no longer than this are not wrapped: dates, numbers, short names."""
 ACRONYMS = ("aum", "atm", "ci", "nps", "rfm", "sms")
@@ -189,16 +189,10 @@ def _as_text(frame: "pd.DataFrame", formats: Mapping[str, str]) -> "pd.DataFrame
         default = {"i": ",", "u": ",", "f": ",.2f"}.get(getattr(column.dtype, "kind", "O"), "")
         spec = formats.get(str(column.name), default)
         signed = getattr(column.dtype, "kind", "O") in "iuf"
-        texts = [MISSING if pd.isna(v) else _number(v, spec) if signed else format(v, spec) for v in column]
+        texts = [MISSING if pd.isna(v) else number(v, spec) if signed else format(v, spec) for v in column]
         return pd.Series(texts, index=column.index, dtype="object")
 
     return pd.DataFrame({name: render(frame[name]) for name in frame.columns})
-
-
-def _number(value: Any, spec: str) -> str:
-    """Format a number with a true minus sign, and none before a zero."""
-    text = format(value, spec)
-    return text.replace("-", "−") if any(digit in text for digit in "123456789") else text.lstrip("+-")
 
 
 def _as_html(frame: "pd.DataFrame", text: "pd.DataFrame", caption: str, headings: Mapping[str, str]) -> str:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bankmkt.confidence import Z
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
 from bankmkt.privacy import K, check_k, discloses, small_cells
-from bankmkt.segments.intervals import Z, wilson
+from bankmkt.segments.intervals import wilson
 from bankmkt.segments.lifecycle import STATES
 
 if TYPE_CHECKING:

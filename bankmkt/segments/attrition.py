@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bankmkt.bank import check_bank
+from bankmkt.confidence import Z
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
 from bankmkt.lookback import parse_date
 from bankmkt.months import month_end, month_of
 from bankmkt.privacy import K, check_k, small_cells, small_parts
-from bankmkt.segments.intervals import Z, clustered, wilson
+from bankmkt.segments.intervals import clustered, wilson
 from bankmkt.segments.lifecycle import check_thresholds, lifecycle, span_of
 
 if TYPE_CHECKING:

@@ -1,18 +1,13 @@
-"""How sure the figures of segments are: the level of their intervals, and intervals of shares."""
+"""How sure the figures of segments are: intervals of shares."""
 
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bankmkt.confidence import LEVEL, Z
+
 if TYPE_CHECKING:
     import pandas as pd
-
-LEVEL = 0.95
-"""Of every interval."""
-
-Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-"""Standard errors on either side of an estimate."""
 
 
 def wilson(parts: "pd.Series", wholes: "pd.Series", name: str) -> "dict[str, pd.Series]":

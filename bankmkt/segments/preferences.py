@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bankmkt.confidence import LEVEL
 from bankmkt.errors import ParameterError, SchemaError
-from bankmkt.segments.intervals import LEVEL
 from bankmkt.segments.matrix import AXES
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bankmkt.bank import check_bank
+from bankmkt.confidence import LEVEL, Z
 from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.lookback import parse_date
 from bankmkt.months import month_end, month_of
 from bankmkt.privacy import K, check_k
-from bankmkt.segments.intervals import LEVEL, Z
 from bankmkt.segments.lifecycle import span_of
 
 if TYPE_CHECKING:

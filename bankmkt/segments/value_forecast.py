@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bankmkt.bank import check_bank
+from bankmkt.confidence import Z
 from bankmkt.errors import DataError, ParameterError
 from bankmkt.lookback import parse_date
 from bankmkt.margins import check_margins
 from bankmkt.months import month_end
-from bankmkt.segments.intervals import Z
 from bankmkt.segments.lifecycle import span_of
 from bankmkt.segments.value_rates import TENURES, TOP, YEAR, Rates, learn_rates, valued
 

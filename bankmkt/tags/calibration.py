@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from bankmkt.confidence import LEVEL
 from bankmkt.tags.ranking import Measure
-from bankmkt.tags.resampling import LEVEL
 
 BINS = 10
 

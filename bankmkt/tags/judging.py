@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bankmkt.bank import Bank
+from bankmkt.confidence import holm
 from bankmkt.errors import ParameterError
-from bankmkt.multiplicity import holm
 from bankmkt.privacy import K, check_k
 from bankmkt.tags.calibration import bin_gaps, calibration_error, chance_gaps, error_width, without_chance
 from bankmkt.tags.later import BEST, MODEL, SCORES, SIMPLE, later_rows

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bankmkt.tags.resampling import LEVEL
+from bankmkt.confidence import LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd

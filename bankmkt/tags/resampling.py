@@ -1,14 +1,12 @@
 """Intervals of figures about customers who count several times: customers drawn anew, and effective numbers of them."""
 
 from collections.abc import Iterator
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-LEVEL = 0.95
-Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-"""Standard errors on either side of a figure."""
+from bankmkt.confidence import LEVEL, Z
+
 _CELLS = 500_000
 """Weights that are in memory at a time."""
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bankmkt.confidence import Z, holm
 from bankmkt.errors import DataError, ParameterError, SchemaError
-from bankmkt.multiplicity import holm
-from bankmkt.uplift.qini import Z, effect_scores, places, qini
+from bankmkt.uplift.qini import effect_scores, places, qini
 from bankmkt.uplift.study import Floats, Study, check_index
 
 AT = (0.1, 0.2, 0.3)

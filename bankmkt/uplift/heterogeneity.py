@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bankmkt.confidence import Z, holm
 from bankmkt.errors import ParameterError, one_of
-from bankmkt.multiplicity import holm
 from bankmkt.privacy import K, check_k
 from bankmkt.uplift.evaluation import check_scores
-from bankmkt.uplift.qini import Z, effect_scores, places
+from bankmkt.uplift.qini import effect_scores, places
 from bankmkt.uplift.study import Floats, Study, check_index
 
 

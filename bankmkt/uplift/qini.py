@@ -11,9 +11,6 @@ import numpy.typing as npt
 from bankmkt.errors import ParameterError
 from bankmkt.uplift.study import Floats, Study
 
-Z = 1.959963984540054
-"""Standard errors on either side of a figure: 95 %."""
-
 
 def effect_scores(study: Study, expected: Floats | None = None) -> Floats:
     """Return ψ: for each customer and treated arm a number whose mean over any group estimates the group's mean effect.

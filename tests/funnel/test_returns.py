@@ -7,9 +7,9 @@ import tiny
 from scipy.stats import norm
 
 import bankmkt as bm
+from bankmkt.confidence import holm
 from bankmkt.errors import ParameterError, SchemaError
 from bankmkt.funnel.returns import SUMS
-from bankmkt.multiplicity import holm
 
 PRICES = {"sms": 0.5, "app_push": 0.25, "call": 4.0}
 VALUE = {"logins": 2.0, "conversion": 300.0, "aum_change": 0.01}

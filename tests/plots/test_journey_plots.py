@@ -136,7 +136,7 @@ def test_lifts():
 def test_stages_and_waits(log):
     study = bm.funnel(log, ["see", "ask", "buy"], within="10d", as_of="2026-03-05")
     ax = funnels.stages(study.steps, "visitors")
-    assert title(ax) == "Most are lost between “ask” and “buy”: 33%"
+    assert title(ax) == "Nobody's time is over yet, so who is lost cannot be said"
     assert texts(ax)[2] == "20  (50% of all, 67% of the step before)"
     assert ax.get_legend() is not None  # windows that are not over
     hidden = study.steps.assign(units=[40, np.nan, 20], rate_of_previous=[1, np.nan, np.nan], open_units=np.nan)
@@ -145,6 +145,10 @@ def test_stages_and_waits(log):
     assert title(ax).startswith("Which step loses most is hidden")
     with pytest.raises(DataError, match="every step hidden"):
         funnels.stages(study.steps.assign(units=np.nan))
+    over = bm.funnel(log, ["see", "ask", "buy"], within="3d", as_of="2026-03-20").steps
+    assert title(funnels.stages(over)) == "Most are lost between “ask” and “buy”: 33%"
+    some = over.assign(open_units=[0, 0, 5], matured_units=[30, 15, 12])
+    assert title(funnels.stages(some)) == "Of those whose time is over, most are lost between “see” and “ask”: 50%"
     ax = funnels.waits(study.times)
     assert title(ax) == "The longest wait is from “ask” to “buy”: 2.0 days in the middle case"
     assert texts(ax) == ["24 hours", "2.0 days", "3.0 days"]

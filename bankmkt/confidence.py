@@ -1,10 +1,17 @@
-"""p-values of several looks at once."""
+"""How sure we are: the level of every interval, and p-values of several looks at once."""
 
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+LEVEL = 0.95
+"""Of the intervals, unless a parameter says otherwise."""
+
+Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+"""Standard errors on either side of a figure."""
 
 
 def holm(p_values: Any) -> "npt.NDArray[np.float64]":
