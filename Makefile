@@ -12,7 +12,7 @@ PARALLEL := -n 2 --dist loadfile
 # More workers for the unit tests, as many of them wait for Spark.
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lint unit slow coverage notebooks-test lab notebooks bench lock clean
+.PHONY: help report test lint unit slow simulate coverage notebooks-test lab notebooks bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do printf 'make %-10s %s\n' "$$name" "$$what"; done
@@ -48,6 +48,9 @@ unit: $(READY)
 slow: $(READY)  ## the unit tests that CI leaves out: kills, batches and simulations at length
 	BANKMKT_SEEDS=10 $(BIN)/pytest $(PARALLEL) -m slow tests
 	BANKMKT_SEEDS=10 $(BIN)/pytest tests/synth/test_calibration.py
+
+simulate: $(READY)  ## do intervals, tests and refusals keep their word? in full; writes docs/validation.md
+	cd tests && ../$(BIN)/python -m simulations ../docs/validation.md
 
 coverage: $(READY)  ## which lines the unit tests reach; takes twice their time
 	$(BIN)/pytest -n 3 --dist loadfile --doctest-modules --cov --cov-report=term:skip-covered bankmkt tests
