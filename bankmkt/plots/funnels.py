@@ -75,16 +75,17 @@ def _stage(row: Mapping[Any, Any], later: bool, told: bool) -> str:
 
 def _most_lost(steps: "pd.DataFrame") -> str:
     """Say between which steps most are lost, of those that are shown; who may still come is not lost."""
-    rates, open_ones = steps["rate_of_previous"].astype(float).to_numpy(), not (steps["open_units"] == 0).all()
-    if open_ones and not np.isnan(rates[1:]).all():
-        reached = steps["matured_units"].astype(float).to_numpy()
-        if reached[0] == 0:
-            return "Nobody's time is over yet, so who is lost cannot be said"
-        rates = np.r_[np.nan, reached[1:] / np.where(reached[:-1] > 0, reached[:-1], np.nan)]
+    rates, begin = steps["rate_of_previous"].astype(float).to_numpy(), "Most are lost"
     if np.isnan(rates[1:]).all():
         return "Which step loses most is hidden: too few reach one, or too few are lost"
+    if not (steps["open_units"] == 0).all():
+        reached = steps["matured_units"].astype(float).to_numpy()
+        over = np.r_[np.nan, reached[1:] / np.where(reached[:-1] > 0, reached[:-1], np.nan)]
+        if np.isnan(over[1:]).all():
+            begin = "So far most are missing"
+        else:
+            rates, begin = over, "Of those whose time is over, most are lost"
     called, worst = steps["name"].tolist(), 1 + int(np.nanargmin(rates[1:]))
-    begin = "Of those whose time is over, most are lost" if open_ones else "Most are lost"
     return f"{begin} between “{called[worst - 1]}” and “{called[worst]}”: {1 - rates[worst]:.0%}"
 
 

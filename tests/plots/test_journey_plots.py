@@ -136,7 +136,7 @@ def test_lifts():
 def test_stages_and_waits(log):
     study = bm.funnel(log, ["see", "ask", "buy"], within="10d", as_of="2026-03-05")
     ax = funnels.stages(study.steps, "visitors")
-    assert title(ax) == "Nobody's time is over yet, so who is lost cannot be said"
+    assert title(ax) == "So far most are missing between “ask” and “buy”: 33%"
     assert texts(ax)[2] == "20  (50% of all, 67% of the step before)"
     assert ax.get_legend() is not None  # windows that are not over
     hidden = study.steps.assign(units=[40, np.nan, 20], rate_of_previous=[1, np.nan, np.nan], open_units=np.nan)
