@@ -170,6 +170,7 @@ def test_spark_is_quiet(spark_url):
     assert [line for line in done.stderr.splitlines() if "incubator" not in line] == []
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_spark_connect_serves_the_same_bank(spark_connect_url, tiny_bank, tmp_path):
     """In a process of its own: one process holds either kind of Spark session."""

@@ -155,6 +155,7 @@ def _check_loops(found, wanted):
     assert got.median_hours.to_dict() == pytest.approx({key: statistics.median(h) for key, h in hours.items()})
 
 
+@pytest.mark.slow
 def test_spark_finds_the_same(spark_url):
     from bankmkt.engines import connect
 

@@ -166,6 +166,7 @@ def test_a_unit_shows_its_own_customers(bank):
     assert below["org_id"].iloc[-1] is pd.NA
 
 
+@pytest.mark.slow
 def test_spark_gives_the_same(bank, spark_url):
     spark = bm.open_bank(frames(), engine=spark_url)
     one, other = (bm.funnel.platform(b, ["channel", "org"], since="2026-01-15", k=1) for b in (bank, spark))

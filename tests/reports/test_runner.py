@@ -227,6 +227,7 @@ def test_many_branches_one_failure_and_what_is_run_again(stub, large_bank, tmp_p
     assert (out / "50_stub" / "org_id=7.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_killed_batch_goes_on_where_it_was(stub, bank, tmp_path):
     out = tmp_path / "out"
     path = stub("import time\n\ntime.sleep(600 if org_id == 4 else 0)")

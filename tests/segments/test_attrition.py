@@ -157,6 +157,7 @@ def test_the_interval_of_the_area_covers_the_truth():
     assert abs(hits / 400 - 0.95) <= 3 * np.sqrt(0.95 * 0.05 / 400)
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_spark_says_the_same(frames, spark_url):
     spark, duck = bm.open_bank(frames, engine=spark_url), bm.open_bank(frames)

@@ -190,6 +190,7 @@ def test_small_groups_are_hidden(planted, found):
     assert hidden[["mean", "mean_others", "difference"]].isna().all(axis=None)
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_spark_says_the_same(planted, found, spark_url):
     spark = bm.open_bank(planted[0], engine=spark_url)

@@ -68,6 +68,7 @@ def test_a_banks_life_cycle_reconciles(tiny_bank, tiny_frames):
     assert set(moves["to"]) <= set(STATES)
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_spark_counts_the_same(tiny_bank, spark_bank):
     for count in (migration, flows):

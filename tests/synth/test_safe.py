@@ -104,6 +104,7 @@ def test_a_script_without_a_main_guard_makes_a_bank(tmp_path):
     assert open_bank(tmp_path / "bank").manifest["rows"]["customers"] == 20_000
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_reported_with_the_way_to_resume(tmp_path, monkeypatch):
     """Not a hang, and not a bank with a hole."""
     monkeypatch.setattr("bankmkt.synth.parallel.sys.executable", "/bin/false")

@@ -156,6 +156,7 @@ def test_both_engines_agree_on_the_whole_catalogue(catalogue, spark_url):
     same(catalogue, frame(bank, tags.compute(bank, DAY)))
 
 
+@pytest.mark.slow
 def test_text_ids_change_nothing(catalogue):
     bank = open_bank(tiny.with_text_ids(busy.frames()))
     found = frame(bank, tags.compute(bank, DAY))

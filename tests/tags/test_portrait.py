@@ -123,6 +123,7 @@ def test_no_evidence_tells_a_birthday_an_age_or_an_id():
     assert told == {}
 
 
+@pytest.mark.slow
 def test_text_ids_and_spark_give_the_same(one, spark_bank):
     text = tags.portrait(
         open_bank(tiny.with_text_ids(tiny.frames())), "C0024", DAY, state="mature", label="Visitor A", tags=FEW

@@ -73,6 +73,7 @@ def test_the_index_is_that_of_pandas(found, days):
         assert found.psi[code] == pytest.approx(psi(*bins)), code
 
 
+@pytest.mark.slow
 def test_both_engines_agree(found, spark_bank):
     other = tags.quality(spark_bank, DAY, BEFORE, CODES, k=1).set_index("code")
     pd.testing.assert_frame_equal(found, other, check_exact=False, rtol=1e-9)
