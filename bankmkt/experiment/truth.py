@@ -14,7 +14,7 @@ from bankmkt.experiment.window import campaign
 from bankmkt.privacy import K
 
 
-def truth_of(bank: Any, name: str) -> pd.DataFrame | None:
+def truth_of(bank: Any, name: int | str) -> pd.DataFrame | None:
     """Return both potential outcomes of a campaign's customers, if the bank knows them.
 
     Parameters
@@ -22,7 +22,7 @@ def truth_of(bank: Any, name: str) -> pd.DataFrame | None:
     bank
         An open bank.
     name
-        Name of the campaign.
+        Name of the campaign, or its number.
 
     Returns
     -------

@@ -1,18 +1,27 @@
 """Whom a campaign changes: learned from an experiment, judged by it, and turned into a list or refused.
 
 ==================================  ==============================================================================
-:class:`Study`                      arms, chances, outcome and what was known before, checked
+:class:`Study`, :func:`study_of`    arms, chances, outcome and what was known before, checked; from a bank's campaign
 :func:`cross_fit`                   scores by causalml's learners, each customer's by models of others
 :func:`expected_outcomes`           what each customer would do in every arm, which sharpens the figures below
 :func:`evaluate`                    how well scores put customers in order of the effect: Q with its interval
+:func:`curve`                       the curve behind Q, with a band
+:func:`q_draws`,                    Q of many models at once: draws, and intervals that hold for all of them
+:func:`joint_intervals`
 :func:`compare_models`              which of two models is better, and how sure that is
+:func:`calibration`                 whether predicted effects may be taken at their word
 :func:`groups`                      effect by tenths of a score
 :func:`heterogeneity`               whether effects differ as the score says: one slope with its interval
 :func:`traits`                      how the most and the least affected differ
+:func:`who_reacts`                  the last three in one table
 :func:`effect_scores`, :func:`qini` what these are computed from
 ==================================  ==============================================================================
 """
 
+from bankmkt.uplift.calibration import calibration, who_reacts
+from bankmkt.uplift.campaign_study import study_of
+from bankmkt.uplift.curve import curve
+from bankmkt.uplift.draws import joint_intervals, q_draws
 from bankmkt.uplift.evaluation import compare_models, evaluate
 from bankmkt.uplift.heterogeneity import groups, heterogeneity, traits
 from bankmkt.uplift.learners import cross_fit, expected_outcomes
@@ -21,13 +30,19 @@ from bankmkt.uplift.study import Study
 
 __all__ = [
     "Study",
+    "calibration",
     "compare_models",
     "cross_fit",
+    "curve",
     "effect_scores",
     "evaluate",
     "expected_outcomes",
     "groups",
     "heterogeneity",
+    "joint_intervals",
+    "q_draws",
     "qini",
+    "study_of",
     "traits",
+    "who_reacts",
 ]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bankmkt.confidence import Z, holm
 from bankmkt.errors import DataError, ParameterError, SchemaError
+from bankmkt.experiment.estimate import standard_error
 from bankmkt.uplift.qini import effect_scores, places, qini
 from bankmkt.uplift.study import Floats, Study, check_index
 
@@ -76,11 +77,11 @@ def _row(study: Study, model: str, arm: str, score: Floats, psi: Floats) -> dict
     place = study.treated.index(arm)
     effects = psi[:, place]
     q, influence = qini(score, effects)
-    se = _se(influence)
+    se = standard_error(influence)
     row: dict[str, Any] = {"model": model, "arm": arm, "q": q, "q_ci_lower": q - Z * se, "q_ci_upper": q + Z * se}
     row |= {"q_se": se, "p_value": float(2 * norm.sf(abs(q) / se)) if se > 0 else np.nan}
     whole = float(effects.mean())
-    half = Z * _se(effects - whole)
+    half = Z * standard_error(effects - whole)
     row |= {"effect": whole, "effect_ci_lower": whole - half, "effect_ci_upper": whole + half, "auuc": q + whole / 2}
     for part in AT:
         top, name = mean_of_best(score, effects, part), f"effect_{round(100 * part)}"
@@ -105,7 +106,7 @@ def mean_of_best(score: Floats, effects: Floats, part: float) -> tuple[float, fl
     # The border moves with the sample; what it adds is the mean effect at the border, which the second term takes off.
     at_border = float(effects[level].mean()) if level.sum() > 1 else _near(score, effects, border)
     influence = (weight * (effects - at_border)) / part + at_border - mean
-    return mean, _se(influence)
+    return mean, standard_error(influence)
 
 
 def _near(score: Floats, effects: Floats, border: float) -> float:
@@ -145,7 +146,7 @@ def compare_models(study: Study, scores: Any, *, expected: Floats | None = None)
         found = {model: qini(table[model, arm].to_numpy(), psi[:, place]) for model in models}
         for one, other in itertools.combinations(models, 2):
             difference = found[one][0] - found[other][0]
-            se = _se(found[one][1] - found[other][1])
+            se = standard_error(found[one][1] - found[other][1])
             p = float(2 * norm.sf(abs(difference) / se)) if se > 0 else np.nan
             row = {"arm": arm, "one": one, "other": other, "difference": difference}
             rows.append(row | {"ci_lower": difference - Z * se, "ci_upper": difference + Z * se, "p_value": p})
@@ -196,10 +197,6 @@ def _array(name: str, values: Any) -> Floats:
         return np.asarray(values, float)
     except (TypeError, ValueError) as error:
         raise SchemaError(name, type(values).__name__, "numbers", "pass the scores themselves") from error
-
-
-def _se(influence: Floats) -> float:
-    return float(np.sqrt(np.mean(influence**2) / len(influence)))
 
 
 def _rank_correlation(one: Floats, other: Floats) -> float:

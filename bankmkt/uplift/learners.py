@@ -60,8 +60,8 @@ def cross_fit(
     Returns
     -------
     pandas.DataFrame
-        A row per customer in the study's order, columns (model, arm): estimated effect on the outcome; of
-        ``response`` the expected outcome, of ``random`` a number from 0 to 1.
+        A row per customer, in the study's order and with its labels, columns (model, arm): estimated effect on the
+        outcome; of ``response`` the expected outcome, of ``random`` a number from 0 to 1.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def cross_fit(
     out = {(learner, arm): np.empty(len(study)) for learner in chosen for arm in study.treated}
     for (learner, place, _, test), scores in zip(jobs, _shown(found, len(jobs), progress), strict=True):
         out[learner, study.arms[place]][test] = scores
-    return pd.DataFrame(out)
+    return pd.DataFrame(out, index=study.index)
 
 
 def expected_outcomes(study: Study, *, model: Any = None, folds: int = 5, seed: int = 7) -> Floats:

@@ -56,6 +56,8 @@ class Study:
     ----------
     X
         With categories for texts.
+    index
+        Labels of the customers: the index of ``X`` as given, such as customer ids.
     arms
         The control first, then the treated arms by name.
     arm
@@ -128,7 +130,7 @@ class Study:
         return self.arms[1:]
 
     def of(self, rows: Any) -> "Study":
-        """Return the study of some customers.
+        """Return the study of some customers, who keep their labels.
 
         Parameters
         ----------
@@ -143,12 +145,13 @@ class Study:
             raise ParameterError(
                 "rows", rows.shape, f"positions below {len(self):,}, or yes/no of each", "see Study.of"
             )
-        chance = pd.DataFrame(self.propensity[rows], columns=list(self.arms))
+        index = self.index[rows]
+        chance = pd.DataFrame(self.propensity[rows], index, columns=list(self.arms))
         return Study(
-            self.X.iloc[np.flatnonzero(rows) if rows.dtype == bool else rows].reset_index(drop=True),
+            self.X.iloc[np.flatnonzero(rows) if rows.dtype == bool else rows].set_axis(index),
             np.array(self.arms)[self.arm[rows]], self.outcome[rows], chance,
             dict(zip(self.arms, self.cost.tolist(), strict=True)), self.value,
-            None if self.truth is None else pd.DataFrame(self.truth[rows], columns=list(self.treated)),
+            None if self.truth is None else pd.DataFrame(self.truth[rows], index, columns=list(self.treated)),
             randomised=self.randomised, control=self.arms[0],
         )  # fmt: skip
 

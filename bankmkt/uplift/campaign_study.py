@@ -1,0 +1,124 @@
+"""A study from a bank and the name of a campaign: everything that was recorded of it, in one call."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bankmkt.errors import ParameterError, Refused, one_of
+from bankmkt.experiment import campaign, propensity, truth_of
+from bankmkt.experiment import panel as panel_of
+from bankmkt.experiment.panel import COVARIATES
+from bankmkt.experiment.truth import potential_outcomes
+from bankmkt.schema import OUTCOMES
+from bankmkt.uplift.study import CONTROL, LEAST_CHANCE, Study
+
+JOINED = "joined"
+"""Name of the treated arm of a campaign that customers joined of themselves."""
+
+
+def study_of(
+    bank: Any,
+    name: int | str,
+    *,
+    outcome: str | None = None,
+    cost: Mapping[str, float] | float = 0.0,
+    value: float = 1.0,
+    org_id: int | str | None = None,
+    seed: int = 7,
+) -> Study:
+    """Make the study of a campaign from what the bank recorded of it.
+
+    What is known of a customer is what the bank knew at the last month end before the campaign began; each column's
+    day goes into the study, which refuses later ones. Where lots were drawn the recorded chances are used, also where
+    they differ between customers (a targeted campaign). A campaign that customers joined of themselves, or whose
+    chances were not recorded, gets estimated ones and ``randomised=False``.
+
+    Parameters
+    ----------
+    bank
+        An open bank.
+    name
+        Name of the campaign, or its number.
+    outcome
+        ``conversion``, ``aum_change``, ``products_change`` or ``logins``; what the campaign was for, if not given.
+    cost, value
+        As of :class:`bankmkt.uplift.Study`.
+    org_id
+        Keep the customers of this unit and the units below it; None for the whole bank.
+    seed
+        Of the folds by which chances are estimated.
+
+    Returns
+    -------
+    Study
+        Its index is ``customer_id``. In a campaign with estimated chances, customers for whom one of the arms was all
+        but ruled out (a chance below 0.01) are left out: there is nobody to compare them with. With the truth, where
+        the bank knows it and there is one treated arm.
+
+    Raises
+    ------
+    ParameterError
+        If the campaign, the outcome or the unit is unknown.
+    SchemaError
+        If the bank lacks a table that the study is made from.
+    Refused
+        If the outcome is not known yet, or chances are recorded of some customers only.
+
+    Examples
+    --------
+    >>> import bankmkt as bm
+    >>> study_of(bm.demo_bank(), "fund_1111_2025")
+    Study(2,638 customers, 38 columns, arms control 836, treatment 1,802)
+    """
+    plan = campaign(bank, name)
+    chosen = plan.outcome if outcome is None else outcome
+    if chosen not in OUTCOMES:
+        raise ParameterError("outcome", chosen, one_of(OUTCOMES), "name one of these columns of experiment.panel")
+    table = panel_of(bank, name, org_id=org_id)
+    basics = ("customer_id", "arm", "propensity", "participated")
+    people = bank.frame(table.select(*basics, *COVARIATES, chosen))
+    if people[chosen].isna().any():
+        raise Refused(f"{chosen} of campaign {name}", "not known", "a value for every customer", "name another outcome")
+    drawn = plan.assignment != "open"
+    arm = people["arm"].astype(str) if drawn else people["participated"].map({True: JOINED, False: CONTROL})
+    own = people["propensity"].to_numpy(float, na_value=np.nan)
+    recorded = drawn and not np.isnan(own).all()
+    if recorded and np.isnan(own).any():
+        seen = f"the chances of {int(np.isnan(own).sum()):,} customers of campaign {name} are not recorded"
+        raise Refused(seen, todo="complete propensity in the table assignments, or empty it to have chances estimated")
+    names = [CONTROL, *sorted(set(arm) - {CONTROL})]
+    if not recorded and len(names) > 2:
+        todo = "record propensity in the table assignments"
+        raise Refused(f"campaign {name} has {len(names)} arms and no recorded chances", todo=todo)
+    chances = _recorded(arm, own, names) if recorded else _estimated(people, arm, names, seed)
+    both, effect = truth_of(bank, name), None
+    if both is not None and len(names) == 2:
+        y0, y1 = potential_outcomes(people, both, chosen)
+        effect = pd.DataFrame({names[1]: y1 - y0})
+    keep = np.ones(len(people), bool) if recorded else (chances >= LEAST_CHANCE).all(axis=1).to_numpy()
+    index = pd.Index(people["customer_id"], name="customer_id")[keep]
+    X = people.loc[keep, [c for c in COVARIATES if people[c].notna().any()]].set_axis(index)
+    return Study(
+        X, arm[keep].to_numpy(), people.loc[keep, chosen].to_numpy(float), chances[keep].set_axis(index), cost, value,
+        None if effect is None else effect[keep].set_axis(index), randomised=recorded, control=CONTROL,
+        campaign_on=plan.starts_on, known_on=dict.fromkeys(X.columns, plan.baseline),
+    )  # fmt: skip
+
+
+def _recorded(arm: pd.Series, own: np.ndarray, names: list[str]) -> pd.DataFrame:
+    """Return everybody's chance of each arm from everybody's chance of the arm that was drawn."""
+    if len(names) == 2:
+        treated = np.where(arm == names[1], own, 1 - own)
+        return pd.DataFrame({names[0]: 1 - treated, names[1]: treated})
+    each = pd.Series(own).groupby(arm.to_numpy()).agg(["min", "max"])
+    if (each["max"] - each["min"]).max() > 1e-9:
+        seen = "the chances of several arms differ between customers, and only that of each customer's own is recorded"
+        raise Refused(seen, todo="make the Study yourself, with a column per arm as propensity")
+    return pd.DataFrame({name: np.full(len(arm), each.loc[name, "min"]) for name in names})
+
+
+def _estimated(people: pd.DataFrame, arm: pd.Series, names: list[str], seed: int) -> pd.DataFrame:
+    chance = propensity(people.assign(participated=(arm == names[1]).to_numpy()), seed=seed)
+    return pd.DataFrame({names[0]: 1 - chance, names[1]: chance})
