@@ -2,6 +2,7 @@
 
 ======================================  ==========================================================================
 :func:`campaign`, :func:`panel`         a campaign as a table: who was in it, what was known before, what happened
+:func:`covariates`                      what is known of every customer on a day, described alike
 :func:`plan`, :func:`history`            how many customers an answer takes, and what it costs
 :func:`assign`, :func:`balance`          draw the arms of an experiment; whether they look alike
 :func:`compare`, :func:`monthly_path`   participants against others, as campaign reports are usually published
@@ -24,6 +25,7 @@ from bankmkt.experiment.effect import check, complier_effect, effect
 from bankmkt.experiment.estimate import Estimate
 from bankmkt.experiment.evaluation import Evaluation, evaluate
 from bankmkt.experiment.gap import decompose
+from bankmkt.experiment.known import covariates
 from bankmkt.experiment.observational import doubly_robust, overlap, propensity
 from bankmkt.experiment.overview import every_campaign
 from bankmkt.experiment.panel import panel
@@ -43,6 +45,7 @@ __all__ = [
     "check",
     "compare",
     "complier_effect",
+    "covariates",
     "decompose",
     "difference_in_differences",
     "doubly_robust",

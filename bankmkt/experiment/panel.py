@@ -98,11 +98,15 @@ def panel(bank: Any, name: int | str, *, org_id: int | str | None = None) -> Any
     0            1         False  112.0       -11.0
     1            2          True  212.0       -11.0
     """
-    import ibis
-
     needs(bank, *NEEDED)
     plan = campaign(bank, name)
-    people = members(bank, plan, org_id)
+    return described(bank, plan, members(bank, plan, org_id))
+
+
+def described(bank: Any, plan: Campaign, people: Any) -> Any:
+    """Return the panel of people whose ``customer_id``, arm, propensity and participation are given."""
+    import ibis
+
     past = bank.as_of(plan.baseline)
     parts = [
         _traits(past, plan), _balances_before(past, people, plan), _flows_before(past, people, plan),

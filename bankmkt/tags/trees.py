@@ -11,8 +11,8 @@ _OF_LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
 _CATEGORIES = ("cat_boundaries", "cat_threshold")
 
 
-def check_trees(text: str, inputs: Sequence[str]) -> None:
-    """Raise ValueError unless a text is that of a binary model over so many inputs, whole and consistent.
+def check_trees(text: str, inputs: Sequence[str], objective: str = "binary") -> None:
+    """Raise ValueError unless a text is that of a model over so many inputs, whole and consistent.
 
     Parameters
     ----------
@@ -20,6 +20,8 @@ def check_trees(text: str, inputs: Sequence[str]) -> None:
         Of ``Booster.model_to_string``, of trees without linear leaves.
     inputs
         Names of what the trees look at, in order.
+    objective
+        What they were grown for.
 
     Raises
     ------
@@ -40,8 +42,8 @@ def check_trees(text: str, inputs: Sequence[str]) -> None:
     for name, value in (("num_class", "1"), ("num_tree_per_iteration", "1"), ("max_feature_idx", str(len(inputs) - 1))):
         if header.get(name) != value:
             raise ValueError(f"{name} is {header.get(name)!r}, not {value!r}")
-    if header.get("objective", "").split()[:1] != ["binary"]:
-        raise ValueError(f"objective is {header.get('objective')!r}, not binary")
+    if header.get("objective", "").split()[:1] != [objective]:
+        raise ValueError(f"objective is {header.get('objective')!r}, not {objective}")
     if header.get("feature_names", "").split() != list(inputs) or len(header["feature_infos"].split()) != len(inputs):
         raise ValueError(f"the trees do not look at the {len(inputs)} inputs of the record")
     content, start = rest.encode(), 0

@@ -14,6 +14,9 @@
 :func:`heterogeneity`               whether effects differ as the score says: one slope with its interval
 :func:`traits`                      how the most and the least affected differ
 :func:`who_reacts`                  the last three in one table
+:func:`scorer`, :func:`score`       learn from all of a study and score other customers, any number of them
+:func:`save_scorer`,                keep it as text, and read it back
+:func:`load_scorer`
 :func:`effect_scores`, :func:`qini` what these are computed from
 ==================================  ==============================================================================
 """
@@ -26,9 +29,12 @@ from bankmkt.uplift.evaluation import compare_models, evaluate
 from bankmkt.uplift.heterogeneity import groups, heterogeneity, traits
 from bankmkt.uplift.learners import cross_fit, expected_outcomes
 from bankmkt.uplift.qini import effect_scores, qini
+from bankmkt.uplift.scorer import Scorer, load_scorer, save_scorer, scorer
+from bankmkt.uplift.scoring import score
 from bankmkt.uplift.study import Study
 
 __all__ = [
+    "Scorer",
     "Study",
     "calibration",
     "compare_models",
@@ -40,8 +46,12 @@ __all__ = [
     "groups",
     "heterogeneity",
     "joint_intervals",
+    "load_scorer",
     "q_draws",
     "qini",
+    "save_scorer",
+    "score",
+    "scorer",
     "study_of",
     "traits",
     "who_reacts",

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError, Refused, one_of
+from bankmkt.uplift.encoding import encode, encoding
 from bankmkt.uplift.study import Floats, Study
 
 META = ("S", "T", "X", "R", "DR")
@@ -17,8 +18,6 @@ LEARNERS = (*META, "TO", "uplift_forest", "causal_forest", "response", "random")
 uplift: a model of who responds, and a random score."""
 
 USUAL = ("S", "T", "X", "R", "DR", "response", "random")
-MANY = 30
-"""Categories of a column beyond which the rarest are put together."""
 
 
 def cross_fit(
@@ -159,19 +158,7 @@ def matrix(frame: pd.DataFrame) -> Floats:
     >>> matrix(pd.DataFrame({"age": [30.0, None, 50.0], "city": pd.Categorical(["n", "s", None])})).tolist()
     [[30.0, 0.0, 1.0, 0.0], [40.0, 1.0, 0.0, 1.0], [50.0, 0.0, 0.0, 0.0]]
     """
-    columns = []
-    for _, column in frame.items():
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            kinds = column.value_counts().index[:MANY]
-            columns += [(column == kind).to_numpy(float) for kind in sorted(kinds, key=str)]
-            continue
-        values = column.to_numpy(dtype=float, na_value=np.nan)
-        gone = np.isnan(values)
-        middle = float(np.median(values[~gone])) if not gone.all() else 0.0
-        columns.append(np.where(gone, middle, values))
-        if gone.any():
-            columns.append(gone.astype(float))
-    return np.column_stack(columns)
+    return encode(frame, encoding(frame))
 
 
 def _chosen(study: Study, learners: Sequence[str]) -> list[str]:
@@ -205,17 +192,28 @@ def _scored(
     treated = (study.arm[mine] == place).astype(int)
     chance = study.propensity[:, place] / (study.propensity[:, place] + study.propensity[:, 0])
     if learner == "TO":
-        p = chance[mine]
-        changed = study.outcome[mine] * (treated - p) / (p * (1 - p))
+        changed = transformed(study.outcome[mine], treated, chance[mine])
         return np.asarray(clone(base).fit(X[mine], changed).predict(X[test]))
     return _LEARN[learner if learner in _LEARN else "meta"](
         learner, clone(base), X[mine], treated, study.outcome[mine], chance[mine], X[test], chance[test], seed
     )
 
 
+def transformed(y: Floats, treated: Any, p: Floats) -> Floats:
+    """Return the outcome weighted so that its mean is the effect (Athey & Imbens 2015)."""
+    return np.asarray(y * (treated - p) / (p * (1 - p)))
+
+
 def _meta(
     learner: str, base: Any, X: Floats, treated: Any, y: Floats, p: Floats, new: Floats, new_p: Floats, seed: int
 ) -> Floats:
+    told = {} if learner == "R" else {"verbose": False}
+    fitted = fit_meta(learner, base, X, treated, y, p, seed)
+    return np.asarray(fitted.predict(new, p=new_p, **told), dtype=float)[:, 0]
+
+
+def fit_meta(learner: str, base: Any, X: Floats, treated: Any, y: Floats, p: Floats, seed: int) -> Any:
+    """Return causalml's fitted learner of one treated arm (1) against the control (0)."""
     from joblib import parallel_config
 
     kind = getattr(_causalml("causalml.inference.meta"), f"Base{learner}Regressor")
@@ -224,8 +222,7 @@ def _meta(
     fitted = kind(learner=base, control_name=0, **more)
     with parallel_config(backend="sequential"):  # the R learner would start a process per core within each of ours
         fitted.fit(X, treatment=treated, y=y, p=p, **fit)
-    told = {} if learner == "R" else {"verbose": False}
-    return np.asarray(fitted.predict(new, p=new_p, **told), dtype=float)[:, 0]
+    return fitted
 
 
 def _uplift_forest(
