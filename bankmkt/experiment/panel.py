@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import reduce
 from typing import Any
 
-from bankmkt.experiment.window import NEEDED, Campaign, campaign, logins_of, members, needs
+from bankmkt.experiment.window import NEEDED, Campaign, campaign, earlier, logins_of, members, needs
 from bankmkt.months import month_end, month_number, month_of, month_start
 
 HISTORY = 12
@@ -32,7 +32,7 @@ COVARIATES = NUMERIC + CATEGORICAL
 """Columns of the panel known before the campaign began, in order."""
 
 
-def panel(bank: Any, name: int | str, *, org_id: int | str | None = None) -> Any:
+def panel(bank: Any, name: int | str, *, org_id: int | str | None = None, months_earlier: int = 0) -> Any:
     """Describe every customer of a campaign before it, and what happened to them in it.
 
     Parameters
@@ -43,6 +43,8 @@ def panel(bank: Any, name: int | str, *, org_id: int | str | None = None) -> Any
         Name of the campaign, or its number.
     org_id
         Keep the customers of this unit and the units below it; None for the whole bank.
+    months_earlier
+        Pretend that the campaign was held so many months before; who took part stays the same.
 
     Returns
     -------
@@ -63,7 +65,7 @@ def panel(bank: Any, name: int | str, *, org_id: int | str | None = None) -> Any
     Raises
     ------
     ParameterError
-        If ``bank`` is no bank, or the campaign or the unit is unknown.
+        If ``bank`` is no bank, the campaign or the unit is unknown, or ``months_earlier`` is no number from 0.
     SchemaError
         If the bank lacks a table that the panel is made from.
     Refused
@@ -99,7 +101,7 @@ def panel(bank: Any, name: int | str, *, org_id: int | str | None = None) -> Any
     1            2          True  212.0       -11.0
     """
     needs(bank, *NEEDED)
-    plan = campaign(bank, name)
+    plan = earlier(bank, campaign(bank, name), months_earlier)
     return described(bank, plan, members(bank, plan, org_id))
 
 

@@ -1,6 +1,6 @@
 """A campaign's dates and terms, and who was in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -149,6 +149,26 @@ def campaign(bank: Any, name: int | str) -> Campaign:
         row["campaign_id"], row["name"], row["objective"], row["assignment"], row["product"] or None, row["outcome"],
         starts_on, ends_on, baseline, end,
     )  # fmt: skip
+
+
+def earlier(bank: Any, plan: Campaign, months: int) -> Campaign:
+    """Move a campaign's outcome window so many months back.
+
+    Raises
+    ------
+    ParameterError
+        If ``months`` is no whole number from 0.
+    Refused
+        If the bank has no balances from then.
+    """
+    if isinstance(months, bool) or not isinstance(months, int) or months < 0:
+        raise ParameterError("months_earlier", months, "a whole number from 0", "pass months_earlier=6")
+    if months == 0:
+        return plan
+    baseline, end = (month_end(month_number(day) - months) for day in (plan.baseline, plan.end))
+    for day in sorted({baseline, end} - set(bank.months)):
+        raise Refused(f"balances of {day}", "missing", "month ends before the campaign", "look back fewer months")
+    return replace(plan, baseline=baseline, end=end)
 
 
 def members(bank: Any, plan: Campaign, org_id: int | str | None = None) -> Any:

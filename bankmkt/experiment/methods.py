@@ -1,0 +1,297 @@
+"""Every method without chance on the same customers: what each says, and what speaks for or against believing it."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bankmkt.confidence import Z
+from bankmkt.errors import Refused
+from bankmkt.experiment.did import BEFORE, difference_in_differences, naive_difference
+from bankmkt.experiment.estimate import Estimate, local
+from bankmkt.experiment.matching import matching
+from bankmkt.experiment.negative import as_joined, outcome_before
+from bankmkt.experiment.observational import CLIP, doubly_robust, propensity
+from bankmkt.experiment.panel import COVARIATES, panel
+from bankmkt.experiment.sensitivity import KINDS, Sensitivity, against, odds_without
+from bankmkt.experiment.truth import beside_truth, truth_of
+from bankmkt.experiment.weighting import weighting
+from bankmkt.experiment.window import campaign
+from bankmkt.privacy import K, check_k
+
+NAIVE = "participants − others"
+MOVES = ("difference-in-differences", "difference-in-differences, trend removed")
+ALIKE = ("matching", "weighting by propensity", "entropy balancing", "doubly robust")
+"""Methods that compare like with like: the robustness value is theirs."""
+WIDE = 3.0
+"""Widths of the plain difference's interval; one that is wider says next to nothing."""
+
+Found = dict[tuple[str, str], Estimate | str]
+"""By method and outcome: the estimate, or why there is none."""
+
+
+def methods(
+    bank: Any,
+    name: int | str,
+    *,
+    org_id: int | str | None = None,
+    outcomes: Sequence[str] | None = None,
+    made: pd.DataFrame | None = None,
+    learner: str = "linear",
+    seed: int = 7,
+    k: int = K,
+) -> pd.DataFrame:
+    """Put every method that does without chance beside the others, its diagnostics, and the truth where known.
+
+    In an open campaign those who took part are compared with those who did not; in others, those whom the bank
+    treated with those whom it did not, as if nobody had noted how they were chosen.
+
+    Parameters
+    ----------
+    bank
+        An open bank.
+    name
+        Name of the campaign, or its number.
+    org_id
+        Customers of this unit and those below it; None for the whole bank.
+    outcomes
+        Columns of the panel; the campaign's own outcome and those of which the past is known, if not given.
+    made
+        Estimates of this campaign that exist already, as ``Evaluation.estimates`` has them; not made again.
+    learner
+        Of the models behind estimates, negative controls and robustness values; each is fitted several times.
+    seed
+        Of folds and trees.
+    k
+        Smallest group that is compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per outcome and method:
+
+        - ``method``, ``outcome``, ``target``, ``estimate``, ``se``, ``ci_low``, ``ci_high``, ``treated``, ``control``;
+          missing if the method cannot be used;
+        - with truth: ``truth``, ``error``, ``covers``, and ``recovered``, the share of the bias of the plain
+          difference that the method takes off (missing where that bias is within chance);
+        - ``width`` of the interval, in widths of the plain difference's;
+        - ``negative``, ``negative_low``, ``negative_high``: what the method finds one window before the campaign
+          (:func:`bankmkt.experiment.outcome_before`), and ``negative_found``, whether that is beyond chance;
+        - ``robustness_value`` (:func:`bankmkt.experiment.sensitivity`), and ``times``: how many times as strong as
+          the ``yardstick``, the kind of covariate that comes nearest, a hidden cause must be to explain it away;
+        - ``verdict``, in words.
+
+    Raises
+    ------
+    ParameterError, SchemaError, Refused
+        As :func:`bankmkt.experiment.panel`; a method that must refuse is a row with the reason.
+    """
+    check_k(k)
+    plan = campaign(bank, name)
+    frame = as_joined(bank.frame(panel(bank, name, org_id=org_id)), plan)
+    try:
+        before: pd.DataFrame | str = outcome_before(bank, name, org_id=org_id)
+    except Refused as refusal:
+        before = str(refusal)
+    if outcomes is None:
+        known = [o for o in BEFORE if frame[o].notna().all()]
+        outcomes = known if plan.outcome in known else [plan.outcome, *known]
+    return compare_methods(
+        frame, outcomes, before=before, truth=truth_of(bank, name), months=plan.months, made=made, learner=learner,
+        seed=seed, k=k,
+    )  # fmt: skip
+
+
+def compare_methods(
+    panel: Any,
+    outcomes: Sequence[str],
+    *,
+    before: pd.DataFrame | str = "there is no panel of the time before",
+    truth: pd.DataFrame | None = None,
+    months: int = 1,
+    made: pd.DataFrame | None = None,
+    covariates: Sequence[str] = COVARIATES,
+    kinds: Mapping[str, Sequence[str]] = KINDS,
+    learner: str = "linear",
+    seed: int = 7,
+    k: int = K,
+) -> pd.DataFrame:
+    """Do what :func:`methods` does for a panel.
+
+    Parameters
+    ----------
+    panel
+        Of :func:`bankmkt.experiment.panel`; ``participated`` says who is compared with whom.
+    outcomes
+        Its columns.
+    before
+        Of :func:`bankmkt.experiment.outcome_before`, or why there is none.
+    truth
+        Of :func:`bankmkt.experiment.truth_of`.
+    months
+        Length of the outcome window.
+    covariates, kinds
+        As in :func:`bankmkt.experiment.sensitivity`.
+    made, learner, seed, k
+        As in :func:`methods`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`methods`.
+    """
+    frame, known = local(panel), _made(made, outcomes)
+    fitted: dict[str, Any] = {"folds": 5, "learner": learner, "seed": seed}
+    use = partial(_estimate, outcomes=outcomes, months=months, covariates=covariates, fitted=fitted, k=k)
+    found = known | use(frame, skip=known)
+    controls = use(before) if isinstance(before, pd.DataFrame) else {}
+    odds = odds_without(frame, covariates, kinds, clip=CLIP, **fitted)
+    rows = []
+    for outcome in outcomes:
+        done = [e for m in ALIKE if isinstance(e := found[m, outcome], Estimate)]
+        strength = against(frame, done[-1], odds, covariates, kinds, **fitted) if done else None
+        rows += [
+            _row(m, outcome, found[m, outcome], controls.get((m, outcome)), strength) for m in (NAIVE, *MOVES, *ALIKE)
+        ]
+    table = pd.DataFrame(rows)
+    if truth is not None:
+        table = _beside(table, [e for e in found.values() if isinstance(e, Estimate)], frame, truth)
+    plain = table.loc[table["method"] == NAIVE].set_index("outcome")["se"]
+    table["width"] = table["se"] / table["outcome"].map(plain)
+    table["verdict"] = [verdict({str(name): value for name, value in row.items()}) for row in table.to_dict("records")]
+    return table.drop(columns="refused")
+
+
+def verdict(row: Mapping[str, Any]) -> str:
+    """Say in words what to make of a method's answer.
+
+    Parameters
+    ----------
+    row
+        Of the frame of :func:`methods`.
+
+    Examples
+    --------
+    >>> row = {"method": "doubly robust", "estimate": 900.0, "ci_low": 400.0, "ci_high": 1400.0, "width": 1.0,
+    ...        "covers": False, "negative_found": False, "times": 10.6, "yardstick": "past AUM"}
+    >>> verdict(row)
+    'wrong: what the data do not show decided who joined, and no check on the data tells'
+    >>> verdict({"method": "matching", "estimate": np.nan, "refused": "too few"})
+    'not possible: too few'
+    >>> del row["covers"]
+    >>> verdict(row)
+    'believe it if no hidden cause is 10.6 times as strong as past AUM'
+    """
+    if np.isnan(row["estimate"]):
+        return f"not possible: {row['refused']}"
+    warned, alike = row.get("negative_found") is True, row["method"] in ALIKE
+    if row["width"] > WIDE:
+        return "says next to nothing: too few non-participants resemble participants"
+    if "covers" in row:
+        return _against_truth(row, warned, alike)
+    if warned:
+        return "not to be believed: it finds an effect before the campaign"
+    if not alike:
+        return (
+            "a description, not an effect" if row["method"] == NAIVE else "only if both groups would have moved alike"
+        )
+    if row["ci_low"] <= 0 <= row["ci_high"]:
+        return "no effect beyond chance"
+    if np.isinf(row["times"]):
+        return "believe it if nothing hidden matters; nothing that the data show is a yardstick"
+    return f"believe it if no hidden cause is {row['times']:.1f} times as strong as {row['yardstick']}"
+
+
+def _against_truth(row: Mapping[str, Any], warned: bool, alike: bool) -> str:
+    if row["covers"]:
+        return "holds the truth, though it finds an effect before the campaign" if warned else "holds the truth"
+    if warned:
+        return "wrong, and its negative control tells"
+    if alike:
+        return "wrong: what the data do not show decided who joined, and no check on the data tells"
+    return "wrong: nothing is done about who joins" if row["method"] == NAIVE else "wrong: the groups moved apart"
+
+
+def _estimate(
+    frame: pd.DataFrame,
+    outcomes: Sequence[str],
+    months: int,
+    covariates: Sequence[str],
+    fitted: dict[str, Any],
+    k: int,
+    skip: Collection[tuple[str, str]] = (),
+) -> Found:
+    """Apply the methods; one that must refuse leaves its reason."""
+    seen: dict[str, Any] = {"covariates": covariates, "k": k}
+    chance = _chance(frame, seen | fitted) if set(product(["doubly robust"], outcomes)) - set(skip) else None
+    use: dict[str, Callable[[pd.DataFrame, str], Estimate]] = {
+        NAIVE: partial(naive_difference, k=k),
+        MOVES[0]: partial(difference_in_differences, k=k),
+        MOVES[1]: partial(difference_in_differences, months=months, remove_trend=True, k=k),
+        ALIKE[0]: partial(matching, **seen, **fitted),
+        ALIKE[1]: partial(weighting, **seen),
+        ALIKE[2]: partial(weighting, by="entropy", **seen),
+        ALIKE[3]: partial(doubly_robust, propensities=chance, **seen, **fitted),
+    }
+    out: Found = {}
+    for method, outcome in product(use, outcomes):
+        if (method, outcome) in skip:
+            continue
+        if method in MOVES and outcome not in BEFORE:
+            out[method, outcome] = "the outcome has no level before the campaign"
+            continue
+        try:
+            out[method, outcome] = use[method](frame, outcome)
+        except Refused as refusal:
+            out[method, outcome] = str(refusal)
+    return out
+
+
+def _chance(frame: pd.DataFrame, how: dict[str, Any]) -> np.ndarray | None:
+    """Return propensities, once for all outcomes; none if there are too few to learn from."""
+    try:
+        return propensity(frame, **how)
+    except Refused:
+        return None
+
+
+def _made(made: pd.DataFrame | None, outcomes: Sequence[str]) -> Found:
+    """Take estimates from a frame."""
+    if made is None:
+        return {}
+    rows = made[(made["target"] == "ATT") & made["outcome"].isin(outcomes)]
+    names = [field for field in Estimate.__dataclass_fields__ if field != "influence"]
+    return {(r["method"], r["outcome"]): Estimate(**{n: r[n] for n in names}) for r in rows.to_dict("records")}
+
+
+def _row(
+    method: str, outcome: str, found: Estimate | str, control: Estimate | str | None, strength: Sensitivity | None
+) -> dict[str, Any]:
+    missing = dict.fromkeys(("estimate", "se", "ci_low", "ci_high", "treated", "control"), np.nan)
+    row: dict[str, Any] = {"method": method, "outcome": outcome, "target": "ATT", **missing, "refused": found}
+    row |= {"negative": np.nan, "negative_low": np.nan, "negative_high": np.nan, "negative_found": None}
+    row |= {"robustness_value": np.nan, "times": np.nan, "yardstick": ""}
+    if not isinstance(found, Estimate):
+        return row
+    row |= {name: getattr(found, name) for name in missing} | {"refused": ""}
+    if isinstance(control, Estimate):
+        row |= {"negative": control.estimate, "negative_low": control.ci_low, "negative_high": control.ci_high}
+        row["negative_found"] = not control.ci_low <= 0 <= control.ci_high
+    if method in ALIKE and strength is not None:
+        row |= strength.of(found.estimate)
+    return row
+
+
+def _beside(
+    table: pd.DataFrame, estimates: Sequence[Estimate], frame: pd.DataFrame, truth: pd.DataFrame
+) -> pd.DataFrame:
+    """Add truth, error, whether the interval holds it, and the share of the plain difference's bias taken off."""
+    names = ["method", "outcome", "truth", "error", "covers"]
+    table = table.merge(beside_truth(estimates, frame, truth)[names], how="left", on=["method", "outcome"])
+    plain = table[table["method"] == NAIVE].set_index("outcome")
+    bias = plain["error"].where(plain["error"].abs() > Z * plain["se"])
+    table["recovered"] = 1 - table["error"] / table["outcome"].map(bias)
+    return table

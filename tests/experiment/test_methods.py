@@ -1,0 +1,144 @@
+import numpy as np
+import pandas as pd
+import pytest
+from simulations import sim_observational
+
+from bankmkt import open_bank
+from bankmkt.experiment import compare_methods, evaluate, methods
+from bankmkt.experiment.methods import ALIKE, MOVES, NAIVE
+
+X = ["x1", "x2"]
+KINDS = {"first": ["x1"], "second": ["x2"]}
+
+
+@pytest.fixture(scope="module")
+def table(journey_bank):
+    return methods(journey_bank, "journey", outcomes=["aum_change", "logins"])
+
+
+def made_up(seed, **how):
+    """A panel with its control and truth, from the simulation's world."""
+    frame = sim_observational.world(3000, np.random.default_rng(seed), **how)
+    frame["customer_id"] = np.arange(3000)
+    truth = frame.assign(outcome="y", y0=frame["y"] - frame["participated"], y1=lambda t: t["y0"] + 1)
+    return frame, frame.assign(y=frame["before"]), truth[["customer_id", "outcome", "y0", "y1"]]
+
+
+def test_every_method_is_there_for_every_outcome(table):
+    assert table["outcome"].tolist() == ["aum_change"] * 7 + ["logins"] * 7
+    assert table["method"].tolist() == [NAIVE, *MOVES, *ALIKE] * 2
+    assert table[["estimate", "truth", "negative", "width"]].notna().all(axis=None)
+    assert "customer_id" not in table
+    assert table.loc[table["method"].isin(ALIKE), "robustness_value"].between(0, 1).all()
+    assert table.loc[~table["method"].isin(ALIKE), "robustness_value"].isna().all()
+
+
+def test_figures_agree_with_the_evaluation(table, journey_bank):
+    study = evaluate(journey_bank, "journey", learner="linear")
+    both = table.merge(study.estimates, on=["method", "outcome"], suffixes=("", "_there"))
+    assert len(both) == 8
+    for name in ("estimate", "se", "truth", "error"):
+        np.testing.assert_allclose(both[name], both[f"{name}_there"])
+    again = methods(journey_bank, "journey", outcomes=["aum_change", "logins"], made=study.estimates)
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_share_of_the_bias_is_by_definition(table):
+    plain = table[table["method"] == NAIVE].set_index("outcome")["estimate"]
+    bias = table["outcome"].map(plain) - table["truth"]
+    recovered = (table["outcome"].map(plain) - table["estimate"]) / bias
+    np.testing.assert_allclose(table["recovered"], recovered, atol=1e-12)
+
+
+def test_what_is_seen_is_recovered_and_no_warning_is_given():
+    frame, before, truth = made_up(1)
+    found = compare_methods(frame, ["y"], before=before, truth=truth, covariates=X, kinds=KINDS).set_index("method")
+    alike = found.loc[list(ALIKE)]
+    assert (alike["recovered"] > 0.9).all()
+    assert alike["covers"].all()
+    assert (alike["verdict"] == "holds the truth").all()
+    assert found.loc[NAIVE, "verdict"] == "wrong, and its negative control tells"
+    assert (found.loc[list(MOVES), "verdict"].str.startswith("not possible: the outcome has no level")).all()
+
+
+def test_what_is_hidden_is_not_recovered_and_the_control_tells():
+    frame, before, truth = made_up(2, hidden=1.0)
+    found = compare_methods(frame, ["y"], before=before, truth=truth, covariates=X, kinds=KINDS).set_index("method")
+    alike = found.loc[list(ALIKE)]
+    assert alike["recovered"].between(0.2, 0.8).all()
+    assert (alike["verdict"] == "wrong, and its negative control tells").all()
+
+
+def test_hidden_cause_that_comes_with_the_campaign_escapes_the_control():
+    """The control knows nothing of what first acts in the campaign's own months."""
+    frame, _, truth = made_up(3, hidden=1.0)
+    quiet = made_up(3)[1].assign(participated=made_up(3)[0]["participated"])
+    found = compare_methods(frame, ["y"], before=quiet, truth=truth, covariates=X, kinds=KINDS).set_index("method")
+    assert found.loc["doubly robust", "verdict"].startswith("wrong: what the data do not show")
+
+
+def test_without_truth_the_verdict_rests_on_the_diagnostics():
+    frame, before, _ = made_up(4)
+    found = compare_methods(frame, ["y"], before=before, covariates=X, kinds=KINDS).set_index("method")
+    assert not {"truth", "error", "covers", "recovered"} & set(found)
+    assert found.loc["matching", "verdict"].startswith("believe it if no hidden cause is ")
+    assert found.loc["matching", "yardstick"] in KINDS
+    assert found.loc[NAIVE, "verdict"] == "not to be believed: it finds an effect before the campaign"
+    hidden, earlier, _ = made_up(5, hidden=1.0)
+    found = compare_methods(hidden, ["y"], before=earlier, covariates=X, kinds=KINDS).set_index("method")
+    assert found.loc["matching", "verdict"] == "not to be believed: it finds an effect before the campaign"
+
+
+def test_nothing_to_recover_is_not_divided_by():
+    """Where chance alone parts the groups, the plain difference has no bias that a share could be of."""
+    frame, before, truth = made_up(6, seen=0.0)
+    found = compare_methods(frame, ["y"], before=before, truth=truth, covariates=X, kinds=KINDS)
+    assert found["recovered"].isna().all()
+
+
+def test_method_that_must_refuse_is_a_row_with_its_reason():
+    frame, _, truth = made_up(7)
+    frame["flag"] = (frame["participated"] & (frame["x1"] > 0)) * 1.0
+    found = compare_methods(frame, ["y"], before="no past", truth=truth, covariates=[*X, "flag"], kinds=KINDS)
+    found = found.set_index("method")
+    assert found.loc["entropy balancing", "verdict"].startswith("not possible: no weights make")
+    assert np.isnan(found.loc["entropy balancing", "estimate"])
+    assert found["negative_found"].isna().all()
+    assert found.loc[NAIVE, "verdict"] == "wrong: nothing is done about who joins"
+
+
+def test_estimate_that_says_next_to_nothing_is_called_so():
+    """Few like the participants stayed out: a rule decides, but for one in fifty."""
+    rng = np.random.default_rng(8)
+    x1, x2 = rng.normal(size=(2, 4000))
+    joined = rng.random(4000) < np.where(x1 + 0.3 * x2 > 0, 0.99, 0.01)
+    frame = pd.DataFrame({"participated": joined, "x1": x1, "x2": x2, "y": 5 * x1 + 20 * rng.normal(size=4000)})
+    found = compare_methods(frame, ["y"], covariates=X, kinds=KINDS, k=1).set_index("method")
+    assert found.loc["weighting by propensity", "width"] > 3
+    assert found.loc["weighting by propensity", "verdict"].startswith("says next to nothing")
+
+
+def test_targeted_campaign_compares_whom_the_bank_chose(journey_frames):
+    """In the pilot, taken for a targeted campaign, the invited are compared with the rest; nothing is biased then."""
+    plans = journey_frames["campaigns"].assign(assignment=["targeted", "open"])
+    bank = open_bank({**journey_frames, "campaigns": plans})
+    found = methods(bank, "pilot", outcomes=["logins"]).set_index("method")
+    assert (
+        found.loc["doubly robust", ["treated", "control"]].sum()
+        == (journey_frames["assignments"]["campaign_id"] == 1).sum()
+    )
+    assert found.loc[list(ALIKE), "covers"].all()
+
+
+def test_bank_without_a_past_says_so(journey_frames):
+    recent = journey_frames["balances"]["month"] > "2025-07-01"
+    bank = open_bank({**journey_frames, "balances": journey_frames["balances"][recent]})
+    found = methods(bank, "journey", outcomes=["logins"])
+    assert found["negative"].isna().all()
+    assert found["estimate"].notna().all()
+
+
+def test_methods_keep_their_word():
+    """Small; make simulate runs it in full."""
+    table = sim_observational.simulate(repeats=12, seed=3)
+    assert table["ok"].all(), table[~table["ok"]].to_string()
