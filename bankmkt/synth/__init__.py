@@ -3,6 +3,8 @@
 ``docs/synthetic-bank.md`` states every distribution and where it comes from.
 """
 
+from bankmkt.synth.offers import offers
 from bankmkt.synth.produce import advance_bank, demo_bank, generate
+from bankmkt.synth.world import World
 
-__all__ = ["advance_bank", "demo_bank", "generate"]
+__all__ = ["World", "advance_bank", "demo_bank", "generate", "offers"]

@@ -29,6 +29,7 @@ _DROPS = np.array([0.8, 1.2, 1.0, 0.8])
 _LEAVES = np.array([0.35, 0.35, 0.0, -0.3])
 
 DRIVE_MEMORY, INTENT_MEMORY, INTENT_PULL = 0.80, 0.90, 0.15
+FATIGUE_MEMORY = 0.60
 NOMINAL_GROWTH = 0.08  # a year, of wanted wealth
 _COVARIANCE = INTENT_MEMORY * INTENT_PULL / (1 - DRIVE_MEMORY * INTENT_MEMORY)  # of drive and intent, when settled
 _DRIVE_NOISE = np.sqrt(1 - DRIVE_MEMORY**2 - INTENT_PULL**2 - 2 * DRIVE_MEMORY * INTENT_PULL * _COVARIANCE)
@@ -174,7 +175,7 @@ def _mood(scene: _Scene) -> _Mood:
         intent=INTENT_MEMORY * state.intent + np.sqrt(1 - INTENT_MEMORY**2) * luck.normal("intent"),
         habit=0.72 * state.habit + push.habit,
         lift=0.90 * state.lift + push.lift,
-        fatigue=0.60 * state.fatigue + push.contacts,
+        fatigue=FATIGUE_MEMORY * state.fatigue + push.contacts,
     )
 
 

@@ -18,6 +18,7 @@ from bankmkt.synth.state import Push, State, no_push
 from bankmkt.synth.streams import stream
 
 GAIN = np.array([1.0, 0.2, 0.0, -0.7])  # persuadable, sure thing, lost cause, harmed by contact
+DELAYS = (0.9, 0.98)  # chance to have joined by the end of the first and second month, if ever
 LONG_TAIL = 5_000_000  # cents of AUM below which a customer belongs to the long tail
 
 
@@ -98,7 +99,7 @@ def _journey_join(traits: Traits, state: State) -> np.ndarray:
     return -2.5 + 0.45 * state.drive + 1.35 * state.intent + 0.35 * traits.latent("price") + seen + 0.15 * state.stage
 
 
-def _reply(level: float, channel: float) -> Callable[[Traits, State], np.ndarray]:
+def reply(level: float, channel: float) -> Callable[[Traits, State], np.ndarray]:
     """Logit of answering a contact: more when engaged and rising, less when tired of contacts."""
     return lambda t, s: (
         level
@@ -109,7 +110,7 @@ def _reply(level: float, channel: float) -> Callable[[Traits, State], np.ndarray
     )
 
 
-_JOURNEY = Template(
+JOURNEY = Template(
     name="growth_journey",
     objective="A benefit platform that anybody among the inactive app users may join",
     line="digital",
@@ -137,14 +138,14 @@ TEMPLATES = (
         line="cards", kind="routine", assignment="randomised", product="card_balance", outcome="conversion",
         when=9, months=2, window=3, sample=0.5, treated=0.5,
         eligible=lambda t, s: ~_holds(s, "card_balance") & (t.income > 550_000),
-        join=_reply(-0.9, 0.1), offer=0.16, contacts=1, channels=("sms", "call"), cost=0.5,
+        join=reply(-0.9, 0.1), offer=0.16, contacts=1, channels=("sms", "call"), cost=0.5,
     ),
     Template(
         name="fund_1111", objective="Win first fund buyers around 11 November",
         line="wealth", kind="hot_spot", assignment="randomised", product="fund", outcome="conversion",
         when=11, months=1, window=2, treated=0.7,
         eligible=lambda t, s: (s.logins[:, 0] >= 1) & (s.aum >= 300_000) & ~_holds(s, "fund"),
-        join=_reply(-0.6, 0.3), habit=0.8, offer=0.14, contacts=2, channels=("app_push", "sms"), cost=0.4,
+        join=reply(-0.6, 0.3), habit=0.8, offer=0.14, contacts=2, channels=("app_push", "sms"), cost=0.4,
     ),
     Template(
         name="payroll_retention", objective="Keep the balances of payroll customers whose AUM is falling",
@@ -153,14 +154,14 @@ TEMPLATES = (
         eligible=lambda t, s: t.payroll & (s.aum > 100_000),
         score=lambda t, s: -0.4 + 1.6 * np.clip(1 - s.aum / np.maximum(s.aum_before[:, 2], 1), -1, 1)
         + 0.25 * (_log_aum(s) - 9.5),
-        join=_reply(-0.2, 0.0), lift=0.06, shop=0.2, contacts=1, channels=("rm", "call"), cost=0.8,
+        join=reply(-0.2, 0.0), lift=0.06, shop=0.2, contacts=1, channels=("rm", "call"), cost=0.8,
     ),
     Template(
         name="app_wake_up", objective="Bring silent app users back",
         line="digital", kind="short_term", assignment="randomised", product=None, outcome="logins",
         when=3, months=1, window=3, treated=0.8,
         eligible=lambda t, s: (s.registered >= 0) & (s.logins.sum(axis=1) == 0),
-        join=_reply(-1.2, 0.4), habit=1.6, contacts=2, channels=("sms", "wechat"), cost=0.15,
+        join=reply(-1.2, 0.4), habit=1.6, contacts=2, channels=("sms", "wechat"), cost=0.15,
     ),
     Template(
         name="wealth_newcomer", objective="Win first buyers of wealth-management products",
@@ -168,25 +169,36 @@ TEMPLATES = (
         when=4, months=2, window=3,
         eligible=lambda t, s: ~_holds(s, "wealth") & (s.aum >= 1_000_000),
         score=lambda t, s: -0.6 + 0.45 * (_log_aum(s) - 10.5) + 0.12 * np.minimum(s.logins[:, 0], 10),
-        join=_reply(-0.5, 0.0), lift=0.02, offer=0.13, contacts=2, channels=("call", "rm", "wechat"), cost=0.6,
+        join=reply(-0.5, 0.0), lift=0.02, offer=0.13, contacts=2, channels=("call", "rm", "wechat"), cost=0.6,
     ),
     replace(
-        _JOURNEY, name="growth_journey_pilot",
+        JOURNEY, name="growth_journey_pilot",
         objective="Pilot: a benefit platform for inactive app users, with a hold-out", kind="short_term",
         assignment="randomised", first=12, sample=0.4, cost=0.6, excludes=(),
     ),
-    _JOURNEY,
+    JOURNEY,
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """A template on the calendar: ``index`` is the bank's month in which it starts."""
+    """A template on the calendar: ``index`` is the bank's month in which it starts.
+
+    Of a campaign with several offers there is one for each: ``arm`` is its place among the values of
+    ``assignments.arm``, and ``mixed`` says that they do not all sell the same product.
+    """
 
     campaign_id: int
     name: str
     template: Template
     index: int
+    arm: int = 1
+    mixed: bool = False
+
+    @property
+    def product(self) -> str | None:
+        """What its outcome ``conversion`` is about; None for activity."""
+        return None if self.mixed else self.template.product
 
     @property
     def last(self) -> int:
@@ -259,18 +271,48 @@ def enrol(campaign: Campaign, traits: Traits, state: State, seed: int, block: in
     rows = np.flatnonzero(fits)
     who, now, u = take(traits, rows), take(state, rows), u[:, rows]
 
-    logit = t.join(who, now)
-    p_join = 1 / (1 + np.exp(-logit))
-    joins = u[1] < p_join
+    p_join = _p_join(t, who, now)
     if t.assignment == "open":
-        treated, p = joins, np.full(rows.size, np.nan)
+        treated, p = u[1] < p_join, np.full(rows.size, np.nan)
     else:
         share = 1 / (1 + np.exp(-t.score(who, now))) if t.score else np.full(rows.size, t.treated)
         share = np.clip(share, 0.05, 0.95)
         treated = u[2] < share
         p = np.where(treated, share, 1 - share)
+    return _enrolment(campaign, who, now, u, rows, treated, p)
 
-    # How each would answer: price lovers and digital natives can be persuaded, the tired are harmed.
+
+def enrol_own(
+    campaign: Campaign, traits: Traits, state: State, seed: int, block: int, rows: np.ndarray, treated: np.ndarray,
+    propensity: np.ndarray,
+) -> Enrolment:  # fmt: skip
+    """Enrol the customers ``rows`` as somebody else decided; their luck is the same in whatever arm they are."""
+    u = stream(seed, "campaign", block, campaign.campaign_id).random((6, traits.customer_id.size))[:, rows]
+    return _enrolment(campaign, take(traits, rows), take(state, rows), u, rows, treated, propensity)
+
+
+def _p_join(t: Template, who: Traits, now: State) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-t.join(who, now))))
+
+
+def _enrolment(
+    campaign: Campaign, who: Traits, now: State, u: np.ndarray, rows: np.ndarray, treated: np.ndarray,
+    propensity: np.ndarray,
+) -> Enrolment:  # fmt: skip
+    """Draw whether each of the customers would join, when, and how each would answer."""
+    t = campaign.template
+    p_join, cut = _p_join(t, who, now), answers(who, now)
+    answer = np.minimum((u[3][:, None] > cut).sum(axis=1), 3)
+    delay = np.minimum(np.searchsorted(DELAYS, u[4]), t.months - 1)
+    never = np.full(rows.size, -1)
+    return Enrolment(campaign, rows, treated, propensity, p_join, u[1] < p_join, delay, u[5], GAIN[answer], never)
+
+
+def answers(who: Traits, now: State) -> np.ndarray:
+    """Return the chances of the four answers in the order of ``GAIN``, added up from the first.
+
+    Price lovers and digital natives can be persuaded, the tired are harmed.
+    """
     price, digital, engagement = who.latent("price"), who.latent("digital"), who.latent("engagement")
     weight = np.exp(
         np.column_stack(
@@ -282,16 +324,13 @@ def enrol(campaign: Campaign, traits: Traits, state: State, seed: int, block: in
             ]
         )
     )
-    cut = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
-    answer = np.minimum((u[3][:, None] > cut).sum(axis=1), 3)
-    delay = np.minimum(np.searchsorted([0.9, 0.98], u[4]), t.months - 1)
-    never = np.full(rows.size, -1)
-    return Enrolment(campaign, rows, treated, p, p_join, joins, delay, u[5], GAIN[answer], never)
+    return np.asarray(np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True))
 
 
 def push(
-    active: list[Enrolment], state: State, month: Month, seed: int, block: int, rows: np.ndarray, flip: int = 0
-) -> tuple[Push, np.ndarray]:
+    active: list[Enrolment], state: State, month: Month, seed: int, block: int, rows: np.ndarray,
+    flip: int = 0, arm: int | None = None,
+) -> tuple[Push, np.ndarray]:  # fmt: skip
     """Add up what the running campaigns do this month to the block's customers ``rows``.
 
     Parameters
@@ -304,6 +343,8 @@ def push(
         Ascending positions in the block.
     flip
         Number of the campaign whose arm is turned round: the road not taken.
+    arm
+        With ``flip``: the arm in which all of its customers are instead.
 
     Returns
     -------
@@ -314,14 +355,15 @@ def push(
     habit, lift, shop, contacts = (np.zeros(rows.size) for _ in range(4))
     offer, offered = np.zeros(rows.size), total.offered.copy()
     opts_out = np.zeros(rows.size, dtype=bool)
-    tired = np.exp(-0.18 * np.minimum(state.fatigue, 8))
+    tired = tiredness(state.fatigue)
     for e in active:
         t = e.campaign.template
         at = np.searchsorted(rows, e.rows)
         here = at < rows.size
         here[here] = rows[at[here]] == e.rows[here]
         at = at[here]
-        treated = (e.treated != (e.campaign.campaign_id == flip))[here]
+        treated = _forced(e, arm) if e.campaign.campaign_id == flip else e.treated
+        treated = treated[here]
         part = take(e, here).takes(treated, month.index)
         gain = e.gain[here] * tired[at] * part
         habit[at] += t.habit * gain
@@ -339,3 +381,12 @@ def push(
             fed_up = stream(seed, "campaign", block, e.campaign.campaign_id, month.index).random(e.rows.size)[here]
             opts_out[at] |= reached & (fed_up < 0.004 * (1 + state.fatigue[at]))
     return Push(habit, lift, np.maximum(1 + shop, 0.2), offer, offered, contacts), opts_out
+
+
+def tiredness(fatigue: np.ndarray) -> np.ndarray:
+    """Return what recent contacts leave of an effect."""
+    return np.asarray(np.exp(-0.18 * np.minimum(fatigue, 8)))
+
+
+def _forced(e: Enrolment, arm: int | None) -> np.ndarray:
+    return ~e.treated if arm is None else np.full(e.treated.size, e.campaign.arm == arm)

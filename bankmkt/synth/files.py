@@ -1,6 +1,8 @@
 """A block's arrays as the tables of a bank, and as Parquet files."""
 
 import os
+from collections.abc import Callable, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from bankmkt.schema import ASSETS, OUTCOMES, PRODUCTS, TABLES
 from bankmkt.synth.calendar import DAY, Month, month_at
 from bankmkt.synth.campaigns import Campaign
 from bankmkt.synth.events import PAGES, visitor_ids
+from bankmkt.synth.offers import Own
 from bankmkt.synth.organisation import sub_branch_ids
 from bankmkt.synth.rows import Rows
 from bankmkt.synth.simulate import Block, Step, Truth
@@ -143,15 +146,20 @@ def customers_table(block: Block, keep: int) -> pa.Table:
     return table.slice(0, keep)
 
 
-def campaigns_table(campaigns: list[Campaign], customers: int, day0: Any) -> pa.Table:
-    """Return the campaigns that have started; ``day0`` maps a month's index to its :class:`Month`."""
+def campaigns_table(
+    campaigns: list[Campaign], budgets: Mapping[int, float], customers: int, day0: Callable[[int], Month]
+) -> pa.Table:
+    """Return campaigns; ``budgets`` are those of an analyst's own, ``day0`` maps a month's index to its month."""
     rows: dict[str, list[Any]] = {c.name: [] for c in TABLES["campaigns"].columns}
     for c in campaigns:
+        if c.arm > 1:
+            continue
         t, measured = c.template, day0(c.measured)
         begin = day0(c.index).first
+        budget = budgets.get(c.campaign_id, round(t.cost * customers, 2))
         values = (
             c.campaign_id, c.name, t.objective, t.line, t.kind, 1, begin, day0(c.last).last,
-            round(t.cost * customers, 2), t.assignment, t.product, t.outcome, (measured.last - begin).days + 1,
+            budget, t.assignment, c.product, t.outcome, (measured.last - begin).days + 1,
         )  # fmt: skip
         for column, value in zip(rows, values, strict=True):
             rows[column].append(value)
@@ -163,15 +171,19 @@ def assignments_table(block: Block, keep: int) -> pa.Table:
     """Return who was in which campaign, and who has taken part so far, sorted by customer."""
     arms = TABLES["assignments"]["arm"].values
     parts = []
-    for e in block.enrolments:
-        arm = np.where(e.treated, arms.index("treatment"), arms.index("control"))
+    for number, group in groupby(block.enrolments, key=lambda e: e.campaign.campaign_id):
+        offers = list(group)
+        e = offers[0]
+        arm = np.full(e.rows.size, arms.index("control"))
+        for offer in offers:
+            arm[offer.treated] = offer.campaign.arm
         if e.campaign.template.assignment == "open":
             arm[:] = arms.index("open")
         begin = month_at(block.plan.start, e.campaign.index).day0
         parts.append(
             {
-                "who": e.rows, "campaign": np.full(e.rows.size, e.campaign.campaign_id), "arm": arm,
-                "propensity": e.propensity, "assigned": np.full(e.rows.size, begin), "joined": e.joined,
+                "who": e.rows, "campaign": np.full(e.rows.size, number), "arm": arm, "propensity": e.propensity,
+                "assigned": np.full(e.rows.size, begin), "joined": np.max([offer.joined for offer in offers], axis=0),
             }
         )  # fmt: skip
     if not parts:
@@ -194,25 +206,51 @@ def assignments_table(block: Block, keep: int) -> pa.Table:
 
 
 def truth_table(block: Block, truths: list[Truth], keep: int) -> pa.Table:
-    """Return both potential outcomes of campaigns whose window has ended, sorted by customer."""
+    """Return the potential outcomes of campaigns whose window has ended, sorted by customer.
+
+    The columns of second and third arms are there if a campaign of the bank has such arms.
+    """
+    wide = several_arms(block.plan.own)
     if not truths:
-        return _empty("truth")
+        return with_arms(_empty("truth")) if wide else _empty("truth")
     who = np.concatenate([np.tile(t.enrolment.rows, len(OUTCOMES)) for t in truths])
     outcome = np.concatenate([np.repeat(np.arange(len(OUTCOMES)), t.enrolment.rows.size) for t in truths])
     campaign = np.concatenate([np.full(t.enrolment.rows.size * 4, t.enrolment.campaign.campaign_id) for t in truths])
     order = np.lexsort((outcome, campaign, who))
-    y0, y1 = (np.concatenate([getattr(t, y)[o] for t in truths for o in OUTCOMES])[order] for y in ("y0", "y1"))
     p_join = np.concatenate([np.tile(t.enrolment.p_join, len(OUTCOMES)) for t in truths])[order]
-    return pa.table(
-        {
-            "campaign_id": campaign[order],
-            "customer_id": block.traits.customer_id[who[order]],
-            "outcome": texts(outcome[order], OUTCOMES),
-            "y0": y0,
-            "y1": y1,
-            "p_participate": p_join,
-        }
-    ).slice(0, int(np.searchsorted(who[order], keep)))
+
+    def values(arm: int) -> np.ndarray:
+        return np.concatenate([t.arm(arm)[o] for t in truths for o in OUTCOMES])[order]
+
+    columns = {
+        "campaign_id": campaign[order],
+        "customer_id": block.traits.customer_id[who[order]],
+        "outcome": texts(outcome[order], OUTCOMES),
+        "y0": values(0),
+        "y1": values(1),
+        "p_participate": p_join,
+    }
+    for place, name in enumerate(OTHER_ARMS if wide else (), 2):
+        y = values(place)
+        columns[name] = pa.array(y, mask=np.isnan(y))
+    return pa.table(columns).slice(0, int(np.searchsorted(who[order], keep)))
+
+
+OTHER_ARMS = ("y1_b", "y1_c")
+"""Columns of ``truth`` that only banks with campaigns of several treated arms have."""
+
+
+def several_arms(own: tuple[Own, ...]) -> bool:
+    """Whether a bank's table ``truth`` has columns for second and third arms."""
+    return any(len(campaign.offers) > 1 for campaign in own)
+
+
+def with_arms(truth: pa.Table) -> pa.Table:
+    """Return the table ``truth`` of a bank without such campaigns, with empty columns for more arms if it has none."""
+    for name in OTHER_ARMS:
+        if name not in truth.column_names:
+            truth = truth.append_column(name, pa.nulls(truth.num_rows, pa.float64()))
+    return truth
 
 
 _STATUS = {  # channel → (answered or opened, delivered or sent, failed)
@@ -273,4 +311,5 @@ def contacts_table(block: Block, first: int, rows: Rows | None) -> pa.Table:
 
 
 def _empty(name: str) -> pa.Table:
-    return pa.table({c.name: pa.array([], ARROW[c.type]) for c in TABLES[name].columns})
+    columns = [c for c in TABLES[name].columns if c.name not in OTHER_ARMS]
+    return pa.table({c.name: pa.array([], ARROW[c.type]) for c in columns})

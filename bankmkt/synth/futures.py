@@ -47,6 +47,8 @@ def made_with(bank: "Bank") -> dict[str, Any]:
         raise DataError("bank", repr(bank), "a generated bank", "the truth of another bank is not known")
     if made["model"] != MODEL:
         raise DataError(f"the model of {bank!r}", made["model"], f"{MODEL}, this version's", _AGAIN)
+    if made.get("own"):
+        raise DataError(f"{bank!r} has an analyst's campaigns", None, "a bank as bm.generate made it", "pass that bank")
     return made
 
 

@@ -3,11 +3,13 @@
 import os
 import shlex
 import shutil
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from bankmkt.bank import Bank, open_bank
 from bankmkt.errors import DataError, ParameterError
@@ -22,11 +24,11 @@ from bankmkt.manifest import (
 )
 from bankmkt.synth import files
 from bankmkt.synth.calendar import month_at, parse_month
-from bankmkt.synth.campaigns import schedule
+from bankmkt.synth.offers import all_campaigns, own_of
 from bankmkt.synth.organisation import organisations, staff
 from bankmkt.synth.parallel import blocks_done
 from bankmkt.synth.simulate import Plan
-from bankmkt.synth.work import PROGRESS, STATE, Job, done_path, job_path
+from bankmkt.synth.work import PROGRESS, STATE, Job, arms_path, done_path, job_path
 
 try:
     import fcntl
@@ -95,12 +97,12 @@ def generate(
     >>> int(bank.customers.count().execute())
     100
     """
-    _check("customers", customers, 1, 50_000_000)
-    _check("months", months, 1, 240)
-    _check("seed", seed, 0, 2**63 - 1)
+    check_whole("customers", customers, 1, 50_000_000)
+    check_whole("months", months, 1, 240)
+    check_whole("seed", seed, 0, 2**63 - 1)
     parse_month(start)
     job = Job(Path(path), Plan(seed, start, months), customers, 0, months - 1)
-    return _make(job, _workers(workers, job), progress)
+    return make_bank(job, workers, progress)
 
 
 def advance_bank(
@@ -146,7 +148,12 @@ def advance_bank(
     >>> len(advance_bank(home / "now", home / "later", months=1, workers=1, progress=False).months)
     2
     """
-    _check("months", months, 1, 240)
+    check_whole("months", months, 1, 240)
+    return make_bank(going_on(path, out, months), workers, progress)
+
+
+def going_on(path: str | os.PathLike[str], out: str | os.PathLike[str], months: int) -> Job:
+    """Return the job of adding months to a generated bank, or raise DataError if it is none of this model."""
     source = Path(path).resolve()
     manifest = read_manifest(source)
     if manifest is None or manifest["created_by"] != "generate" or manifest["parameters"].get("model") != MODEL:
@@ -154,9 +161,8 @@ def advance_bank(
             "path", str(path), f"a bank made by bm.generate with model {MODEL}", "make one, or name its folder"
         )
     was = manifest["parameters"]
-    plan = Plan(was["seed"], was["start"], was["arrivals"])
-    job = Job(Path(out), plan, was["customers"], was["months"], was["months"] + months - 1, str(source))
-    return _make(job, _workers(workers, job), progress)
+    plan = Plan(was["seed"], was["start"], was["arrivals"], own_of(was.get("own", [])))
+    return Job(Path(out), plan, was["customers"], was["months"], was["months"] + months - 1, str(source))
 
 
 def demo_bank(path: str | os.PathLike[str] = "data/demo") -> Bank:
@@ -185,7 +191,9 @@ def demo_bank(path: str | os.PathLike[str] = "data/demo") -> Bank:
 
 
 def command(job: Job) -> str:
-    """Return the shell command that starts or resumes a job."""
+    """Return what starts or resumes a job: a shell command, but for an analyst's campaign."""
+    if job.arms:
+        return f"world.run(...) with the same arguments, out={str(job.folder)!r}"
     if job.source:
         call = f"advance_bank({job.source!r}, {str(job.folder)!r}, months={job.last - job.first + 1})"
         return f"python -c {shlex.quote(f'from bankmkt.synth import advance_bank; {call}')}"
@@ -195,7 +203,8 @@ def command(job: Job) -> str:
     )
 
 
-def _check(name: str, value: int, low: int, high: int) -> None:
+def check_whole(name: str, value: int, low: int, high: int) -> None:
+    """Raise ParameterError unless ``value`` is a whole number from ``low`` to ``high``."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
         raise ParameterError(name, value, f"a whole number from {low:,} to {high:,}", f"pass another {name}")
 
@@ -203,13 +212,17 @@ def _check(name: str, value: int, low: int, high: int) -> None:
 def _workers(workers: int | None, job: Job) -> int:
     if workers is None:
         workers = os.cpu_count() or 1
-    _check("workers", workers, 1, 1024)
+    check_whole("workers", workers, 1, 1024)
     return min(workers, job.blocks)
 
 
-def _make(job: Job, workers: int, progress: bool) -> Bank:
-    """Make the bank, one process at a time: a second one waits until the first has finished or died."""
-    _claim(job)
+def make_bank(job: Job, workers: int | None, progress: bool, arms: Mapping[str, np.ndarray] | None = None) -> Bank:
+    """Make the bank, one process at a time: a second one waits until the first has finished or died.
+
+    ``arms`` are the arrays of :func:`bankmkt.synth.simulate.enlist`, where an analyst's campaign starts.
+    """
+    workers = _workers(workers, job)
+    _claim(job, arms)
     try:
         lock = open(job.folder / PROGRESS / "lock", "w")  # noqa: SIM115 (held by the with below)
     except FileNotFoundError:
@@ -224,7 +237,7 @@ def _make(job: Job, workers: int, progress: bool) -> Bank:
     return open_bank(job.folder)
 
 
-def _claim(job: Job) -> None:
+def _claim(job: Job, arms: Mapping[str, np.ndarray] | None) -> None:
     """Make the folder, marked as incomplete from its first moment; or find that the same job began there."""
     folder = job.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -241,11 +254,13 @@ def _claim(job: Job) -> None:
         (aside / PROGRESS).mkdir(parents=True)
         write_incomplete(aside, command(job))
         write_json(job_path(aside), job.record())
+        if arms is not None:
+            np.savez(arms_path(aside), allow_pickle=False, **arms)
         aside.rename(folder)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         if (folder / INCOMPLETE).exists():  # another process was quicker
-            return _claim(job)
+            return _claim(job, arms)
         raise DataError("folder", str(folder), "a place that can be written", str(error)) from error
 
 
@@ -268,12 +283,14 @@ def _blocks(job: Job, workers: int, progress: bool) -> None:
 
 def _finish(job: Job) -> None:
     """Write the tables that belong to no block, take over unchanged files, then write the manifest."""
-    folder, start = job.folder, job.plan.start
+    folder, start, own = job.folder, job.plan.start, job.plan.own
     day0 = partial(month_at, start)
     whole = {
         "organisations": organisations(),
         "staff": staff(job.plan.seed, day0(0).first),
-        "campaigns": files.campaigns_table(schedule(start, job.last + 1), job.customers, day0),
+        "campaigns": files.campaigns_table(
+            all_campaigns(start, job.last + 1, own), {c.campaign_id: c.budget for c in own}, job.customers, day0
+        ),
     }
     records: dict[str, dict[str, Any]] = {}
     for name, table in whole.items():
@@ -293,9 +310,11 @@ def _finish(job: Job) -> None:
             if path.split("/")[0] not in (*_REWRITTEN, STATE):
                 _share(Path(job.source) / path, folder / path)
                 kept[path] = record
+        if files.several_arms(own):
+            kept |= _wider_truth(folder)
     parameters = {
         "customers": job.customers, "months": job.last + 1, "seed": job.plan.seed, "start": start,
-        "arrivals": job.plan.horizon, "model": MODEL,
+        "arrivals": job.plan.horizon, "model": MODEL, **({"own": [c.record() for c in own]} if own else {}),
     }  # fmt: skip
     write_manifest(folder, parameters, rows, kept, "generate")
     shutil.rmtree(folder / PROGRESS)
@@ -309,3 +328,13 @@ def _share(old: Path, new: Path) -> None:
     except OSError:
         shutil.copy2(old, aside)
     os.replace(aside, new)
+
+
+def _wider_truth(folder: Path) -> dict[str, dict[str, Any]]:
+    """Give older parts of ``truth`` the columns of several arms: parts of a table are alike."""
+    records: dict[str, dict[str, Any]] = {}
+    for path in sorted((folder / "truth").glob("part-*.parquet")):
+        part = pq.read_table(path)
+        if not set(files.OTHER_ARMS) <= set(part.column_names):
+            records |= files.write_table(folder, "truth", path.stem.removeprefix("part-"), files.with_arms(part))
+    return {path: {"bytes": record["bytes"], "sha256": record["sha256"]} for path, record in records.items()}

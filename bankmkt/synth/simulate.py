@@ -1,19 +1,22 @@
 """The simulation of one block of customers, month by month, with the roads not taken.
 
 For each campaign the block keeps a second state, the *fork*, in which every customer of the
-campaign is in the other arm. Both see the same luck; at the end of the outcome window their
-difference is the customer's effect, and the observed data are one of the two by construction.
+campaign is in the other arm; for an analyst's own campaign, one for each arm. All see the same
+luck; at the end of the outcome window their difference is the customer's effect, and the observed
+data are one of them by construction.
 """
 
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import numpy as np
 
 from bankmkt.schema import OUTCOMES, PRODUCTS
 from bankmkt.synth.behaviour import market, step
 from bankmkt.synth.calendar import DAY, Month, month_at
-from bankmkt.synth.campaigns import Enrolment, enrol, push, schedule
+from bankmkt.synth.campaigns import Enrolment, enrol, enrol_own, push, schedule
 from bankmkt.synth.frames import take
+from bankmkt.synth.offers import Own
 from bankmkt.synth.population import Traits, population
 from bankmkt.synth.state import Activity, State, draws, initial
 
@@ -23,19 +26,21 @@ BURN_IN = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """What fixes a bank: its seed, first month, and months over which customers arrive."""
+    """What fixes a bank: its seed, first month, months over which customers arrive, and an analyst's campaigns."""
 
     seed: int
     start: str
     horizon: int
+    own: tuple[Own, ...] = ()
 
 
 @dataclass
 class Window:
     """A campaign being measured in one block.
 
-    ``fork`` is the state of the campaign's customers in the other arm; the sums are logins in
-    both worlds so far, and whether the product was bought.
+    ``fork`` is the state of the campaign's customers in the other arm, or all in ``arm`` where a
+    campaign has one fork for each; the sums are logins in both worlds so far, and whether the
+    product was bought.
     """
 
     enrolment: Enrolment
@@ -45,11 +50,15 @@ class Window:
     logins_fork: np.ndarray
     bought: np.ndarray
     bought_fork: np.ndarray
+    arm: int | None = None
 
 
 @dataclass
 class Block:
-    """A block of customers at the end of month ``month``: all that is needed to go on."""
+    """A block of customers at the end of month ``month``: all that is needed to go on.
+
+    ``waiting`` are the arms of the analyst's own campaign that starts next month.
+    """
 
     plan: Plan
     number: int
@@ -58,15 +67,25 @@ class Block:
     month: int
     enrolments: list[Enrolment] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
+    waiting: list[Enrolment] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Both potential outcomes of a campaign's customers, an entry per outcome of ``OUTCOMES``."""
+    """Both potential outcomes of a campaign's customers, an entry per outcome of ``OUTCOMES``.
+
+    ``others`` are those in the second and third arm, where a campaign has them.
+    """
 
     enrolment: Enrolment
     y0: dict[str, np.ndarray]
     y1: dict[str, np.ndarray]
+    others: tuple[dict[str, np.ndarray], ...] = ()
+
+    def arm(self, number: int) -> dict[str, np.ndarray]:
+        """Return the outcomes if all were in an arm, 0 being the control; NaN if there is no such arm."""
+        known = (self.y0, self.y1, *self.others)
+        return known[number] if number < len(known) else {o: np.full(y.size, np.nan) for o, y in self.y0.items()}
 
 
 @dataclass(frozen=True)
@@ -93,6 +112,24 @@ def new_block(plan: Plan, number: int) -> Block:
     return block
 
 
+def enlist(block: Block, own: Own, customer_id: np.ndarray, arm: np.ndarray, propensity: np.ndarray) -> None:
+    """Let an analyst's campaign start next month.
+
+    Parameters
+    ----------
+    customer_id, arm, propensity
+        Of the campaign's customers, those of other blocks included, by number: the arm's place (0 for the control),
+        and its chance.
+    """
+    ids = block.traits.customer_id
+    here = (customer_id >= ids[0]) & (customer_id <= ids[-1])
+    rows, arm, chance = customer_id[here] - ids[0], arm[here], propensity[here].astype(float)
+    block.waiting = [
+        enrol_own(c, block.traits, block.state, block.plan.seed, block.number, rows, arm == c.arm, chance)
+        for c in own.campaigns()
+    ]
+
+
 def advance(block: Block) -> Step:
     """Simulate the next month of ``block``, in place, and return what happened."""
     plan, index = block.plan, block.month + 1
@@ -105,9 +142,13 @@ def advance(block: Block) -> Step:
         if campaign.index == index:
             e = enrol(campaign, block.traits, block.state, plan.seed, block.number, block.enrolments)
             block.enrolments.append(e)
-            base, zero = take(block.state, e.rows), np.zeros(e.rows.size)
-            block.windows.append(Window(e, base, base, zero, zero, zero > 0, zero > 0))
+            block.windows.append(_window(block, e))
             started.append(e)
+    if block.waiting:
+        block.windows += [_window(block, block.waiting[0], arm) for arm in range(len(block.waiting) + 1)]
+        block.enrolments += block.waiting
+        started += block.waiting
+        block.waiting = []
     running = [e for e in block.enrolments if e.campaign.index <= index <= e.campaign.last]
 
     luck, rates = draws(plan.seed, block.number, index, n), market(plan.seed, index)
@@ -119,14 +160,17 @@ def advance(block: Block) -> Step:
     truths = []
     for w in block.windows:
         e = w.enrolment
-        other, out = push(running, w.fork, month, plan.seed, block.number, e.rows, flip=e.campaign.campaign_id)
+        other, out = push(running, w.fork, month, plan.seed, block.number, e.rows, e.campaign.campaign_id, w.arm)
         fork, did = step(take(block.traits, e.rows), w.fork, luck.take(e.rows), other, month, rates)
         w.fork = replace(fork, opted_out=w.fork.opted_out | out)
         w.logins, w.logins_fork = w.logins + activity.logins[e.rows], w.logins_fork + did.logins
         w.bought = _converted(w, take(after, e.rows), w.bought)
         w.bought_fork = _converted(w, w.fork, w.bought_fork)
-        if index == e.campaign.measured:
+        if index == e.campaign.measured and w.arm is None:
             truths.append(_truth(w, take(after, e.rows)))
+    own = [w for w in block.windows if index == w.enrolment.campaign.measured and w.arm is not None]
+    for _, arms in groupby(own, key=lambda w: w.enrolment.campaign.campaign_id):
+        truths.append(_truth_by_arm(list(arms)))
     block.windows = [w for w in block.windows if index < w.enrolment.campaign.measured]
 
     _join(running, activity, month)
@@ -139,6 +183,11 @@ def advance(block: Block) -> Step:
     return Step(month, before, after, activity, running, started, contacts, opts_out, truths)
 
 
+def _window(block: Block, e: Enrolment, arm: int | None = None) -> Window:
+    base, zero = take(block.state, e.rows), np.zeros(e.rows.size)
+    return Window(e, base, base, zero, zero, zero > 0, zero > 0, arm)
+
+
 def _join(running: list[Enrolment], activity: Activity, month: Month) -> None:
     """Note when customers joined this month, inside their part of it."""
     for e in running:
@@ -149,7 +198,7 @@ def _join(running: list[Enrolment], activity: Activity, month: Month) -> None:
 
 def _converted(w: Window, now: State, so_far: np.ndarray) -> np.ndarray:
     """Whether the campaign's aim was met by now: its product newly held, or a login this month."""
-    product = w.enrolment.campaign.template.product
+    product = w.enrolment.campaign.product
     if product is None:
         return now.logins[:, 0] > 0
     column = PRODUCTS.index(product)
@@ -173,3 +222,8 @@ def _truth(w: Window, now: State) -> Truth:
     y0 = {o: np.where(treated, unseen[o], seen[o]) for o in OUTCOMES}
     y1 = {o: np.where(treated, seen[o], unseen[o]) for o in OUTCOMES}
     return Truth(w.enrolment, y0, y1)
+
+
+def _truth_by_arm(windows: list[Window]) -> Truth:
+    y0, y1, *others = (_outcomes(w, w.fork, w.logins_fork, w.bought_fork) for w in windows)
+    return Truth(windows[0].enrolment, y0, y1, tuple(others))

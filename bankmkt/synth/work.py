@@ -8,7 +8,7 @@ by themselves when the caller is gone.
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from bankmkt.manifest import file_record, read_json, write_json
 from bankmkt.synth import files
 from bankmkt.synth.calendar import Month, month_at
 from bankmkt.synth.events import events
+from bankmkt.synth.offers import Own, own_of
 from bankmkt.synth.rows import Rows
 from bankmkt.synth.saved import load_block, save_block
-from bankmkt.synth.simulate import Block, Plan, Truth, advance, new_block
+from bankmkt.synth.simulate import Block, Plan, Truth, advance, enlist, new_block
 from bankmkt.synth.streams import BLOCK
 from bankmkt.synth.transactions import transactions
 
@@ -33,7 +34,10 @@ PROGRESS, STATE = "_progress", "_state"
 
 @dataclass(frozen=True)
 class Job:
-    """Months ``first`` to ``last`` (inclusive) of a bank made in ``folder``; ``source`` is the bank it goes on from."""
+    """Months ``first`` to ``last`` (inclusive) of a bank made in ``folder``; ``source`` is the bank it goes on from.
+
+    ``arms`` is the digest of who is in which arm of the analyst's campaign that starts in the first month, if any.
+    """
 
     folder: Path
     plan: Plan
@@ -41,17 +45,23 @@ class Job:
     first: int
     last: int
     source: str = ""
+    arms: str = ""
 
     @property
     def blocks(self) -> int:
         """Number of blocks, the last one perhaps cut."""
         return -(-self.customers // BLOCK)
 
+    def with_campaign(self, own: Own, arms: str) -> "Job":
+        """Return the job in which an analyst's campaign starts in the first month."""
+        return replace(self, plan=replace(self.plan, own=(*self.plan.own, own)), arms=arms)
+
     def record(self) -> dict[str, Any]:
         """Return the job as it is kept in the folder while it is unfinished."""
         return {
             "customers": self.customers, "seed": self.plan.seed, "start": self.plan.start,
             "arrivals": self.plan.horizon, "first": self.first, "last": self.last, "source": self.source,
+            "own": [own.record() for own in self.plan.own], "arms": self.arms,
         }  # fmt: skip
 
 
@@ -63,8 +73,13 @@ def job_path(folder: Path) -> Path:
 def read_job(folder: Path) -> Job:
     """Return the unfinished job of a folder."""
     was = read_json(job_path(folder))
-    plan = Plan(was["seed"], was["start"], was["arrivals"])
-    return Job(folder, plan, was["customers"], was["first"], was["last"], was["source"])
+    plan = Plan(was["seed"], was["start"], was["arrivals"], own_of(was["own"]))
+    return Job(folder, plan, was["customers"], was["first"], was["last"], was["source"], was["arms"])
+
+
+def arms_path(folder: Path) -> Path:
+    """Return where the arms of an analyst's campaign are kept while its job is unfinished."""
+    return folder / PROGRESS / "arms.npz"
 
 
 def done_path(folder: Path, number: int) -> Path:
@@ -87,6 +102,9 @@ def make_block(job: Job, number: int) -> None:
         block = new_block(job.plan, number)
     else:
         block = load_block(state_path(Path(job.source), number, job.first - 1), job.plan, number)
+        if job.arms:
+            with np.load(arms_path(job.folder), allow_pickle=False) as arms:
+                enlist(block, job.plan.own[-1], arms["customer_id"], arms["arm"], arms["propensity"])
     for first in range(job.first, job.last + 1, CHUNK):
         last = min(first + CHUNK - 1, job.last)
         for name, table in _chunk(block, first, last, keep):

@@ -1,0 +1,204 @@
+"""Months of a bank in memory, without its rows: the same laws, customers and luck, a hundred times sooner.
+
+What is played here is what :meth:`bankmkt.synth.World.run` writes; a test compares them.
+"""
+
+import copy
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bankmkt.errors import ParameterError
+from bankmkt.schema import CITY_TIERS, OCCUPATIONS, PRODUCTS
+from bankmkt.synth.behaviour import FATIGUE_MEMORY
+from bankmkt.synth.calendar import month_at
+from bankmkt.synth.campaigns import DELAYS, GAIN, Template, answers, tiredness
+from bankmkt.synth.frames import take
+from bankmkt.synth.offers import OFFERS, Own
+from bankmkt.synth.produce import going_on
+from bankmkt.synth.saved import load_block
+from bankmkt.synth.simulate import Block, Step, Truth, advance, enlist
+from bankmkt.synth.state import State
+from bankmkt.synth.work import state_path
+from bankmkt.synth.world import World
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclasses.dataclass
+class Rehearsal:
+    """Where a bank is, in memory: its blocks of customers at a month's end, and how many customers it has."""
+
+    blocks: list[Block]
+    customers: int
+
+    @property
+    def month(self) -> int:
+        """Number of the last month that is over, the bank's first being 0."""
+        return self.blocks[0].month
+
+    def branch(self) -> "Rehearsal":
+        """Return a copy that goes its own way."""
+        return copy.deepcopy(self)
+
+
+def rehearse(world: World, luck: int | None = None) -> Rehearsal:
+    """Take a bank as it is now into memory.
+
+    Parameters
+    ----------
+    world
+        Of :class:`bankmkt.synth.World`.
+    luck
+        Seed of the months to come; by default the bank's own, which is what will happen.
+    """
+    job = going_on(world.path, world.path, 1)
+    blocks = [
+        load_block(state_path(world.path, number, job.first - 1), job.plan, number) for number in range(job.blocks)
+    ]
+    for block in blocks:
+        block.windows = []
+        if luck is not None:
+            own = np.random.SeedSequence([luck, job.plan.seed]).generate_state(1, np.uint64)[0]
+            block.plan = dataclasses.replace(job.plan, seed=int(own))
+    return Rehearsal(blocks, job.customers)
+
+
+def known(now: Rehearsal, product: str | None = None) -> "pd.DataFrame":
+    """Return what the bank sees of each customer with an account, at the end of the last month.
+
+    Parameters
+    ----------
+    now
+        Of :func:`rehearse`.
+    product
+        Keep those who do not hold it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by customer_id: columns as of :func:`bankmkt.experiment.panel`, with the balance of each product.
+    """
+    import pandas as pd
+
+    found = pd.concat([_known(block) for block in now.blocks])
+    found = found[found.index <= now.customers]
+    if product is not None:
+        found = found[(found[product] == 0) & ~(found["has_card"] & (product == "card_balance"))]
+    return found
+
+
+def _known(block: Block) -> "pd.DataFrame":
+    import pandas as pd
+
+    t, s = block.traits, block.state
+    day = month_at(block.plan.start, block.month).last
+    end = month_at(block.plan.start, block.month).day0 + day.day - 1
+    columns: dict[str, Any] = {
+        "aum_0": s.aum / 100, "aum_3": s.aum_before[:, 2] / 100, "products_0": s.products.astype(float),
+        **{f"logins_{j + 1}": s.logins[:, j] for j in range(3)},
+        "tenure_months": (block.month - t.opened_month).astype(float),
+        "app_months": np.where(s.registered >= 0, (end - s.registered) // 30.4, np.nan),
+        "age": (end - t.birth) // 365.25, "risk_level": t.risk_level, "is_payroll": t.payroll, "has_car": t.car,
+        "has_home": t.home, "has_manager": t.manager > 0, "has_card": s.card | (s.balance[:, -1] > 0),
+        "gender": pd.Categorical(np.where(t.female, "female", "male"), ["female", "male"]),
+        "occupation": pd.Categorical(np.array(OCCUPATIONS)[t.occupation], list(OCCUPATIONS)),
+        "city_tier": pd.Categorical(np.array(CITY_TIERS)[t.tier], list(CITY_TIERS)),
+        **{product: s.balance[:, i] / 100 for i, product in enumerate(PRODUCTS)},
+    }  # fmt: skip
+    here = (t.opened_month <= block.month) & (s.closed < 0)
+    return pd.DataFrame(columns, index=pd.Index(t.customer_id, name="customer_id"))[here]
+
+
+def expected_sales(now: Rehearsal, own: Own, customer_id: np.ndarray) -> np.ndarray:
+    """Return each customer's chance to take each offer: all that can be known before luck falls.
+
+    By the laws of the bank: the chance to take part from the first, second or third month on, the mean over the four
+    answers, what contacts take off it (the campaign's own too), and the chance of each month's offer.
+
+    Parameters
+    ----------
+    now
+        At the end of the month before the campaign.
+    own
+        A campaign whose offers sell one product.
+    customer_id
+        Customers, ascending.
+
+    Returns
+    -------
+    numpy.ndarray
+        Customers × offers: the chance to take the offer, those who would buy anyway not yet taken off.
+    """
+    if any(OFFERS[name].template.product is None for name in own.offers) or own.campaigns()[0].mixed:
+        raise ParameterError("offers", ", ".join(own.offers), "offers of one product", "such as fund_push, fund_call")
+    parts = []
+    for block in now.blocks:
+        rows = _rows(block, customer_id)
+        who, state = take(block.traits, rows), take(block.state, rows)
+        answer = np.diff(answers(who, state), axis=1, prepend=0)
+        gains = []
+        for campaign in own.campaigns():
+            t = campaign.template
+            kept = np.ones((rows.size, len(GAIN)))  # chance that no offer has been taken, by answer; last month first
+            taken = np.zeros(rows.size)
+            late = _late(t.months)
+            for month in reversed(range(t.months)):
+                kept *= 1 - t.offer * np.maximum(GAIN, 0) * tiredness(_fatigue(state, t, month))[:, None]
+                taken += late[month] * (answer * (1 - kept)).sum(axis=1)
+            gains.append(taken / (1 + np.exp(-t.join(who, state))))
+        parts.append(np.column_stack(gains))
+    return np.concatenate(parts)
+
+
+def _fatigue(state: State, t: Template, month: int) -> np.ndarray:
+    """Return how tired customers are in a campaign's month, of its own contacts too."""
+    fatigue = state.fatigue
+    for _ in range(month):
+        fatigue = FATIGUE_MEMORY * fatigue + t.contacts * ~state.opted_out
+    return fatigue
+
+
+def _late(months: int) -> np.ndarray:
+    """Return the chance to join in each month of a campaign."""
+    return np.diff([0.0, *DELAYS[: months - 1], 1.0])
+
+
+def play(now: Rehearsal, own: Own, customer_id: np.ndarray, arm: np.ndarray, propensity: np.ndarray) -> np.ndarray:
+    """Run a campaign and go on to the end of its window, in place.
+
+    Parameters
+    ----------
+    now
+        At the end of the month before the campaign.
+    own
+        The campaign.
+    customer_id, arm, propensity
+        Of its customers, ascending: the arm's place, and its chance.
+
+    Returns
+    -------
+    numpy.ndarray
+        Customers × arms: each customer's outcome in every arm; what the bank sees is that of the customer's own.
+    """
+    truths = []
+    for block in now.blocks:
+        enlist(block, own, customer_id, arm, propensity)
+        while block.month < own.index + own.months - 1:
+            step = advance(block)
+            block.windows = [w for w in block.windows if w.arm is not None]
+        truth = _of(step, own)
+        truths.append(np.column_stack([truth.arm(k)[own.outcome] for k in range(len(own.offers) + 1)]))
+    return np.concatenate(truths)
+
+
+def _of(step: Step, own: Own) -> Truth:
+    (truth,) = [truth for truth in step.truths if truth.enrolment.campaign.campaign_id == own.campaign_id]
+    return truth
+
+
+def _rows(block: Block, customer_id: np.ndarray) -> np.ndarray:
+    ids = block.traits.customer_id
+    return np.asarray(customer_id[(customer_id >= ids[0]) & (customer_id <= ids[-1])] - ids[0])
