@@ -17,6 +17,7 @@
 :func:`scorer`, :func:`score`       learn from all of a study and score other customers, any number of them
 :func:`save_scorer`,                keep it as text, and read it back
 :func:`load_scorer`
+:func:`policy`                      whom to contact, with what, and what it is worth; or why nobody can say
 :func:`effect_scores`, :func:`qini` what these are computed from
 ==================================  ==============================================================================
 """
@@ -28,12 +29,14 @@ from bankmkt.uplift.draws import joint_intervals, q_draws
 from bankmkt.uplift.evaluation import compare_models, evaluate
 from bankmkt.uplift.heterogeneity import groups, heterogeneity, traits
 from bankmkt.uplift.learners import cross_fit, expected_outcomes
+from bankmkt.uplift.policy import Policy, policy, policy_or_reason
 from bankmkt.uplift.qini import effect_scores, qini
 from bankmkt.uplift.scorer import Scorer, load_scorer, save_scorer, scorer
 from bankmkt.uplift.scoring import score
 from bankmkt.uplift.study import Study
 
 __all__ = [
+    "Policy",
     "Scorer",
     "Study",
     "calibration",
@@ -47,6 +50,8 @@ __all__ = [
     "heterogeneity",
     "joint_intervals",
     "load_scorer",
+    "policy",
+    "policy_or_reason",
     "q_draws",
     "qini",
     "save_scorer",

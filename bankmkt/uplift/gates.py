@@ -1,0 +1,156 @@
+"""Whether customers may be chosen by a model: what has to hold, and why the list is withheld if it does not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bankmkt.confidence import LEVEL
+from bankmkt.errors import ParameterError, Refused, one_of
+from bankmkt.experiment.estimate import normal_interval, standard_error
+from bankmkt.uplift.qini import qini
+from bankmkt.uplift.study import Floats, Study
+
+BASELINES = ("response", "random")
+"""Scores that are no models of uplift: compared with, not chosen, unless by name."""
+
+RARE, FEW = 0.05, 0.05
+"""Without a lot, at most this share of customers (second) may have had a chance of an arm below the first."""
+
+DRAWS = 20_000
+COLUMNS = ["gate", "arm", "figure", "ci_lower", "ci_upper", "wanted", "passed", "says"]
+
+
+def order_gate(
+    study: Study, table: pd.DataFrame, psi: Floats, model: str | None = None
+) -> tuple[str, list[dict[str, Any]]]:
+    """Choose the model that orders customers best, and say for each arm whether it is better than chance.
+
+    The intervals hold for all candidates at once (largest of jointly normal errors), so that the best of many models
+    passes no more easily than a single one.
+
+    Parameters
+    ----------
+    study, table
+        Scores out of fold, columns (model, arm).
+    psi
+        Of :func:`bankmkt.uplift.effect_scores`.
+    model
+        Chosen by the reader beforehand; by default the one with the largest sum of Q over the arms.
+
+    Returns
+    -------
+    str, list of dict
+        The model; a row of :data:`COLUMNS` per arm.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such model, or none to choose from.
+    """
+    models = candidates(table, model)
+    found = {
+        (name, arm): qini(table[name, arm].to_numpy(), psi[:, place])
+        for name in models
+        for place, arm in enumerate(study.treated)
+    }
+    limit = critical(np.column_stack([influence for _, influence in found.values()]))
+    best = max(models, key=lambda name: sum(found[name, arm][0] for arm in study.treated))
+    rows = []
+    for place, arm in enumerate(study.treated):
+        q, influence = found[best, arm]
+        half = limit * standard_error(influence)
+        low, high = normal_interval(float(psi[:, place].mean()), standard_error(psi[:, place] - psi[:, place].mean()))
+        passed = q - half > 0
+        verdict = "is better than chance" if passed else "cannot be told from chance"
+        says = f"the order of {best} for {arm} {verdict}: Q {q:.3g} ({q - half:.3g} to {q + half:.3g})"
+        if not passed:
+            says += f"; the effect on everybody is {psi[:, place].mean():.3g} ({low:.3g} to {high:.3g})"
+        rows.append(_row("order", arm, q, passed, "an interval above 0", says, q - half, q + half))
+    return best, rows
+
+
+def candidates(table: pd.DataFrame, model: str | None) -> list[str]:
+    """Return the models to choose from, or raise ParameterError."""
+    models = list(dict.fromkeys(table.columns.get_level_values(0)))
+    if model is not None:
+        if model not in models:
+            raise ParameterError("model", model, one_of(models), "name a model of the scores")
+        return [model]
+    uplift = [name for name in models if name not in BASELINES]
+    if not uplift:
+        raise ParameterError("scores", models, "a model of uplift", "add one, such as T, or name the model")
+    return uplift
+
+
+def design_gates(study: Study, expected: Floats | None, checks: Any) -> list[dict[str, Any]]:
+    """Say whether the campaign's arms can be compared: drawn by lot or adjusted for, with overlap, checks passed."""
+    adjusted = study.randomised or expected is not None
+    says = "arms were drawn by lot" if study.randomised else "arms were not drawn by lot; outcomes are adjusted"
+    if not adjusted:
+        says = "arms were not drawn by lot, and outcomes are not adjusted: pass expected=expected_outcomes(study)"
+    rows = [_row("design", "", float(study.randomised), adjusted, "a lot, or adjusted outcomes", says)]
+    if not study.randomised:
+        share = float((study.propensity.min(axis=1) < RARE).mean())
+        says = f"{share:.1%} of customers had a chance below {RARE:.0%} of being in some arm"
+        rows.append(_row("overlap", "", share, share <= FEW, f"at most {FEW:.0%}", says))
+    if checks is not None:
+        failed = checks.table.loc[~checks.table["passed"].astype(bool)] if hasattr(checks, "table") else None
+        if failed is None:
+            raise ParameterError("checks", type(checks).__name__, "what bm.experiment.check found", "pass its result")
+        says = "; ".join(failed["says"]) if len(failed) else f"{len(checks.table)} checks of the experiment passed"
+        rows.append(_row("checks", "", float(len(failed)), failed.empty, "no failed check", says))
+    return rows
+
+
+def withhold(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return the gates as a frame, or raise Refused: at the design, or where no arm's order is better than chance."""
+    if broken := [row["says"] for row in rows if row["gate"] != "order" and not row["passed"]]:
+        raise Refused(f"no list: {'; '.join(broken)}", todo="repeat the campaign with arms drawn by lot")
+    orders = [row for row in rows if row["gate"] == "order"]
+    if orders and not any(row["passed"] for row in orders):
+        says = "; ".join(row["says"] for row in orders)
+        todo = (
+            "contact all or nobody, whichever that effect and the cost speak for, or learn from a larger experiment; "
+            "what is refused is to choose customers by a model"
+        )
+        raise Refused(f"no list: {says}", todo=todo)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def critical(influence: Floats) -> float:
+    """Return how many standard errors make 95 % intervals that hold for all columns at once (but constant ones).
+
+    Examples
+    --------
+    >>> one = np.random.default_rng(1).normal(size=(1000, 1))
+    >>> round(critical(one), 2), round(critical(np.hstack([one, one])), 2)
+    (1.96, 1.96)
+    >>> 2.2 < critical(np.random.default_rng(1).normal(size=(1000, 2))) < 2.3
+    True
+    """
+    from scipy.stats import norm
+
+    largest = maxima(influence)
+    usual = float(norm.isf((1 - LEVEL) / 2))
+    return usual if largest is None else max(float(np.quantile(largest, LEVEL)), usual)
+
+
+def maxima(influence: Floats, draws: int = DRAWS, seed: int = 1) -> Floats | None:
+    """Draw the largest of the columns' studentised errors, jointly normal; None where there are not two of them."""
+    varied = influence[:, influence.std(axis=0) > 0]
+    if varied.shape[1] < 2:
+        return None
+    values, vectors = np.linalg.eigh(np.corrcoef(varied, rowvar=False))
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    if np.sum(values > 1e-9) < 2:
+        return None
+    normal = np.random.default_rng(seed).standard_normal((draws, len(values)))
+    return np.asarray(np.abs(normal @ root.T).max(axis=1))
+
+
+def _row(
+    gate: str, arm: str, figure: float, passed: bool, wanted: str, says: str, low: float = np.nan, high: float = np.nan
+) -> dict[str, Any]:
+    return dict(zip(COLUMNS, (gate, arm, figure, low, high, wanted, bool(passed), says), strict=True))
