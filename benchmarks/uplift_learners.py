@@ -1,0 +1,67 @@
+"""What ``cross_fit`` costs beyond causalml itself, called directly with the same settings and folds.
+
+    python benchmarks/uplift_learners.py [--customers 20000] [--columns 30] [--repeats 5]
+
+CPU time of this process, the two by turns; the overhead is the median of the repeats' ratios.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import pandas as pd
+from joblib import parallel_config
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold
+
+from bankmkt.uplift import Study, cross_fit
+from bankmkt.uplift.learners import META, _causalml, default_model
+
+FOLDS, SEED = 5, 7
+
+
+def direct(X: np.ndarray, study: Study, learner: str) -> np.ndarray:
+    """Do what a user of causalml would write."""
+    kind = getattr(_causalml("causalml.inference.meta"), f"Base{learner}Regressor")
+    model, out, p = default_model(SEED), np.empty(len(X)), study.propensity[:, 1]
+    more = {"random_state": SEED} if learner == "R" else {}
+    fit = {"verbose": False} if learner == "R" else {"seed": SEED} if learner == "DR" else {}
+    told = {} if learner == "R" else {"verbose": False}
+    for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(X, study.arm):
+        one = kind(learner=clone(model), control_name=0, **more)
+        with parallel_config(backend="sequential"):
+            one.fit(X[train], treatment=study.arm[train], y=study.outcome[train], p=p[train], **fit)
+        out[test] = one.predict(X[test], p=p[test], **told)[:, 0]
+    return out
+
+
+def main() -> None:
+    """Measure and print."""
+    ask = argparse.ArgumentParser(description=__doc__)
+    for name, value in (("customers", 20_000), ("columns", 30), ("repeats", 5)):
+        ask.add_argument(f"--{name}", type=int, default=value)
+    args = ask.parse_args()
+    rng = np.random.default_rng(SEED)
+    X = rng.normal(size=(args.customers, args.columns))
+    treated = rng.random(args.customers) < 0.5
+    y = (rng.random(args.customers) < 0.1 + 0.02 * treated * (X[:, 0] > 0)).astype(float)
+    study = Study(pd.DataFrame(X, columns=[f"x{n}" for n in range(args.columns)]), treated, y, 0.5)
+    print(f"{args.customers:,} customers, {args.columns} columns, {FOLDS} folds; CPU seconds, median of {args.repeats}")
+    for learner in META:
+        ratios, times = [], []
+        for _ in range(args.repeats):
+            begin = time.process_time()
+            peer = direct(X, study, learner)
+            middle = time.process_time()
+            ours = cross_fit(study, [learner], seed=SEED)[learner, "treatment"].to_numpy()
+            ended = time.process_time()
+            if not np.array_equal(peer, ours):
+                raise SystemExit(f"{learner}: not the same scores")
+            ratios.append((ended - middle) / (middle - begin))
+            times.append(middle - begin)
+        print(f"{learner:3} causalml {np.median(times):6.2f} s, overhead {np.median(ratios) - 1:+.1%} "
+              f"({min(ratios) - 1:+.1%} to {max(ratios) - 1:+.1%})", flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
