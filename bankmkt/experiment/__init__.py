@@ -7,9 +7,15 @@
 :func:`assign`, :func:`balance`          draw the arms of an experiment; whether they look alike
 :func:`compare`, :func:`monthly_path`   participants against others, as campaign reports are usually published
 :func:`difference_in_differences`       how both groups moved, with its test :func:`placebo`
-:func:`doubly_robust`                   like compared with like; :func:`propensity`, :func:`overlap`
+:func:`doubly_robust`                   like compared with like; :func:`propensity`, :func:`overlap`; the same by
+                                        :func:`matching` and :func:`weighting`
+:func:`sensitivity`                     how strong a hidden cause must be to explain an effect away
+:func:`outcome_before`                  negative controls, where no effect can be; :func:`later_exposure`
+:func:`methods`                         every method without chance side by side, its diagnostics and the truth;
+                                        :func:`compare_methods` for a panel
 :func:`check`, :func:`effect`           a randomised campaign: was it one, what the invitation did, and
                                         :func:`complier_effect`, what taking part did
+:func:`effects`, :func:`arm_means`      several arms and metrics (:class:`Metric`) in one frame
 :func:`decompose`                       the gap between participants and others, taken apart
 :func:`truth_of`, :func:`true_effect`   what really happened, where a synthetic bank knows it
 :func:`every_campaign`                  each campaign's effect by the best design that it allows, in one frame
@@ -17,48 +23,68 @@
 ======================================  ==========================================================================
 """
 
+from bankmkt.experiment.arms import Metric, arm_means
 from bankmkt.experiment.assign import assign
 from bankmkt.experiment.balance import balance
+from bankmkt.experiment.check import Checks, check
 from bankmkt.experiment.comparison import compare
 from bankmkt.experiment.did import difference_in_differences, placebo
-from bankmkt.experiment.effect import check, complier_effect, effect
+from bankmkt.experiment.effect import complier_effect, effect
+from bankmkt.experiment.effects import effects
 from bankmkt.experiment.estimate import Estimate
 from bankmkt.experiment.evaluation import Evaluation, evaluate
 from bankmkt.experiment.gap import decompose
 from bankmkt.experiment.known import covariates
+from bankmkt.experiment.matching import matching
+from bankmkt.experiment.methods import compare_methods, methods
+from bankmkt.experiment.negative import later_exposure, outcome_before
 from bankmkt.experiment.observational import doubly_robust, overlap, propensity
 from bankmkt.experiment.overview import every_campaign
 from bankmkt.experiment.panel import panel
 from bankmkt.experiment.path import monthly_path
 from bankmkt.experiment.plan import History, history, plan
+from bankmkt.experiment.sensitivity import Sensitivity, sensitivity
 from bankmkt.experiment.truth import true_effect, truth_of
+from bankmkt.experiment.weighting import weighting
 from bankmkt.experiment.window import Campaign, campaign
 
 __all__ = [
     "Campaign",
+    "Checks",
     "Estimate",
     "Evaluation",
     "History",
+    "Metric",
+    "Sensitivity",
+    "arm_means",
     "assign",
     "balance",
     "campaign",
     "check",
     "compare",
+    "compare_methods",
     "complier_effect",
     "covariates",
     "decompose",
     "difference_in_differences",
     "doubly_robust",
     "effect",
+    "effects",
     "evaluate",
     "every_campaign",
     "history",
+    "later_exposure",
+    "matching",
+    "methods",
     "monthly_path",
+    "outcome_before",
     "overlap",
     "panel",
     "placebo",
     "plan",
     "propensity",
+    "sensitivity",
     "true_effect",
     "truth_of",
+    "weighting",
 ]

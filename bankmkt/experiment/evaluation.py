@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from bankmkt.errors import ParameterError, Refused
+from bankmkt.experiment.check import check
 from bankmkt.experiment.comparison import compare
 from bankmkt.experiment.did import BEFORE, difference_in_differences, naive_difference, placebo
-from bankmkt.experiment.effect import check, complier_effect, effect
+from bankmkt.experiment.effect import complier_effect, effect
 from bankmkt.experiment.estimate import Estimate, to_frame
 from bankmkt.experiment.gap import decompose, left_over
 from bankmkt.experiment.observational import doubly_robust, overlap, propensity
@@ -60,7 +61,7 @@ class Evaluation:
     pilot
         The pilot's terms and dates; None where its estimates are not given.
     arms
-        Of :func:`bankmkt.experiment.check` of the pilot; empty without one.
+        Customers of the pilot's arms (``treated``, ``control``) and the ``p_value`` of their sizes; empty without one.
     withheld
         Why the pilot's estimates are not given; empty if they are.
     left_out
@@ -257,7 +258,13 @@ def _pilot(
         if plan.assignment != "randomised":
             raise ParameterError("pilot", name, "a randomised campaign", "leave it empty if there was none")
         frame = bank.frame(panel(bank, name))
-        arms, found = check(frame, k=k), _randomised(frame, outcomes, k)
+        found = _randomised(frame, outcomes, k)
+        drawn = check(frame, arm="treated", covariates=[], k=k)
     except Refused as refusal:
         return to_frame([]), None, {}, str(refusal)
+    sizes = drawn.arms.set_index("arm")["customers"]
+    arms = {
+        "treated": float(sizes["treatment"]), "control": float(sizes["control"]),
+        "p_value": float(drawn.table["p_value"].iloc[0]),
+    }  # fmt: skip
     return beside_truth(found, frame, truth_of(bank, name)), plan, arms, ""

@@ -167,7 +167,7 @@ def test_pilot_that_was_not_randomised_is_withheld_with_its_reason(journey_frame
     lost = (assignments["arm"] == "treatment") & (assignments["customer_id"] % 3 == 0)
     bank = open_bank({**journey_frames, "assignments": assignments[~lost]})
     study = evaluate(bank, "journey", pilot="pilot", learner="linear")
-    assert "share of customers invited" in study.withheld
+    assert "check of sizes" in study.withheld
     assert not study.estimates["target"].isin(["ITT", "CACE"]).any()
 
 
