@@ -48,7 +48,7 @@ def main() -> None:
         found = score(table, known, path=out, threads=args.threads)
         took, used = time.perf_counter() - begin, time.process_time() - cpu
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(f"{found.count().to_pandas():,} customers, learner {args.learner} ({len(known.terms)} models of 100 trees): "
+        print(f"{found.count().to_pandas():,} customers, {args.learner} ({len(known.terms)} models of 100 trees): "
               f"{took:.0f} s, {used:.0f} s of CPU, {args.customers / took:,.0f} a second; peak memory {peak:.2f} GB "
               f"({before:.2f} GB before scoring); {out.stat().st_size / 2**20:,.0f} MB written")  # fmt: skip
 
