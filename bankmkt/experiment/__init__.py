@@ -16,6 +16,11 @@
 :func:`check`, :func:`effect`           a randomised campaign: was it one, what the invitation did, and
                                         :func:`complier_effect`, what taking part did
 :func:`effects`, :func:`arm_means`      several arms and metrics (:class:`Metric`) in one frame
+:func:`dose_effect`                     what a dose drawn by lot does, such as an interest rate
+:func:`bootstrap`                       an interval for money that a few customers have most of
+:func:`looks`, :func:`always_valid`     looking before the end without fooling oneself; :func:`spending`
+:func:`best_arm`                        which arm is best, how sure that is, and what choosing wrongly costs
+:func:`reached`                         whom a campaign got to, for the check of contact
 :func:`decompose`                       the gap between participants and others, taken apart
 :func:`truth_of`, :func:`true_effect`   what really happened, where a synthetic bank knows it
 :func:`every_campaign`                  each campaign's effect by the best design that it allows, in one frame
@@ -26,15 +31,19 @@
 from bankmkt.experiment.arms import Metric, arm_means
 from bankmkt.experiment.assign import assign
 from bankmkt.experiment.balance import balance
+from bankmkt.experiment.best import Best, best_arm
+from bankmkt.experiment.bootstrap import bootstrap
 from bankmkt.experiment.check import Checks, check
 from bankmkt.experiment.comparison import compare
 from bankmkt.experiment.did import difference_in_differences, placebo
+from bankmkt.experiment.dose import dose_effect
 from bankmkt.experiment.effect import complier_effect, effect
 from bankmkt.experiment.effects import effects
 from bankmkt.experiment.estimate import Estimate
 from bankmkt.experiment.evaluation import Evaluation, evaluate
 from bankmkt.experiment.gap import decompose
 from bankmkt.experiment.known import covariates
+from bankmkt.experiment.looks import always_valid, looks, spending
 from bankmkt.experiment.matching import matching
 from bankmkt.experiment.methods import compare_methods, methods
 from bankmkt.experiment.negative import later_exposure, outcome_before
@@ -44,11 +53,13 @@ from bankmkt.experiment.panel import panel
 from bankmkt.experiment.path import monthly_path
 from bankmkt.experiment.plan import History, history, plan
 from bankmkt.experiment.sensitivity import Sensitivity, sensitivity
+from bankmkt.experiment.spill import reached
 from bankmkt.experiment.truth import true_effect, truth_of
 from bankmkt.experiment.weighting import weighting
 from bankmkt.experiment.window import Campaign, campaign
 
 __all__ = [
+    "Best",
     "Campaign",
     "Checks",
     "Estimate",
@@ -56,9 +67,12 @@ __all__ = [
     "History",
     "Metric",
     "Sensitivity",
+    "always_valid",
     "arm_means",
     "assign",
     "balance",
+    "best_arm",
+    "bootstrap",
     "campaign",
     "check",
     "compare",
@@ -67,6 +81,7 @@ __all__ = [
     "covariates",
     "decompose",
     "difference_in_differences",
+    "dose_effect",
     "doubly_robust",
     "effect",
     "effects",
@@ -74,6 +89,7 @@ __all__ = [
     "every_campaign",
     "history",
     "later_exposure",
+    "looks",
     "matching",
     "methods",
     "monthly_path",
@@ -83,7 +99,9 @@ __all__ = [
     "placebo",
     "plan",
     "propensity",
+    "reached",
     "sensitivity",
+    "spending",
     "true_effect",
     "truth_of",
     "weighting",
