@@ -178,7 +178,7 @@ def verdict(row: Mapping[str, Any]) -> str:
     >>> row = {"method": "doubly robust", "estimate": 900.0, "ci_low": 400.0, "ci_high": 1400.0, "width": 1.0,
     ...        "covers": False, "negative_found": False, "times": 10.6, "yardstick": "past AUM"}
     >>> verdict(row)
-    'wrong: what the data do not show decided who joined, and no check on the data tells'
+    'wrong: a hidden cause decided who joins, and no check tells'
     >>> verdict({"method": "matching", "estimate": np.nan, "refused": "too few"})
     'not possible: too few'
     >>> del row["covers"]
@@ -211,7 +211,7 @@ def _against_truth(row: Mapping[str, Any], warned: bool, alike: bool) -> str:
     if warned:
         return "wrong, and its negative control tells"
     if alike:
-        return "wrong: what the data do not show decided who joined, and no check on the data tells"
+        return "wrong: a hidden cause decided who joins, and no check tells"
     return "wrong: nothing is done about who joins" if row["method"] == NAIVE else "wrong: the groups moved apart"
 
 

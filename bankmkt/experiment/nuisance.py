@@ -61,15 +61,17 @@ def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
             number = values.to_numpy(dtype=float, na_value=np.nan)
             missing = np.isnan(number)
             columns[name] = np.where(missing, np.median(number[~missing]) if (~missing).any() else 0.0, number)
-            columns[f"{name}=missing"] = missing.astype(float)
+            if missing.any():
+                columns[f"{name}=missing"] = missing.astype(float)
         else:
             text = values.astype("object").where(values.notna(), "missing")
             for level in sorted(text.unique())[1:]:
                 columns[f"{name}={level}"] = (text == level).to_numpy(dtype=float)
-    x = pd.DataFrame(columns, index=frame.index)
-    spread = x.std(ddof=0)
-    x = x.loc[:, spread > 1e-9 * (1 + x.abs().max())]
-    return (x - x.mean()) / x.std(ddof=0)
+    x = np.array(list(columns.values())).reshape(len(columns), len(frame))
+    mean, spread = x.mean(axis=1), x.std(axis=1)
+    kept = spread > 1e-9 * (1 + np.abs(x).max(axis=1, initial=0))
+    scaled = (x[kept] - mean[kept, None]) / spread[kept, None]
+    return pd.DataFrame(scaled.T, index=frame.index, columns=np.array(list(columns), dtype=object)[kept])
 
 
 def fold_numbers(treated: np.ndarray, folds: int, seed: int) -> np.ndarray:

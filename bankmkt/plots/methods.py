@@ -175,7 +175,7 @@ def _taken_off(rows: "pd.DataFrame", name: str) -> str:
     if rows["recovered"].isna().all():
         return f"On {name}, the plain difference is within chance of the truth, so there is nothing to take off."
     hold, span = int(rows["covers"].eq(True).sum()), _span(rows["recovered"])
-    held = f"{hold or 'none'} of their {len(rows)} intervals {'holds' if hold == 1 else 'hold'} the truth"
+    held = f"{hold or 'none'} of their {len(rows)} intervals {'holds' if hold <= 1 else 'hold'} the truth"
     like = "the methods that compare like with like"
     return f"On {name}, {like} take off {span} of the plain difference’s bias; {held}."
 

@@ -74,7 +74,7 @@ def test_hidden_cause_that_comes_with_the_campaign_escapes_the_control():
     frame, _, truth = made_up(3, hidden=1.0)
     quiet = made_up(3)[1].assign(participated=made_up(3)[0]["participated"])
     found = compare_methods(frame, ["y"], before=quiet, truth=truth, covariates=X, kinds=KINDS).set_index("method")
-    assert found.loc["doubly robust", "verdict"].startswith("wrong: what the data do not show")
+    assert found.loc["doubly robust", "verdict"].startswith("wrong: a hidden cause")
 
 
 def test_without_truth_the_verdict_rests_on_the_diagnostics():
