@@ -1,0 +1,237 @@
+"""Experiments: intervals that hold the truth, tests that keep their rate, power as planned, looks that do no harm."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm, t
+
+from bankmkt.confidence import holm
+from bankmkt.experiment import Metric, arm_means, bootstrap, effects, history, plan, spending
+from bankmkt.experiment.arms import differences
+from bankmkt.experiment.comparison import ratio_interval
+from bankmkt.experiment.looks import always_valid
+from bankmkt.experiment.omnibus import known_before, omnibus
+
+Z = norm.isf(0.025)
+COVERAGE, FALSE = "coverage of 95 % interval", "false positives at 5 %"
+
+
+def draw(rng, n, share=0.5):
+    return np.where(rng.random(n) < share, "treatment", "control")
+
+
+def plain(rng):
+    """Visits, skewed; a tenth more for half of the customers."""
+    arm = draw(rng, 800, 0.3)
+    return pd.DataFrame({"arm": arm, "y": rng.poisson(np.where(arm == "control", 1.0, 1.1))}), "y", {}, 0.1
+
+
+def rate(rng):
+    arm = draw(rng, 2000)
+    return pd.DataFrame({"arm": arm, "y": rng.random(2000) < np.where(arm == "control", 0.05, 0.07)}), "y", {}, 0.02
+
+
+def cuped(rng):
+    arm, x = draw(rng, 600, 0.7), rng.normal(size=600)
+    y = 2 * x + rng.normal(size=600) + np.where(arm == "control", 0, 0.5 + 0.5 * x)
+    return pd.DataFrame({"arm": arm, "x": x, "y": y}), Metric("y", covariate="x"), {}, 0.5
+
+
+def ratio(rng):
+    """Money per purchase; who buys more often spends less each time."""
+    arm, often = draw(rng, 1200), rng.poisson(4, 1200) + 1.0
+    money = rng.gamma(2, 1, 1200) * often**0.7 * np.where(arm == "control", 1, 1.1)
+    truth = 0.1 * 2 * np.mean((RNG_OFTEN) ** 0.7) / np.mean(RNG_OFTEN)
+    return pd.DataFrame({"arm": arm, "y": money, "d": often}), Metric("y", "d"), {}, truth
+
+
+RNG_OFTEN = np.random.default_rng(0).poisson(4, 2_000_000) + 1.0
+"""The denominators of :func:`ratio`, of which there are very many."""
+
+
+def strata(rng):
+    """Chances and levels differ between strata; a plain difference would be wrong."""
+    tier = rng.integers(0, 3, 900)
+    arm = np.where(rng.random(900) < np.array([0.2, 0.5, 0.8])[tier], "treatment", "control")
+    y = 3 * tier + rng.normal(size=900) + 0.3 * (arm != "control")
+    return pd.DataFrame({"arm": arm, "tier": tier, "y": y}), "y", {"strata": ["tier"]}, 0.3
+
+
+def clusters(rng):
+    """Twelve branches an arm, of sizes that differ sixfold, drawn as wholes."""
+    sizes = rng.integers(10, 60, 24)
+    unit, arms = np.repeat(np.arange(24), sizes), rng.permutation(24) % 2
+    y = 0.4 * rng.normal(size=24)[unit] + rng.normal(size=len(unit)) + 0.3 * arms[unit]
+    frame = pd.DataFrame({"arm": np.where(arms[unit], "treatment", "control"), "unit": unit, "y": y})
+    return frame, "y", {"cluster": "unit"}, 0.3
+
+
+LIMITS = tuple(np.exp(norm.ppf([0.01, 0.99]) * 1.5))
+
+
+def winsorised(rng):
+    """Money, log-normal: no effect, so that the limits of all arms together are those of each."""
+    frame = pd.DataFrame({"arm": draw(rng, 1500), "y": rng.lognormal(0, 1.5, 1500)})
+    return frame, Metric("y", winsorise=0.01), {}, 0.0
+
+
+SETTINGS = {
+    "means, arms of 30 and 70 %": plain, "rates of 5 and 7 %": rate, "CUPED": cuped, "ratio of two sums": ratio,
+    "strata with other chances": strata, "24 branches drawn as wholes": clusters, "winsorised money": winsorised,
+}  # fmt: skip
+
+
+def one(make, rng):
+    frame, metric, how, truth = make(rng)
+    row = differences(arm_means(frame, metric, **how), "control").iloc[0]
+    off = (row["estimate"] - truth) / row["se"]
+    return abs(off) <= t.ppf(0.975, row["df"]), off
+
+
+def share(setting, figure, hits, wanted, low, high):
+    """Return a row about a share of repeats, kept if it is between limits, give or take 3 Monte-Carlo errors."""
+    value, target = np.mean(hits), np.clip(np.mean(hits), low, high)
+    se = np.sqrt(max(target * (1 - target), 1e-4) / len(hits))
+    return {
+        "setting": setting, "figure": figure, "value": value, "mc_se": se, "wanted": wanted,
+        "ok": bool(abs(value - target) <= 3 * se),
+    }  # fmt: skip
+
+
+def coverage(repeats, rng):
+    rows = []
+    for setting, make in SETTINGS.items():
+        covered, off = np.array([one(make, rng) for _ in range(repeats)]).T
+        few = setting.startswith("24")  # degrees of freedom are cautious where units differ in size
+        rows.append(share(setting, COVERAGE, covered, "95 to 98 %" if few else "95 %", 0.95, 0.98 if few else 0.95))
+        value, se = off.mean(), off.std() / np.sqrt(repeats)
+        bias = {"setting": setting, "figure": "bias / se", "value": value, "mc_se": se, "wanted": "0"}
+        rows.append(bias | {"ok": bool(abs(value) <= 3 * se + 0.05)})
+    return rows
+
+
+def money(repeats, rng):
+    """A tenth of 1,000 customers treated, money log-normal and doubled: the usual interval and the bootstrap's."""
+    usual, drawn, truth = [], [], np.exp(1.5**2 / 2)
+    for _ in range(repeats):
+        arm = np.where(np.arange(1000) % 10 == 0, "treatment", "control")
+        y = rng.lognormal(0, 1.5, 1000) * np.where(arm == "control", 1, 2)
+        frame = pd.DataFrame({"arm": arm, "y": y})
+        row = bootstrap(frame, "y", draws=400, seed=int(rng.integers(1e9))).iloc[0]
+        drawn.append(row["ci_lower"] <= truth <= row["ci_upper"])
+        usual.append(abs(row["estimate"] - truth) <= Z * row["se"])
+    setting = "a tenth treated, money doubled"
+    return [
+        share(setting, "coverage, normal interval", usual, "below 93 %: why there is another", 0.0, 0.93),
+        share(setting, "coverage, bootstrap-t", drawn, "≥ 93 %", 0.93, 1.0),
+    ]  # fmt: skip
+
+
+def relative(repeats, rng):
+    hits = []
+    for _ in range(repeats):
+        arm = draw(rng, 500)
+        frame = pd.DataFrame({"arm": arm, "y": rng.exponential(np.where(arm == "control", 1.0, 1.2))})
+        m = arm_means(frame, "y").set_index("arm")
+        own, base = m.loc["treatment"], m.loc["control"]
+        _, low, high = ratio_interval(own["mean"], own["variance"] ** 0.5, base["mean"], base["variance"] ** 0.5)
+        hits.append(low <= 1.2 <= high)
+    return [share("relative lift (Fieller)", COVERAGE, hits, "95 %", 0.95, 0.95)]
+
+
+def family(repeats, rng):
+    """Three arms and two metrics without any effect."""
+    naive, adjusted = [], []
+    for _ in range(repeats):
+        frame = pd.DataFrame({"arm": rng.choice(["control", "a", "b", "c"], 600), "y": rng.poisson(2, 600)})
+        frame["z"] = rng.normal(size=600)
+        p = [differences(arm_means(frame, name), "control")["p_value"] for name in ("y", "z")]
+        naive.append(np.concatenate(p).min() < 0.05)
+        adjusted.append(holm(np.concatenate(p)).min() < 0.05)
+    return [
+        share(
+            "3 arms × 2 metrics", "any false finding, uncorrected", naive, "above 15 %: why p is corrected", 0.15, 1.0
+        ),
+        share("3 arms × 2 metrics", "any false finding, Holm", adjusted, "≤ 5 %", 0.0, 0.05),
+    ]
+
+
+def power(repeats, rng):
+    """Plans made from a history of 5,000 customers, realised."""
+    rows = []
+    x = rng.normal(size=5000)
+    past = pd.DataFrame({"x": x, "y": x + rng.normal(size=5000), "yes": rng.random(5000) < 0.1})
+    for setting, outcome, covariate, delta in (("mean with CUPED", "y", "x", 0.25), ("rate", "yes", None, 0.08)):
+        wanted = plan(history(past, outcome, covariate=covariate), delta).iloc[0]
+        n, found = int(wanted["customers"]), []
+        for _ in range(repeats):
+            arm, x = draw(rng, n), rng.normal(size=n)
+            treated = arm != "control"
+            y = x + rng.normal(size=n) + delta * treated if covariate else rng.random(n) < 0.1 + delta * treated
+            means = arm_means(pd.DataFrame({"arm": arm, "x": x, "y": y}), Metric("y", covariate=covariate))
+            found.append(differences(means, "control")["p_value"].iloc[0] < 0.05)
+        rows.append(share(f"{setting}, {n} customers", "power planned at 80 %", found, "77 to 84 %", 0.77, 0.84))
+    return rows
+
+
+def peeking(repeats, rng, days=30, daily=200):
+    """Conversions of 10 %, looked at every day of a month; no effect, then one of 2 points."""
+    at = np.arange(1, days + 1) * daily
+    limits, rows = spending(at / at[-1]), []
+    for effect in (0.0, 0.02):
+        stopped = {"naive": [], "always": [], "spending": []}
+        covered = []
+        for _ in range(repeats):
+            treated = rng.binomial(daily, 0.5, days)
+            wins = rng.binomial(treated, 0.1 + effect), rng.binomial(daily - treated, 0.1)
+            n1, s1, s0 = np.cumsum(treated), np.cumsum(wins[0]), np.cumsum(wins[1])
+            p1, p0 = s1 / n1, s0 / (at - n1)
+            gap, se = p1 - p0, np.sqrt(p1 * (1 - p1) / n1 + p0 * (1 - p0) / (at - n1))
+            width = always_valid(se, at, planned=int(at[-1]))
+            covered.append((np.abs(gap - effect) <= width).all())
+            for name, reach in (("naive", Z * se), ("always", width), ("spending", limits * se)):
+                stopped[name].append((np.abs(gap) > reach).any())
+        if effect:
+            rows.append(share("30 daily looks", "power, always valid", stopped["always"], "≥ 25 %", 0.25, 1.0))
+            rows.append(share("30 daily looks", "power, O'Brien–Fleming", stopped["spending"], "≥ 50 %", 0.5, 1.0))
+        else:
+            rows.append(share("30 daily looks", "false positives, naive", stopped["naive"], "above 20 %", 0.2, 1.0))
+            rows.append(share("30 daily looks", "false positives, always valid", stopped["always"], "≤ 5 %", 0.0, 0.05))
+            rows.append(
+                share("30 daily looks", "false positives, O'Brien–Fleming", stopped["spending"], "5 %", 0.04, 0.06)
+            )
+        setting = f"30 daily looks, effect of {effect:.0%}"
+        rows.append(share(setting, "always-valid intervals that all hold the truth", covered, "≥ 95 %", 0.95, 1.0))
+    return rows
+
+
+def gate(repeats, rng):
+    """Sound experiments with heavy-tailed balances and categories known before."""
+    p, refused = [], []
+    for number in range(repeats):
+        frame = pd.DataFrame({"arm": rng.choice(["control", "a", "b"], 500), "aum": np.exp(rng.normal(9, 2, 500))})
+        frame["city"], frame["age"] = rng.choice(["n", "s", "w"], 500), rng.integers(18, 90, 500)
+        frame["y"], frame["before"] = rng.poisson(2, 500), rng.poisson(2, 500)
+        z = np.column_stack([frame["arm"] == name for name in ("a", "b")]).astype(float)
+        p.append(omnibus(z, known_before(frame, ["aum", "city", "age"]), np.zeros(500, int))[0] < 0.05)
+        if number % 4 == 0:
+            shares = dict.fromkeys(("control", "a", "b"), 1 / 3)
+            kept = effects(
+                frame, {"y": Metric("y", covariate="before")}, planned=shares, covariates=["aum", "city", "age"],
+                override=["sizes", "balance", "placebo", "attrition"],
+            )  # fmt: skip
+            refused.append(bool(kept["override"].iloc[0]))
+    return [
+        share("sound experiments", "balance test, " + FALSE, p, "5 %", 0.045, 0.055),
+        share("sound experiments", "refused by a check", refused, "≤ 0.5 %", 0.0, 0.005),
+    ]
+
+
+def simulate(repeats: int = 1000, seed: int = 11) -> pd.DataFrame:
+    """Return a row per claim."""
+    rng = np.random.default_rng(seed)
+    few = max(repeats // 4, 20)
+    rows = [
+        *coverage(repeats, rng), *money(few, rng), *relative(repeats, rng), *family(few, rng), *power(few, rng),
+        *peeking(repeats, rng), *gate(few, rng),
+    ]  # fmt: skip
+    return pd.DataFrame(rows).assign(subject="experiments")
