@@ -18,6 +18,8 @@
 :func:`save_scorer`,                keep it as text, and read it back
 :func:`load_scorer`
 :func:`policy`                      whom to contact, with what, and what it is worth; or why nobody can say
+:func:`target_list`                 the list as files, with reasons, a hold-out and a record; :func:`read_target_list`
+:func:`closed_loop`                 round after round in a synthetic bank: ways to choose, and what each gives away
 :func:`effect_scores`, :func:`qini` what these are computed from
 ==================================  ==============================================================================
 """
@@ -29,17 +31,20 @@ from bankmkt.uplift.draws import joint_intervals, q_draws
 from bankmkt.uplift.evaluation import compare_models, evaluate
 from bankmkt.uplift.heterogeneity import groups, heterogeneity, traits
 from bankmkt.uplift.learners import cross_fit, expected_outcomes
+from bankmkt.uplift.loop import closed_loop
 from bankmkt.uplift.policy import Policy, policy, policy_or_reason
 from bankmkt.uplift.qini import effect_scores, qini
 from bankmkt.uplift.scorer import Scorer, load_scorer, save_scorer, scorer
 from bankmkt.uplift.scoring import score
 from bankmkt.uplift.study import Study
+from bankmkt.uplift.targets import read_target_list, target_list
 
 __all__ = [
     "Policy",
     "Scorer",
     "Study",
     "calibration",
+    "closed_loop",
     "compare_models",
     "cross_fit",
     "curve",
@@ -54,10 +59,12 @@ __all__ = [
     "policy_or_reason",
     "q_draws",
     "qini",
+    "read_target_list",
     "save_scorer",
     "score",
     "scorer",
     "study_of",
+    "target_list",
     "traits",
     "who_reacts",
 ]

@@ -18,7 +18,7 @@ BASELINES = ("response", "random")
 RARE, FEW = 0.05, 0.05
 """Without a lot, at most this share of customers (second) may have had a chance of an arm below the first."""
 
-DRAWS = 20_000
+DRAWS = 10_000
 COLUMNS = ["gate", "arm", "figure", "ci_lower", "ci_upper", "wanted", "passed", "says"]
 
 

@@ -1,5 +1,6 @@
 """Whom to contact, and with what: under a budget, with what it is worth; or the reason why nobody can say."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,8 @@ class Policy:
         What a reader has to know.
     seed
         Of lots between customers who are worth the same.
+    study
+        Fingerprint (SHA-256) of what the policy was made from.
     """
 
     model: str
@@ -77,6 +80,7 @@ class Policy:
     cost: dict[str, float]
     notes: tuple[str, ...]
     seed: int
+    study: str
 
     @property
     def chosen(self) -> pd.DataFrame:
@@ -251,6 +255,7 @@ def policy(
         best, customers, comparison, gates, by_group(study, psi, choice.arm, frame, k),
         harmed(study, psi, _of(table, best), lines, k), _prices(choice, cell, limits), lost, tuple(lines),
         study.value, dict(zip(study.treated, study.cost[1:].tolist(), strict=True)), left, seed,
+        _fingerprint(study, table),
     )  # fmt: skip
 
 
@@ -329,6 +334,16 @@ def _fits(place: int, cell: Integers, limits: Sequence[Limit]) -> float:
         (limit.most + limit.slack) / max(float(limit.use[:, place] @ size), 1e-12) for limit in limits if limit.most > 0
     ]
     return min([1.0, *most])
+
+
+def _fingerprint(study: Study, table: pd.DataFrame) -> str:
+    """Return a digest of customers, arms, chances, outcome and scores, in their order."""
+    digest = hashlib.sha256(repr((study.arms, study.cost.tolist(), study.value, list(table.columns))).encode())
+    for frame in (study.X.set_axis(study.index), table):
+        digest.update(pd.util.hash_pandas_object(frame).to_numpy().tobytes())
+    for array in (study.arm, study.propensity, study.outcome):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _centred(each: Floats) -> Floats:

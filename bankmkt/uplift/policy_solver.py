@@ -98,9 +98,11 @@ def solve(net: Floats, cell: Integers, limits: Sequence[Limit], *, seed: int = 7
     if not limits:
         arm = np.where(net.max(axis=1) > 0, net.argmax(axis=1) + 1, 0)
         return Choice(arm, np.zeros(0), float(np.maximum(net.max(axis=1), 0).sum()))
-    prices, mixes = _prices(net, cell, limits)
+    if net.shape[1] == len(limits) == len(limits[0].use) == 1 and limits[0].use[0, 0] > 0:
+        return _threshold(net[:, 0], limits[0], seed)
     if net.size <= EXACT if exact is None else exact:
         return _exact(net, cell, limits)
+    prices, mixes = _prices(net, cell, limits)
     arm = _drawn(mixes, cell, seed)
     return Choice(_whole(arm, net, cell, limits, prices), prices, _bound(net, cell, limits, prices))
 
@@ -111,21 +113,34 @@ def used(arm: Integers, cell: Integers, limits: Sequence[Limit]) -> Floats:
     return np.array([float(limit.use[cell[some], arm[some] - 1].sum()) for limit in limits])
 
 
+def _threshold(net: Floats, limit: Limit, seed: int) -> Choice:
+    """Choose as many as one limit allows, the best first: the best there is where each uses as much."""
+    use = float(limit.use[0, 0])
+    lots = np.random.default_rng(seed).permutation(len(net))
+    order = lots[np.argsort(-net[lots], kind="stable")]
+    number = min(int((limit.most + limit.slack) / use + NEAR), int((net > 0).sum()))
+    arm = np.zeros(len(net), dtype=np.int64)
+    arm[order[:number]] = 1
+    border = max(float(net[order[number]]), 0.0) if number < len(net) else 0.0
+    return Choice(arm, np.array([border / use]), float(net[order[:number]].sum()))
+
+
 def _prices(net: Floats, cell: Integers, limits: Sequence[Limit]) -> tuple[Floats, list[tuple[float, int, Integers]]]:
     """Return the prices of limits, and which choices are mixed in which cell: (weight, cell, choice of all)."""
     cells, arms = limits[0].use.shape
     use = np.array([limit.use for limit in limits])
     most = np.array([limit.most for limit in limits])
     size = np.maximum(np.abs(use).max(axis=(1, 2)) * len(net), 1e-300)  # so that every row is in shares
-    worth = max(float(np.abs(net[np.isfinite(net)]).max(initial=0.0)), 1e-300)
+    allowed = np.isfinite(net)
+    worth = max(float(np.abs(net[allowed]).max(initial=0.0)), 1e-300)
     found: list[tuple[int, float, Floats, Integers]] = []  # cell, value, use of limits, choice
 
     def add(price: Floats, dual: Floats, weight: float) -> float:
         """Add the best choice at these prices in each cell; return by how much the mix could still gain."""
-        reduced = weight * net / worth - np.einsum("r,rca->ca", price / size, use)[cell]
-        best = np.where(np.isfinite(net), reduced, -np.inf)
-        pick = best.argmax(axis=1)
-        gain = best[np.arange(len(net)), pick]
+        wanted = np.where(allowed, weight * net / worth, -np.inf) if weight else np.where(allowed, 0.0, -np.inf)
+        reduced = wanted - np.einsum("r,rca->ca", price / size, use)[cell]
+        pick = reduced.argmax(axis=1)
+        gain = reduced[np.arange(len(net)), pick]
         arm = np.where(gain > 0, pick + 1, 0)
         gains = np.bincount(cell, np.maximum(gain, 0), cells)
         taken = np.where(arm > 0, net[np.arange(len(net)), pick], 0.0)

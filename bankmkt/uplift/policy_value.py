@@ -12,6 +12,9 @@ from bankmkt.uplift.gates import maxima
 from bankmkt.uplift.policy_solver import Integers, Limit, solve
 from bankmkt.uplift.study import Floats, Study
 
+RARE = 1e-3
+"""p-values below this are Bonferroni's: draws would be too few."""
+
 
 def shares(arm: Integers, arms: int) -> Floats:
     """Return a choice as customers × treated arms: 1 where the arm is given.
@@ -121,8 +124,9 @@ def _p_value(t: float, every: Floats) -> float:
     from scipy.stats import norm
 
     alone = float(2 * norm.sf(t))
-    largest = maxima(every)
+    many = every.shape[1] * alone
+    largest = maxima(every) if many > RARE else None
     if largest is None:
-        return alone
+        return alone if every.shape[1] == 1 else min(many, 1.0)
     joint = (1 + np.sum(largest >= t)) / (1 + len(largest))
-    return float(min(max(alone, joint), every.shape[1] * alone))
+    return float(min(max(alone, joint), many))

@@ -1,0 +1,117 @@
+"""Policies by simulation: what lists are worth is what they say, and a model that knows nothing makes no list."""
+
+import numpy as np
+import pandas as pd
+
+from bankmkt.uplift import Study, policy_or_reason
+
+VALUE, COST = 100.0, 3.0
+FEW, MANY = 1500, 24000
+
+
+def campaign(rng, n, spread, arms=1):
+    """A third buy anyway, contact adds three points, more where x is high; worth its cost for about half of them."""
+    x = rng.normal(size=(n, arms))
+    effect = np.clip(0.03 + spread * x, -0.3, 0.6)
+    chance = np.full(arms + 1, 1 / (arms + 1))
+    arm = rng.choice(arms + 1, n, p=chance)
+    own = np.where(arm > 0, effect[np.arange(n), np.maximum(arm - 1, 0)], 0)
+    bought = rng.random(n) < 0.33 + own
+    names = ["control", *(f"offer {place + 1}" for place in range(arms))]
+    return Study(
+        pd.DataFrame(x, columns=[f"x{place}" for place in range(arms)]), np.array(names)[arm], bought,
+        dict(zip(names, chance, strict=True)), COST, VALUE, pd.DataFrame(effect, columns=names[1:]),
+        randomised=False,  # lots are not checked thousands of times; the arms are drawn all the same
+    ), np.full((n, arms + 1), 0.34)  # fmt: skip
+
+
+def noisy(rng, study, models):
+    """Scores of several models: what is true and as much noise, of each its own."""
+    x = study.X.to_numpy()
+    return {f"model {number}": x + rng.normal(size=x.shape) for number in range(models)}
+
+
+def learned(study):
+    """Out-of-fold scores by a straight line per arm, two folds."""
+    x, y = np.column_stack([np.ones(len(study)), study.X.to_numpy()]), study.outcome
+    fold, out = np.arange(len(study)) % 2, np.empty(len(study))
+    for part in (0, 1):
+        lines = [
+            np.linalg.lstsq(x[(fold != part) & (study.arm == arm)], y[(fold != part) & (study.arm == arm)])[0]
+            for arm in (0, 1)
+        ]
+        out[fold == part] = x[fold == part] @ (lines[1] - lines[0])
+    return {"T": out}
+
+
+def lists(rng, repeats, n, spread, models=4, arms=1, **options):
+    """Return a row per campaign: accepted, and whether the figures hold the truth."""
+    rows = []
+    for _ in range(repeats):
+        study, expected = campaign(rng, n, spread, arms)
+        scores = noisy(rng, study, models)
+        found, _ = policy_or_reason(study, scores, expected=expected, **options)
+        row = {"accepted": found is not None}
+        if found is not None:
+            of = found.comparison.set_index("policy")
+            low, high = found.interval
+            true = of["value_true"].iloc[0]
+            apart = true - of["value_true"]["at random"]
+            row |= {"value": low <= true <= high, "error": found.value - true, "width": high - low}
+            row |= {"difference": of.difference_ci_lower["at random"] <= apart <= of.difference_ci_upper["at random"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def share(setting, figure, hits, wanted, least=None, most=None):
+    """Return a row of the table: a share, and whether it is as wanted but for chance (3 standard errors)."""
+    hits = hits.dropna().astype(float)
+    limit = least if most is None else most
+    value, error = hits.mean(), np.sqrt(limit * (1 - limit) / max(len(hits), 1))
+    ok = value >= limit - 3 * error if most is None else value <= limit + 3 * error
+    return {
+        "subject": "policy", "setting": setting, "figure": figure, "value": value, "mc_se": error, "wanted": wanted,
+        "ok": bool(ok),
+    }  # fmt: skip
+
+
+def simulate(repeats: int = 300, seed: int = 11) -> pd.DataFrame:
+    """Return coverage of the list's value, how often gates err, and regret by size of the experiment."""
+    rng, rows = np.random.default_rng(seed), []
+    for setting, options in (
+        ("half the customers worth it, 4 models", {}),
+        ("budget for a fifth, 4 models", {"budget": 0.2 * 5000 * COST}),
+        ("2 offers, 4 models, capacity", {"arms": 2, "capacity": {"offer 1": 1000}}),
+        ("1 model", {"models": 1}),
+    ):
+        found = lists(rng, repeats, 5000, 0.08, **options)
+        rows.append(share(setting, "power of the gate", found.accepted, "≥ 80 %", least=0.8))
+        rows.append(share(setting, "coverage of the value's 95 % interval", found.value, "≥ 93 %", least=0.93))
+        rows.append(
+            share(setting, "coverage of the gain on lots' 95 % interval", found.difference, "≥ 93 %", least=0.93)
+        )
+    for models, name in ((1, "1 model"), (7, "7 models")):
+        found = lists(rng, repeats, 5000, 0.0, models)
+        rows.append(share(f"all changed alike, {name}", "lists not refused", found.accepted, "≤ 2.5 %", most=0.025))
+    few, many = ([regret(rng, n) for _ in range(max(repeats // 5, 15))] for n in (FEW, MANY))
+    fall, error = np.mean(few) - np.mean(many), np.hypot(sem(few), sem(many))
+    rows.append({
+        "subject": "policy", "setting": f"{FEW:,} to {MANY:,} customers", "figure": "fall of regret, yuan each",
+        "value": fall, "mc_se": error, "wanted": "> 0", "ok": bool(fall > 3 * error),
+    })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def regret(rng, n):
+    """Yuan per customer that knowing the truth would add to the list, or if it is refused, to all or none."""
+    study, expected = campaign(rng, n, 0.06)
+    found, _ = policy_or_reason(study, learned(study), expected=expected)
+    if found is not None:
+        return found.regret / n
+    net = VALUE * study.truth[:, 0] - COST
+    gain = study.outcome[study.arm == 1].mean() - study.outcome[study.arm == 0].mean()
+    return np.maximum(net, 0).mean() - (net.mean() if VALUE * gain > COST else 0)
+
+
+def sem(values):
+    return np.std(values, ddof=1) / np.sqrt(len(values))

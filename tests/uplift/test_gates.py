@@ -1,0 +1,132 @@
+"""No list by a model that knows nothing: on what is made up, and on Hillstrom's e-mails, over several draws."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+from sklearn.linear_model import LinearRegression
+
+from bankmkt import datasets
+from bankmkt.errors import ParameterError, Refused
+from bankmkt.uplift import Study, expected_outcomes, policy, policy_or_reason
+from bankmkt.uplift.gates import critical
+from bankmkt.uplift.learners import _scored, matrix
+
+KNOWN = ["recency", "history", "mens", "womens", "zip_code", "newbie", "channel"]
+LEARNERS = ("S", "T", "X", "R", "DR")
+
+
+def known(n=4000, seed=1, spread=0.1, **more):
+    rng = np.random.default_rng(seed)
+    x, treated = rng.normal(size=n), rng.random(n) < 0.5
+    bought = rng.random(n) < np.clip(0.4 + (0.05 + spread * x) * treated, 0, 1)
+    return Study(pd.DataFrame({"x": x}), treated, bought, propensity=0.5, **more), {"x": x}
+
+
+def test_a_list_needs_a_lot_or_adjusted_outcomes():
+    study, scores = known(randomised=False)
+    with pytest.raises(Refused, match="not drawn by lot, and outcomes are not adjusted"):
+        policy(study, scores)
+    expected = expected_outcomes(study, model=LinearRegression())
+    gates = policy(study, scores, expected=expected).gates
+    assert gates.gate.tolist() == ["design", "overlap", "order"]
+    assert gates.passed.all()
+
+
+def test_without_overlap_there_is_no_list():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=3000)
+    chance = np.clip(1 / (1 + np.exp(-3 * x)), 0.02, 0.98)
+    treated = rng.random(3000) < chance
+    study = Study(pd.DataFrame({"x": x}), treated, x + treated * x, propensity=chance, randomised=False)
+    with pytest.raises(Refused, match="chance below 5%"):
+        policy(study, {"x": x}, expected=np.column_stack([x, 2 * x]))
+
+
+def test_a_failed_check_of_the_experiment_withholds_the_list():
+    study, scores = known()
+    table = pd.DataFrame(
+        {"check": ["sizes", "balance"], "passed": [True, False], "says": ["fine", "arms differ in age"]}
+    )
+    with pytest.raises(Refused, match="arms differ in age"):
+        policy(study, scores, checks=SimpleNamespace(table=table))
+    found = policy(study, scores, checks=SimpleNamespace(table=table.iloc[:1]))
+    assert found.gates.set_index("gate").says["checks"] == "1 checks of the experiment passed"
+    with pytest.raises(ParameterError, match="checks"):
+        policy(study, scores, checks={"p_value": 0.5})
+
+
+def test_the_best_of_many_models_passes_no_more_easily_than_one():
+    rng, taken = np.random.default_rng(4), 0
+    for seed in range(60):
+        study, _ = known(800, seed, spread=0.0, value=100.0)
+        taken += policy_or_reason(study, {str(n): rng.normal(size=800) for n in range(8)})[0] is not None
+    assert binomtest(taken, 60, 0.025, alternative="greater").pvalue > 1e-3, taken  # uncorrected: about 10 of 60
+
+
+def test_the_refusal_says_that_contacting_all_is_another_matter():
+    study, _ = known(spread=0.0)
+    reason = policy_or_reason(study, {"noise": np.random.default_rng(5).normal(size=4000)})[1]
+    assert "cannot be told from chance" in reason
+    assert "the effect on everybody is 0.0" in reason
+    assert "contact all or nobody" in reason
+
+
+def test_baselines_are_not_chosen_unless_named():
+    study, scores = known()
+    with pytest.raises(ParameterError, match="a model of uplift"):
+        policy(study, {"response": scores["x"], "random": scores["x"]})
+    assert policy(study, {"response": scores["x"]}, model="response").model == "response"
+
+
+def test_an_arm_whose_order_is_chance_changes_everybody_alike():
+    rng = np.random.default_rng(6)
+    x, arm = rng.normal(size=6000), rng.choice(["control", "flat", "steep"], 6000)
+    y = rng.normal(size=6000) + np.where(arm == "flat", 0.4, np.where(arm == "steep", x, 0))
+    study = Study(pd.DataFrame({"x": x}), arm, y, dict.fromkeys(["control", "flat", "steep"], 1 / 3))
+    found = policy(study, {"m": np.column_stack([rng.normal(size=6000), x])})
+    assert found.gates.set_index("arm").passed[["flat", "steep"]].tolist() == [False, True]
+    assert [line.slope for line in found.lines] == [0.0, pytest.approx(1, abs=0.15)]
+    assert "flat" in found.notes[0]
+    given = found.customers.arm.to_numpy()
+    assert x[given == "steep"].min() == pytest.approx(0.4, abs=0.15)
+    assert set(given[x < 0]) == {"flat"}
+
+
+def test_joint_limits_are_those_of_jointly_normal_errors():
+    rng = np.random.default_rng(7)
+    normal = rng.normal(size=(5000, 4))
+    assert critical(normal) == pytest.approx(2.491, abs=0.05)  # two-sided 95 % of the largest of 4 independent ones
+    assert critical(np.column_stack([normal[:, 0], 2 * normal[:, 0], np.zeros(5000)])) == pytest.approx(1.96, abs=0.001)
+
+
+@pytest.fixture(scope="module")
+def hillstrom(real_data):
+    """A policy or the reason why there is none, of each of the two e-mails, by several draws of who is learned from."""
+    found = datasets.load_hillstrom(real_data)
+    people = found.customers.merge(found.assignments, on="customer_id").merge(found.outcomes, on="customer_id")
+    answers = {}
+    for name, arm in (("men", "treatment"), ("women", "treatment_b")):
+        mine = people[people.arm.isin(["control", arm])].reset_index(drop=True)
+        study = Study(mine[KNOWN], (mine.arm == arm).astype(int), mine.visit, propensity=0.5)
+        answers[name] = [held_out(study, seed) for seed in range(6)]
+    return answers
+
+
+def held_out(study, seed):
+    """Learn from 70 %, and choose, value or refuse on the other 30 %."""
+    place = np.random.default_rng(seed).permutation(len(study))
+    train, test = np.split(place, [int(0.7 * len(place))])
+    X = matrix(study.X)
+    scores = {name: _scored(X, study, LinearRegression(), seed, name, 1, train, test) for name in LEARNERS}
+    return policy_or_reason(study.of(test), scores)
+
+
+def test_hillstroms_mens_mail_is_refused_and_womens_is_not(hillstrom):
+    """Effect on visits, six draws of 70/30: shares of refusals, no lucky seed."""
+    refused = {name: np.mean([found is None for found, _ in answers]) for name, answers in hillstrom.items()}
+    assert refused["men"] >= 0.8, refused
+    assert refused["women"] <= 0.2, refused
+    assert all("cannot be told from chance" in reason for found, reason in hillstrom["men"] if found is None)
