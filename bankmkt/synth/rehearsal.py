@@ -94,14 +94,15 @@ def _known(block: Block) -> "pd.DataFrame":
     import pandas as pd
 
     t, s = block.traits, block.state
-    day = month_at(block.plan.start, block.month).last
-    end = month_at(block.plan.start, block.month).day0 + day.day - 1
+    now = np.datetime64(month_at(block.plan.start, block.month).first, "M")
+    app = (now - s.registered.astype("datetime64[D]").astype("datetime64[M]")).astype(float)
+    age = (now.astype("datetime64[Y]") - t.birth.astype("datetime64[D]").astype("datetime64[Y]")).astype(float)
     columns: dict[str, Any] = {
         "aum_0": s.aum / 100, "aum_3": s.aum_before[:, 2] / 100, "products_0": s.products.astype(float),
         **{f"logins_{j + 1}": s.logins[:, j] for j in range(3)},
         "tenure_months": (block.month - t.opened_month).astype(float),
-        "app_months": np.where(s.registered >= 0, (end - s.registered) // 30.4, np.nan),
-        "age": (end - t.birth) // 365.25, "risk_level": t.risk_level, "is_payroll": t.payroll, "has_car": t.car,
+        "app_months": np.where(s.registered >= 0, app, np.nan),
+        "age": age, "risk_level": t.risk_level, "is_payroll": t.payroll, "has_car": t.car,
         "has_home": t.home, "has_manager": t.manager > 0, "has_card": s.card | (s.balance[:, -1] > 0),
         "gender": pd.Categorical(np.where(t.female, "female", "male"), ["female", "male"]),
         "occupation": pd.Categorical(np.array(OCCUPATIONS)[t.occupation], list(OCCUPATIONS)),
