@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bankmkt.errors import DataError, ParameterError, one_of
 from bankmkt.plots import theme
 from bankmkt.plots.groups import need
-from bankmkt.plots.wording import capital, number
+from bankmkt.plots.wording import capital, number, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -215,6 +215,55 @@ def groups_claim(frame: "pd.DataFrame", outcome: str) -> str:
     verdict = "more than chance makes" if abs(gap) > wide else "that chance alone can make"
     ends = " and ".join(number(factor * r["effect"], spec) for r in (first, last))
     return f"First and last group: {ends} {unit}, a difference {verdict}"
+
+
+def worth(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
+    """Draw what a list is worth beside other ways to choose, with intervals, and the truth where that is known.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``Policy.comparison`` of :func:`bankmkt.uplift.policy`.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    SchemaError
+        If the frame is another.
+    """
+    need(frame, ("policy", "customers", "value", "ci_lower", "ci_upper"), "uplift.policy, its comparison")
+    rows = frame.iloc[::-1].reset_index(drop=True)
+    ax = theme.axes(ax, 1.6 + 0.45 * len(rows))
+    unit = theme.money_axis(ax.xaxis, float(rows[["ci_lower", "ci_upper"]].abs().max(axis=None)))
+    for y, r in enumerate(rows.to_dict("records")):
+        colour = theme.BLUE if y == len(rows) - 1 else theme.GREY
+        ax.plot([r["ci_lower"], r["ci_upper"]], [y, y], color=colour, linewidth=2.5, solid_capstyle="round")
+        ax.plot(r["value"], y, "o", color=colour, markersize=8)
+        if "value_true" in r:
+            told = "truth, of these customers" if y == 0 else "_truth"
+            ax.plot(r["value_true"], y, "D", color=theme.ORANGE, markeredgecolor=theme.INK, label=told)
+    ax.axvline(0, color=theme.INK, linewidth=1)
+    labels = [f"{capital(r['policy'])} ({r['customers']:,.0f})" for r in rows.to_dict("records")]
+    ax.set_yticks(range(len(rows)), labels)
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.set_xlabel(f"Worth after cost, {unit} (95% interval); in brackets: customers contacted")
+    ax.grid(axis="y", visible=False)
+    if "value_true" in rows:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    theme.claim(ax, worth_claim(frame))
+    return ax
+
+
+def worth_claim(frame: "pd.DataFrame") -> str:
+    """Say what the list is worth, in a sentence without its full stop."""
+    first = frame.iloc[0]
+    money = " to ".join(quantity(first[limit], "yuan").removesuffix(" yuan") for limit in ("ci_lower", "ci_upper"))
+    sure = "is worth" if first["ci_lower"] > 0 else "may be worth"
+    return f"The list {sure} {quantity(first['value'], 'yuan')} (95% interval {money})"
 
 
 def _unit(outcome: str) -> tuple[float, str, str]:

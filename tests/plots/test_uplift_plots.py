@@ -84,3 +84,15 @@ def test_groups_with_hidden_ones():
     assert len([line for line in ax.lines if line.get_marker() == "D"]) == 2
     with pytest.raises(DataError, match="hidden"):
         draw.groups(frame.assign(effect=np.nan), "conversion", 0.0)
+
+
+def test_what_the_list_is_worth_beside_others():
+    frame = pd.DataFrame({"policy": ["by DR", "nobody"], "customers": [1200.0, 0.0], "value": [9000.0, 0.0]})
+    frame = frame.assign(ci_lower=[1000.0, 0.0], ci_upper=[17000.0, 0.0], value_true=[5000.0, 0.0])
+    ax = draw.worth(frame)
+    assert title(ax).startswith("The list is worth 9")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Nobody (0)", "By DR (1,200)"]
+    assert "thousand yuan" in ax.get_xlabel()
+    assert title(draw.worth(frame.assign(ci_lower=-5.0))).startswith("The list may be worth 9")
+    with pytest.raises(SchemaError, match="customers"):
+        draw.worth(frame.drop(columns="customers"))

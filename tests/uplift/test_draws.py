@@ -40,18 +40,13 @@ def test_the_size_of_blocks_bounds_memory_only(monkeypatch):
     assert abs(np.corrcoef(parts[:2000, 0], parts[2000:, 0])[0, 1]) < 0.1
 
 
-def test_joint_intervals_hold_all_truths_at_once():
-    """Nominal 95 % for four models at once; intervals by themselves fail more often, Bonferroni's are wider."""
-    runs, joint, single = 100, 0, 0
-    for seed in range(runs):
-        study, scores = campaign([3, seed], n=800)
-        rows, found = evaluate(study, scores), joint_intervals(study, scores, draws=400, seed=seed)
-        joint += rows.q_true.between(found.joint_ci_lower, found.joint_ci_upper).all()
-        single += rows.covers.all()
-    assert joint / runs > 0.95 - 3 * np.sqrt(0.95 * 0.05 / runs)
-    assert single < joint
-    wide = ((found.joint_ci_upper - found.q) / found.q_se).iloc[0]
-    assert 1.96 < wide < 2.5 + 0.15  # Bonferroni's for four is 2.50, give or take 400 draws
+def test_joint_intervals_are_wider_than_single_ones_and_narrower_than_bonferronis():
+    """How often they hold is simulated in ``simulations/sim_uplift.py``."""
+    study, scores = campaign(3)
+    found = joint_intervals(study, scores, draws=4000)
+    wide = (found.joint_ci_upper - found.q) / found.q_se
+    assert wide.max() == pytest.approx(wide.min())
+    assert 2.0 < wide.iloc[0] < 2.49  # of four models whose errors go together; Bonferroni's is 2.50
 
 
 def test_a_constant_score_has_no_interval():
