@@ -1,5 +1,9 @@
 """A notebook on real data is compared with its stored figures only where the data are (docs/datasets.md)."""
 
-from bankmkt.datasets import has_bpic2012
+from bankmkt.datasets import has_bpic2012, has_hillstrom
 
-collect_ignore = [] if has_bpic2012() else ["23_loan_application_funnel.ipynb"]
+NEEDS = {
+    "23_loan_application_funnel.ipynb": has_bpic2012,
+    "34_email_campaign.ipynb": has_hillstrom,
+}
+collect_ignore = [name for name, there in NEEDS.items() if not there()]

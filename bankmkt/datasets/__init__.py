@@ -19,7 +19,7 @@ from bankmkt.datasets.berka import read_berka
 from bankmkt.datasets.berka_bank import load_berka
 from bankmkt.datasets.bpic2012 import has_bpic2012, load_bpic2012
 from bankmkt.datasets.cdnow import load_cdnow, load_cdnow_bank
-from bankmkt.datasets.hillstrom import load_hillstrom
+from bankmkt.datasets.hillstrom import has_hillstrom, load_hillstrom
 from bankmkt.datasets.karlan_zinman import load_karlan_zinman
 from bankmkt.datasets.uci_bank import load_uci_bank
 
@@ -27,6 +27,7 @@ __all__ = [
     "Dataset",
     "Source",
     "has_bpic2012",
+    "has_hillstrom",
     "load_berka",
     "load_bpic2012",
     "load_cdnow",

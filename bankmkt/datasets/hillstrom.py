@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 import pandas as pd
 
-from bankmkt.datasets._source import Dataset, Source
+from bankmkt.datasets._source import Dataset, Source, folders
 
 SOURCE = Source(
     name="hillstrom",
@@ -69,3 +69,14 @@ def load_hillstrom(path: str | os.PathLike[str] | None = None) -> Dataset:
         assignments=assignments,
         outcomes=raw[["campaign_id", "customer_id", *outcomes]],
     )
+
+
+def has_hillstrom(path: str | os.PathLike[str] | None = None) -> bool:
+    """Say whether the file is where :func:`load_hillstrom` looks for it.
+
+    Examples
+    --------
+    >>> has_hillstrom("no/such/folder")
+    False
+    """
+    return any((folder / "hillstrom.csv").is_file() for folder in folders(SOURCE.name, path))

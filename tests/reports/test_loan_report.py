@@ -30,4 +30,4 @@ def test_it_is_not_compared_where_the_log_is_not(tmp_path):
         f"print(runpy.run_path({str(NOTEBOOKS / 'conftest.py')!r})['collect_ignore'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['23_loan_application_funnel.ipynb']"
+    assert "23_loan_application_funnel.ipynb" in done.stdout
