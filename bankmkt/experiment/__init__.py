@@ -16,7 +16,7 @@
 :func:`check`, :func:`effect`           a randomised campaign: was it one, what the invitation did, and
                                         :func:`complier_effect`, what taking part did
 :func:`effects`, :func:`arm_means`      several arms and metrics (:class:`Metric`) in one frame
-:func:`dose_effect`                     what a dose drawn by lot does, such as an interest rate
+:func:`dose_effect`, :func:`dose_by`    what a dose drawn by lot does, such as an interest rate, and on whom
 :func:`bootstrap`                       an interval for money that a few customers have most of
 :func:`looks`, :func:`always_valid`     looking before the end without fooling oneself; :func:`spending`
 :func:`best_arm`                        which arm is best, how sure that is, and what choosing wrongly costs
@@ -36,7 +36,7 @@ from bankmkt.experiment.bootstrap import bootstrap
 from bankmkt.experiment.check import Checks, check
 from bankmkt.experiment.comparison import compare
 from bankmkt.experiment.did import difference_in_differences, placebo
-from bankmkt.experiment.dose import dose_effect
+from bankmkt.experiment.dose import dose_by, dose_effect
 from bankmkt.experiment.effect import complier_effect, effect
 from bankmkt.experiment.effects import effects
 from bankmkt.experiment.estimate import Estimate
@@ -81,6 +81,7 @@ __all__ = [
     "covariates",
     "decompose",
     "difference_in_differences",
+    "dose_by",
     "dose_effect",
     "doubly_robust",
     "effect",

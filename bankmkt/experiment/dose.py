@@ -140,3 +140,61 @@ def _within(values: Any, blocks: list[Any]) -> tuple[Any, int]:
     design = np.column_stack(columns)
     fit, _, rank, _ = np.linalg.lstsq(design, values, rcond=None)
     return values - design @ fit, int(rank)
+
+
+def dose_by(
+    frame: Any, outcome: str, dose: str, groups: Sequence[str], *, strata: Sequence[str] = (), k: int = 10
+) -> pd.DataFrame:
+    """Estimate a dose's effect group by group, and test whether the groups of a column differ.
+
+    Parameters
+    ----------
+    frame, dose, strata
+        As in :func:`dose_effect`.
+    outcome
+        Column.
+    groups
+        Columns of a few values each, known before the dose was drawn.
+    k
+        Smallest group that is shown.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per column and value: column, group, n, estimate, se, ci_lower, ci_upper, p_same (chi-square test that the
+        column's groups have the same effect) and p_adjusted (of that, Holm's over the columns).
+
+    Raises
+    ------
+    SchemaError, ParameterError, DataError
+        As :func:`dose_effect`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> people = pd.DataFrame({"rate": rng.choice([4.0, 6.0, 8.0], 4000), "new": rng.random(4000) < 0.5})
+    >>> people["took"] = rng.random(4000) < 0.4 - 0.04 * people["rate"] * people["new"]
+    >>> dose_by(people, "took", "rate", ["new"])[["group", "estimate"]].round(2).to_dict("list")
+    {'group': ['False', 'True'], 'estimate': [0.0, -0.03]}
+    """
+    from scipy.stats import chi2
+
+    rows: list[dict[Any, Any]] = []
+    tests = {}
+    for column in groups:
+        check_columns(frame, column, (), None)
+        people = frame if isinstance(frame, pd.DataFrame) else local(frame.select(column, outcome, dose, *strata))
+        parts = [(str(value), part) for value, part in people.groupby(column, observed=True) if len(part) >= k]
+        found = [
+            {"column": column, "group": name, **dose_effect(part, [outcome], dose, strata=strata).iloc[0].to_dict()}
+            for name, part in parts
+        ]
+        slopes, weights = np.array([row["estimate"] for row in found]), np.array([row["se"] for row in found]) ** -2.0
+        middle = np.average(slopes, weights=weights) if len(found) else 0.0
+        tests[column] = (
+            float(chi2.sf((weights * (slopes - middle) ** 2).sum(), len(found) - 1)) if len(found) > 1 else 1.0
+        )
+        rows += found
+    adjusted = dict(zip(tests, holm(list(tests.values())), strict=True))
+    shown = pd.DataFrame(rows)[["column", "group", "n", "estimate", "se", "ci_lower", "ci_upper"]]
+    return shown.assign(p_same=shown["column"].map(tests), p_adjusted=shown["column"].map(adjusted))
