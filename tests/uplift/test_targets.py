@@ -1,0 +1,153 @@
+"""Lists as files: whole or not at all, the hold-out the lot says, and enough to measure them by."""
+
+import json
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+
+from bankmkt import experiment
+from bankmkt.errors import DataError, ParameterError, SchemaError
+from bankmkt.manifest import file_record
+from bankmkt.uplift import Study, policy, read_target_list, target_list
+from bankmkt.uplift.reasons import contrast, reasons
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A policy, and what is known of its customers."""
+    rng = np.random.default_rng(1)
+    X = pd.DataFrame({
+        "age": rng.integers(20, 80, 4000), "city": rng.choice(["north", "south"], 4000),
+        "payroll": rng.random(4000) < 0.5,
+    }, index=np.arange(4000) + 70_000)  # fmt: skip
+    treated = pd.Series(rng.random(4000) < 0.5, X.index)
+    bought = rng.random(4000) < 0.3 + treated * (0.004 * (50 - X.age) + 0.1 * (X.city == "north"))
+    study = Study(X, treated, bought, propensity=0.5, cost=3.0, value=100.0)
+    return policy(study, {"m": (50 - X.age) * 0.004 + 0.1 * (X.city == "north")}, budget=3000), X
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_the_list_and_those_held_out_are_the_chosen(made, tmp_path, format):
+    found, X = made
+    record = target_list(found, tmp_path / "list", campaign="spring", X=X, format=format, made_on="2026-07-01")
+    both, again = read_target_list(tmp_path / "list")
+    assert again == record == json.loads((tmp_path / "list" / "manifest.json").read_text())
+    assert set(both.customer_id) == set(found.chosen.index)
+    assert both.customer_id.is_unique
+    held = both.arm == "control"
+    assert 0.07 < held.mean() < 0.13
+    assert (both.planned_arm == "treatment").all()
+    assert both.propensity.groupby(held).unique().map(list).to_dict() == {False: [0.9], True: [0.1]}
+    assert record["arms"][0]["customers"] == len(both)
+    assert record["arms"][0]["held_out"] == int(held.sum())
+    assert record["study"] == found.study
+    assert record["made_on"] == "2026-07-01"
+    assert [gate["gate"] for gate in record["gates"]] == ["design", "order"]
+    assert record["files"][f"targets.{format}"] == file_record(tmp_path / "list" / f"targets.{format}")
+    told = both.reasons.fillna("").str.split("; ").explode()
+    vocabulary = {f"age is {w}" for w in ("high", "low")} | {"city is north", "city is south"}
+    assert set(told) <= vocabulary | {f"payroll is {w}" for w in ("yes", "no")} | {""}
+    assert told.isin(["age is low", "city is north"]).mean() > 0.8
+    assert both.reasons.fillna("").str.split("; ").str.len().max() <= 3
+
+
+def test_the_lot_is_that_of_experiments(made, tmp_path):
+    """Whoever is held out of the campaign by one is by the other, on the engine."""
+    found, _ = made
+    target_list(found, tmp_path / "list", campaign="spring", hold_out=0.2)
+    both, _ = read_target_list(tmp_path / "list")
+    people = ibis.memtable(pd.DataFrame({"customer_id": both.customer_id}))
+    drawn = experiment.assign(people, "another", hold_out=("spring", 0.2)).to_pandas().set_index("customer_id")
+    assert (drawn.left_out.notna()[both.customer_id].to_numpy() == (both.arm == "control").to_numpy()).all()
+
+
+def test_the_next_study_is_made_of_both_files(made, tmp_path):
+    found, X = made
+    target_list(found, tmp_path / "list", campaign="spring", hold_out=0.3)
+    both = read_target_list(tmp_path / "list")[0].set_index("customer_id")
+    rng = np.random.default_rng(2)
+    y = rng.random(len(both)) < 0.3 + 0.1 * (both.arm == "treatment")
+    again = Study(X.loc[both.index], both.arm, y, propensity={"control": 0.3, "treatment": 0.7})
+    assert again.randomised
+    chance = np.where(again.arm == 1, again.propensity[:, 1], again.propensity[:, 0])
+    np.testing.assert_allclose(chance, both.propensity)
+
+
+def test_a_list_for_other_customers(made, tmp_path):
+    found, _ = made
+    others = found.choose(pd.DataFrame({"treatment": [0.2, -0.3, 0.1]}, index=["a", "b", "c"]))
+    target_list(found, tmp_path / "list", campaign="spring", customers=others, hold_out=0)
+    both, record = read_target_list(tmp_path / "list")
+    assert both.customer_id.tolist() == ["a", "c"]
+    assert record["arms"][0]["held_out"] == 0
+
+
+def test_nothing_that_exists_is_lost(made, tmp_path, monkeypatch):
+    found, _ = made
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    for overwrite in (False, True):
+        with pytest.raises(DataError):
+            target_list(found, tmp_path / "mine", campaign="spring", overwrite=overwrite)
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+    first = target_list(found, tmp_path / "list", campaign="spring")
+    with pytest.raises(DataError, match="does not exist"):
+        target_list(found, tmp_path / "list", campaign="summer")
+    monkeypatch.setattr("bankmkt.uplift.targets.write_json", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(DataError, match="disk full"):
+        target_list(found, tmp_path / "list", campaign="summer", overwrite=True)
+    assert read_target_list(tmp_path / "list")[1] == first
+    monkeypatch.undo()
+    assert target_list(found, tmp_path / "list", campaign="summer", overwrite=True)["campaign"] == "summer"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["list", "mine"]
+
+
+def test_a_changed_file_is_noticed(made, tmp_path):
+    found, _ = made
+    target_list(found, tmp_path / "list", campaign="spring", format="csv")
+    (tmp_path / "list" / "targets.csv").write_text("customer_id\n1\n")
+    with pytest.raises(DataError, match="changed"):
+        read_target_list(tmp_path / "list")
+    with pytest.raises(DataError, match="no target list"):
+        read_target_list(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"campaign": ""}, ParameterError, "campaign"),
+        ({"format": "xlsx"}, ParameterError, "parquet or csv"),
+        ({"hold_out": 1}, ParameterError, "hold_out"),
+        ({"X": pd.DataFrame({"a": [1]})}, DataError, "1 rows"),
+        ({"customers": pd.DataFrame({"a": [1]})}, SchemaError, "Policy.choose"),
+    ],
+)
+def test_bad_lists(made, tmp_path, options, error, message):
+    with pytest.raises(error, match=message):
+        target_list(made[0], tmp_path / "list", **({"campaign": "spring"} | options))
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ParameterError, match="policy"):
+        target_list(None, tmp_path / "list", campaign="spring")
+    twice = pd.concat([made[0].customers.iloc[:2]] * 2)
+    with pytest.raises(DataError, match="twice"):
+        target_list(made[0], tmp_path / "list", campaign="spring", customers=twice)
+    floats = made[0].customers.set_axis(np.arange(4000) + 0.5)
+    with pytest.raises(SchemaError, match="ids"):
+        target_list(made[0], tmp_path / "list", campaign="spring", customers=floats)
+
+
+def test_reasons_are_what_raises_the_score():
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame({"a": rng.normal(size=2000), "b": rng.normal(size=2000), "noise": rng.normal(size=2000)})
+    X.loc[:200, "b"] = np.nan
+    told = pd.Series(reasons(X, X.a - 0.5 * X.b.fillna(3)))
+    top = told[(X.a > 1) & (X.b < -1)]
+    assert top.str.contains("a is high").all()
+    assert top.str.contains("b is low").mean() > 0.9
+    assert not told.str.contains("noise").any()
+    assert set(reasons(X, np.zeros(2000))) == {""}
+    with pytest.raises(ParameterError, match="most"):
+        reasons(X, X.a, most=0)
+    assert contrast(X, X.a > 0)[0] == "a is high"
