@@ -144,7 +144,7 @@ def curve(frame: "pd.DataFrame", outcome: str, ax: "Axes | None" = None) -> "Axe
     theme.percent_axis(ax.xaxis)
     ax.set_xlim(0, 1)
     ax.set_xlabel("Share of customers contacted, the most promising first")
-    ax.set_ylabel(f"More than at random, {unit}")
+    ax.set_ylabel(f"More than at random,\n{unit}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     theme.claim(ax, curve_claim(frame))
     return ax
@@ -156,7 +156,9 @@ def curve_claim(frame: "pd.DataFrame") -> str:
     sure, model = inner[inner["band_lower"] > 0]["share"], name(str(frame["model"].iloc[0]))
     if sure.empty:
         return f"Nowhere does the order by {model} surely bring more than a random one"
-    where = f"at {sure.iloc[0]:.0%}" if len(sure) == 1 else f"from {sure.min():.0%} to {sure.max():.0%}"
+    where = f"from {sure.min():.0%} to {sure.max():.0%}" if len(sure) > 1 else f"at {sure.iloc[0]:.0%}"
+    if len(sure) <= inner.index.get_loc(sure.index[-1]) - inner.index.get_loc(sure.index[0]):  # with gaps between
+        where = f"at {len(sure)} of the {len(inner)} shares drawn, first at {sure.min():.0%}"
     return f"The order by {model} surely brings more than a random one {where} of customers"
 
 
@@ -198,7 +200,7 @@ def groups(frame: "pd.DataFrame", outcome: str, whole: float, ax: "Axes | None" 
     ax.axhline(factor * whole, color=theme.GREEN, linewidth=1.5, linestyle="--", label="effect on everybody")
     ax.set_xticks(frame["group"])
     ax.set_xlabel("Group by predicted effect, 1 the highest")
-    ax.set_ylabel(f"Effect (95% interval), {unit}")
+    ax.set_ylabel(f"Effect (95% interval),\n{unit}")
     ax.grid(axis="x", visible=False)
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     theme.claim(ax, groups_claim(frame, outcome))

@@ -64,7 +64,10 @@ def test_the_curve_and_its_band():
     assert title(draw.curve(points(30.0), "aum_change")).startswith("Nowhere")
     ax = draw.curve(points(20.0).assign(above_true=5.0), "aum_change")
     assert {t.get_text() for t in ax.get_legend().get_texts()} >= {"measured", "truth, of these customers"}
-    assert ax.get_ylabel() == "More than at random, yuan per customer"
+    assert ax.get_ylabel() == "More than at random,\nyuan per customer"
+    gap = points(1.0)
+    gap.loc[2, "band_lower"] = -1.0
+    assert title(draw.curve(gap, "aum_change")).endswith("at 2 of the 3 shares drawn, first at 25% of customers")
     with pytest.raises(DataError, match="model"):
         draw.curve(points(1.0).assign(model=list("abcde")), "aum_change")
 
