@@ -20,7 +20,7 @@ from bankmkt.datasets.berka_bank import load_berka
 from bankmkt.datasets.bpic2012 import has_bpic2012, load_bpic2012
 from bankmkt.datasets.cdnow import load_cdnow, load_cdnow_bank
 from bankmkt.datasets.hillstrom import has_hillstrom, load_hillstrom
-from bankmkt.datasets.karlan_zinman import load_karlan_zinman
+from bankmkt.datasets.karlan_zinman import has_karlan_zinman, load_karlan_zinman
 from bankmkt.datasets.uci_bank import load_uci_bank
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Source",
     "has_bpic2012",
     "has_hillstrom",
+    "has_karlan_zinman",
     "load_berka",
     "load_bpic2012",
     "load_cdnow",

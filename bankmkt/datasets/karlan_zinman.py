@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 import pandas as pd
 
-from bankmkt.datasets._source import Dataset, Source, plain
+from bankmkt.datasets._source import Dataset, Source, folders, plain
 
 FILE = "kz_demandelasts_aer08.dta.gz"
 
@@ -82,3 +82,14 @@ def load_karlan_zinman(path: str | os.PathLike[str] | None = None) -> Dataset:
         assignments=raw[[*keys, *STRATA, *OFFER]],
         outcomes=raw[[*keys, *OUTCOMES]],
     )
+
+
+def has_karlan_zinman(path: str | os.PathLike[str] | None = None) -> bool:
+    """Say whether the letters are where :func:`load_karlan_zinman` looks for them.
+
+    Examples
+    --------
+    >>> has_karlan_zinman("no/such/folder")
+    False
+    """
+    return any((folder / FILE).is_file() for folder in folders(SOURCE.name, path))

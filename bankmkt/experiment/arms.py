@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
+from bankmkt.experiment.wording import in_words
 from bankmkt.frames import engine_table, fetch
 from bankmkt.privacy import check_k
 
@@ -100,9 +101,9 @@ class Metric:
         if self.limits is not None:
             words.append(f"limited to {self.limits[0]:,.10g} to {self.limits[1]:,.10g}")
         elif self.winsorise:
-            words.append(f"the outermost {self.winsorise:.3g} at either end drawn in")
+            words.append(f"the outermost {100 * self.winsorise:.3g}% at either end drawn in")
         if self.covariate:
-            words.append(f"adjusted for {self.covariate}")
+            words.append(f"adjusted for {in_words(self.covariate)}")
         return "; ".join(words)
 
 

@@ -79,6 +79,8 @@ def lifts(
         if len(clear)
         else f"No effect stands out from chance among {len(rows)}"
     )
+    if len(rows) == 1 and len(clear):
+        title = f"{wording.capital(wording.words(str(best[what])))}: {size} ({low} to {high}), more than chance"
     theme.claim(ax, title, above=12 if "truth" in rows else 0)
     return ax
 
@@ -173,8 +175,8 @@ def watched(frame: "pd.DataFrame", label: str, *, share: bool = False, ax: "Axes
     ax.set_ylabel(label)
     ax.legend(loc="upper right", ncols=2, fontsize=9)
     first = {name: frame.loc[frame[name], "customers"].min() for name in ("naive", "always", "spending")}
-    said = {name: f"{count:,.0f} customers" if count == count else "never" for name, count in first.items()}
-    title = f"The naive interval first leaves 0 out at: {said['naive']}; one that allows looking: {said['always']}"
+    said = {name: f"at {count:,.0f} customers" if count == count else "never" for name, count in first.items()}
+    title = f"0 is first left out by the naive interval: {said['naive']}; by one that allows looking: {said['always']}"
     theme.claim(ax, title)
     return ax
 
