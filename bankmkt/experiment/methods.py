@@ -1,6 +1,7 @@
 """Every method without chance on the same customers: what each says, and what speaks for or against believing it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Any
@@ -26,6 +27,8 @@ NAIVE = "participants − others"
 MOVES = ("difference-in-differences", "difference-in-differences, trend removed")
 ALIKE = ("matching", "weighting by propensity", "entropy balancing", "doubly robust")
 """Methods that compare like with like: the robustness value is theirs."""
+RECORDED = "recorded chances"
+"""Of being treated: where the bank noted them, nothing unseen can bias an estimate weighted by them."""
 WIDE = 3.0
 """Widths of the plain difference's interval; one that is wider says next to nothing."""
 
@@ -47,7 +50,8 @@ def methods(
     """Put every method that does without chance beside the others, its diagnostics, and the truth where known.
 
     In an open campaign those who took part are compared with those who did not; in others, those whom the bank
-    treated with those whom it did not, as if nobody had noted how they were chosen.
+    treated with those whom it did not, as if nobody had noted how they were chosen; where somebody had, a last method
+    makes use of it.
 
     Parameters
     ----------
@@ -99,9 +103,10 @@ def methods(
     if outcomes is None:
         known = [o for o in BEFORE if frame[o].notna().all()]
         outcomes = known if plan.outcome in known else [plan.outcome, *known]
+    noted = plan.assignment != "open" and bool(frame["propensity"].notna().all())
     return compare_methods(
-        frame, outcomes, before=before, truth=truth_of(bank, name), months=plan.months, made=made, learner=learner,
-        seed=seed, k=k,
+        frame, outcomes, before=before, truth=truth_of(bank, name), months=plan.months, made=made, recorded=noted,
+        learner=learner, seed=seed, k=k,
     )  # fmt: skip
 
 
@@ -113,6 +118,7 @@ def compare_methods(
     truth: pd.DataFrame | None = None,
     months: int = 1,
     made: pd.DataFrame | None = None,
+    recorded: bool = False,
     covariates: Sequence[str] = COVARIATES,
     kinds: Mapping[str, Sequence[str]] = KINDS,
     learner: str = "linear",
@@ -133,6 +139,8 @@ def compare_methods(
         Of :func:`bankmkt.experiment.truth_of`.
     months
         Length of the outcome window.
+    recorded
+        Whether ``propensity`` is the known chance that a customer was treated (or not treated) as it happened.
     covariates, kinds
         As in :func:`bankmkt.experiment.sensitivity`.
     made, learner, seed, k
@@ -145,7 +153,9 @@ def compare_methods(
     """
     frame, known = local(panel), _made(made, outcomes)
     fitted: dict[str, Any] = {"folds": 5, "learner": learner, "seed": seed}
-    use = partial(_estimate, outcomes=outcomes, months=months, covariates=covariates, fitted=fitted, k=k)
+    use = partial(
+        _estimate, outcomes=outcomes, months=months, recorded=recorded, covariates=covariates, fitted=fitted, k=k
+    )
     found = known | use(frame, skip=known)
     controls = use(before) if isinstance(before, pd.DataFrame) else {}
     odds = odds_without(frame, covariates, kinds, clip=CLIP, **fitted)
@@ -153,9 +163,8 @@ def compare_methods(
     for outcome in outcomes:
         done = [e for m in ALIKE if isinstance(e := found[m, outcome], Estimate)]
         strength = against(frame, done[-1], odds, covariates, kinds, **fitted) if done else None
-        rows += [
-            _row(m, outcome, found[m, outcome], controls.get((m, outcome)), strength) for m in (NAIVE, *MOVES, *ALIKE)
-        ]
+        order = (NAIVE, *MOVES, *ALIKE, *([RECORDED] if recorded else []))
+        rows += [_row(m, outcome, found[m, outcome], controls.get((m, outcome)), strength) for m in order]
     table = pd.DataFrame(rows)
     if truth is not None:
         table = _beside(table, [e for e in found.values() if isinstance(e, Estimate)], frame, truth)
@@ -178,7 +187,7 @@ def verdict(row: Mapping[str, Any]) -> str:
     >>> row = {"method": "doubly robust", "estimate": 900.0, "ci_low": 400.0, "ci_high": 1400.0, "width": 1.0,
     ...        "covers": False, "negative_found": False, "times": 10.6, "yardstick": "past AUM"}
     >>> verdict(row)
-    'wrong: a hidden cause decided who joins, and no check tells'
+    'wrong: it does not see all that decides who joins, and no check tells'
     >>> verdict({"method": "matching", "estimate": np.nan, "refused": "too few"})
     'not possible: too few'
     >>> del row["covers"]
@@ -192,6 +201,8 @@ def verdict(row: Mapping[str, Any]) -> str:
         return "says next to nothing: too few non-participants resemble participants"
     if "covers" in row:
         return _against_truth(row, warned, alike)
+    if row["method"] == RECORDED:
+        return "believe it: nothing unseen decided who was chosen"
     if warned:
         return "not to be believed: it finds an effect before the campaign"
     if not alike:
@@ -210,8 +221,10 @@ def _against_truth(row: Mapping[str, Any], warned: bool, alike: bool) -> str:
         return "holds the truth, though it finds an effect before the campaign" if warned else "holds the truth"
     if warned:
         return "wrong, and its negative control tells"
+    if row["method"] == RECORDED:
+        return "wrong by chance, or because the chances are not as recorded"
     if alike:
-        return "wrong: a hidden cause decided who joins, and no check tells"
+        return "wrong: it does not see all that decides who joins, and no check tells"
     return "wrong: nothing is done about who joins" if row["method"] == NAIVE else "wrong: the groups moved apart"
 
 
@@ -219,6 +232,7 @@ def _estimate(
     frame: pd.DataFrame,
     outcomes: Sequence[str],
     months: int,
+    recorded: bool,
     covariates: Sequence[str],
     fitted: dict[str, Any],
     k: int,
@@ -236,6 +250,10 @@ def _estimate(
         ALIKE[2]: partial(weighting, by="entropy", **seen),
         ALIKE[3]: partial(doubly_robust, propensities=chance, **seen, **fitted),
     }
+    if recorded:
+        own = frame["propensity"].to_numpy(float)
+        noted = np.where(frame["participated"], own, 1 - own)
+        use[RECORDED] = partial(doubly_robust, propensities=noted, **seen, **fitted)
     out: Found = {}
     for method, outcome in product(use, outcomes):
         if (method, outcome) in skip:
@@ -244,7 +262,7 @@ def _estimate(
             out[method, outcome] = "the outcome has no level before the campaign"
             continue
         try:
-            out[method, outcome] = use[method](frame, outcome)
+            out[method, outcome] = replace(use[method](frame, outcome), method=method)
         except Refused as refusal:
             out[method, outcome] = str(refusal)
     return out

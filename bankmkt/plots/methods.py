@@ -149,7 +149,9 @@ def lesson(frame: "pd.DataFrame") -> str:
     if "truth" in frame:
         parts.insert(0, _taken_off(rows, name))
         if (rows["covers"].eq(False) & rows["negative_found"].eq(False)).any():
-            parts.append("The truth shows that there was one, and no check on the data could tell.")
+            parts.append(
+                "They do not see all that was at work, as the truth shows, and no check on the data could tell."
+            )
     return " ".join(parts)
 
 

@@ -5,7 +5,7 @@ from simulations import sim_observational
 
 from bankmkt import open_bank
 from bankmkt.experiment import compare_methods, evaluate, methods
-from bankmkt.experiment.methods import ALIKE, MOVES, NAIVE
+from bankmkt.experiment.methods import ALIKE, MOVES, NAIVE, RECORDED
 
 X = ["x1", "x2"]
 KINDS = {"first": ["x1"], "second": ["x2"]}
@@ -74,7 +74,7 @@ def test_hidden_cause_that_comes_with_the_campaign_escapes_the_control():
     frame, _, truth = made_up(3, hidden=1.0)
     quiet = made_up(3)[1].assign(participated=made_up(3)[0]["participated"])
     found = compare_methods(frame, ["y"], before=quiet, truth=truth, covariates=X, kinds=KINDS).set_index("method")
-    assert found.loc["doubly robust", "verdict"].startswith("wrong: a hidden cause")
+    assert found.loc["doubly robust", "verdict"].startswith("wrong: it does not see all")
 
 
 def test_without_truth_the_verdict_rests_on_the_diagnostics():
@@ -128,6 +128,25 @@ def test_targeted_campaign_compares_whom_the_bank_chose(journey_frames):
         == (journey_frames["assignments"]["campaign_id"] == 1).sum()
     )
     assert found.loc[list(ALIKE), "covers"].all()
+    assert found.loc[RECORDED, "covers"]
+    assert np.isnan(found.loc[RECORDED, "robustness_value"])
+
+
+def test_recorded_chances_are_right_where_the_models_cannot_be():
+    """The bank chose by a trait that it did not keep, and noted the chance."""
+    rng = np.random.default_rng(9)
+    u, x1, x2 = rng.normal(size=(3, 4000))
+    chance = 1 / (1 + np.exp(-u))
+    joined = rng.random(4000) < chance
+    y = x1 + 2 * u + rng.normal(size=4000) + joined
+    frame = pd.DataFrame({"customer_id": range(4000), "participated": joined, "x1": x1, "x2": x2, "y": y})
+    frame["propensity"] = np.where(joined, chance, 1 - chance)
+    truth = frame[["customer_id"]].assign(outcome="y", y0=y - joined, y1=y - joined + 1)
+    found = compare_methods(frame, ["y"], truth=truth, recorded=True, covariates=X, kinds=KINDS).set_index("method")
+    assert not found.loc[list(ALIKE), "covers"].any()
+    assert found.loc[RECORDED, "verdict"] == "holds the truth"
+    own = compare_methods(frame, ["y"], recorded=True, covariates=X, kinds=KINDS).set_index("method")
+    assert own.loc[RECORDED, "verdict"].startswith("believe it")
 
 
 def test_bank_without_a_past_says_so(journey_frames):
