@@ -9,7 +9,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from bankmkt.errors import ParameterError, Refused
 from bankmkt.uplift import Study, cross_fit, effect_scores, evaluate, expected_outcomes
-from bankmkt.uplift.learners import LEARNERS, default_model, matrix
+from bankmkt.uplift.learners import LEARNERS, _causalml, default_model, matrix
 
 
 def campaign(n=3000, seed=1, share=0.4, **more):
@@ -52,8 +52,7 @@ def test_a_model_that_learns_by_heart_is_no_better_than_chance_on_noise():
 
 
 def test_scores_are_causalmls_own():
-    from causalml.inference.meta import BaseXRegressor
-
+    BaseXRegressor = _causalml("causalml.inference.meta").BaseXRegressor
     study = campaign(1000)
     scores = cross_fit(study, ["X"], model=LinearRegression(), folds=3, seed=5)
     data = matrix(study.X)
@@ -84,6 +83,17 @@ def test_the_same_seed_gives_the_same_scores_with_any_number_of_workers():
     one = cross_fit(study, ["TO", "random"], seed=3, folds=2)
     pd.testing.assert_frame_equal(one, cross_fit(study, ["TO", "random"], seed=3, folds=2, workers=2))
     assert not one.equals(cross_fit(study, ["TO", "random"], seed=4, folds=2))
+
+
+def test_progress_is_shown_if_asked_for_and_labels_are_the_studys(capsys):
+    study = campaign(200)
+    study = study.of(np.arange(200)[::-1])
+    scores = cross_fit(study, ["random"], folds=2, progress=True)
+    assert "2/2" in capsys.readouterr().err
+    assert scores.index.tolist() == list(range(199, -1, -1))
+    assert not evaluate(study, scores).empty  # in the study's order, whatever the labels
+    cross_fit(study, ["random"], folds=2)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_search_for_settings_is_a_model():

@@ -292,3 +292,24 @@ def test_the_qini_curve_of_counts_is_q_times_the_share_treated(share):
     curve = np.cumsum(won * t) - np.cumsum(won * ~t) * n_t / n_c
     area = (curve - curve[-1] * np.arange(1, len(x) + 1) / len(x)).sum() / len(x) ** 2
     assert area / share == pytest.approx(q, abs=np.sqrt((influence**2).mean() / len(x)))
+
+
+def test_without_a_lot_estimated_chances_or_expected_outcomes_remove_the_bias():
+    """Whom to contact was decided by what also drives the outcome and the effect: either adjustment is enough."""
+    rng = np.random.default_rng(13)
+    x = rng.normal(size=20_000)
+    chance = 1 / (1 + np.exp(-x))
+    treated = rng.random(20_000) < chance
+    effect = 0.3 * x
+    y = rng.normal(size=20_000) + x**2 + effect * treated
+    score = {"x": x + rng.normal(size=20_000)}
+    frame, right = pd.DataFrame({"x": x}), np.column_stack([x**2, x**2 + effect])
+    clipped = np.clip(chance, 0.02, 0.98)
+    for chances, expected in ((clipped, right), (clipped, None), (0.5, right)):
+        given = pd.Series(np.broadcast_to(chances, 20_000))
+        row = evaluate(Study(frame, treated, y, given, truth=effect, randomised=False), score, expected=expected).iloc[
+            0
+        ]
+        assert abs(row.q - row.q_true) < 4 * row.q_se
+    naive = evaluate(Study(frame, treated, y, 0.5, truth=effect, randomised=False), score).iloc[0]
+    assert abs(naive.q - naive.q_true) > 4 * naive.q_se
