@@ -157,7 +157,7 @@ def curve_claim(frame: "pd.DataFrame") -> str:
     if sure.empty:
         return f"Nowhere does the order by {model} surely bring more than a random one"
     where = f"from {sure.min():.0%} to {sure.max():.0%}" if len(sure) > 1 else f"at {sure.iloc[0]:.0%}"
-    if len(sure) <= inner.index.get_loc(sure.index[-1]) - inner.index.get_loc(sure.index[0]):  # with gaps between
+    if inner["share"].between(sure.min(), sure.max()).sum() > len(sure):  # with gaps between
         where = f"at {len(sure)} of the {len(inner)} shares drawn, first at {sure.min():.0%}"
     return f"The order by {model} surely brings more than a random one {where} of customers"
 
@@ -240,7 +240,7 @@ def worth(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     need(frame, ("policy", "customers", "value", "ci_lower", "ci_upper"), "uplift.policy, its comparison")
     rows = frame.iloc[::-1].reset_index(drop=True)
     ax = theme.axes(ax, 1.6 + 0.45 * len(rows))
-    unit = theme.money_axis(ax.xaxis, float(rows[["ci_lower", "ci_upper"]].abs().max(axis=None)))
+    unit = theme.money_axis(ax.xaxis, float(rows[["ci_lower", "ci_upper"]].abs().to_numpy().max()))
     for y, r in enumerate(rows.to_dict("records")):
         colour = theme.BLUE if y == len(rows) - 1 else theme.GREY
         ax.plot([r["ci_lower"], r["ci_upper"]], [y, y], color=colour, linewidth=2.5, solid_capstyle="round")
