@@ -91,7 +91,7 @@ def against_truth(frame: "pd.DataFrame", policy: str, ax: "Axes | None" = None) 
     ax.set_xticks(rows["round"])
     ax.set_xlim(rows["round"].min() - 0.5, rows["round"].max() + 0.5)
     ax.set_xlabel("round")
-    ax.set_ylabel(f"value of the contacts, {unit}")
+    ax.set_ylabel(f"value, {unit}")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     theme.claim(ax, truth_claim(frame, policy), above=18)
     return ax

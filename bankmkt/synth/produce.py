@@ -5,6 +5,7 @@ import shlex
 import shutil
 from collections.abc import Mapping
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -266,10 +267,10 @@ def _claim(job: Job, arms: Mapping[str, np.ndarray] | None) -> None:
 
 def _blocks(job: Job, workers: int, progress: bool) -> None:
     """Do the blocks that are not done yet, then declare the bank finished."""
-    from tqdm.auto import tqdm
-
+    bars = import_module("tqdm.auto" if progress else "tqdm")  # the former warns where notebooks have no widgets
     todo = [b for b in range(job.blocks) if not done_path(job.folder, b).exists()]
-    with tqdm(total=job.blocks, initial=job.blocks - len(todo), unit="block", desc="bank", disable=not progress) as bar:
+    done = job.blocks - len(todo)
+    with bars.tqdm(total=job.blocks, initial=done, unit="block", desc="bank", disable=not progress) as bar:
         try:
             for _ in blocks_done(job, todo, workers):
                 bar.update()
