@@ -16,6 +16,7 @@ from bankmkt.experiment.estimate import Estimate, local
 from bankmkt.experiment.matching import matching
 from bankmkt.experiment.negative import as_joined, outcome_before
 from bankmkt.experiment.observational import CLIP, doubly_robust, propensity
+from bankmkt.experiment.overview import ONE, largest
 from bankmkt.experiment.panel import COVARIATES, panel
 from bankmkt.experiment.sensitivity import KINDS, Sensitivity, against, odds_without
 from bankmkt.experiment.truth import beside_truth, truth_of
@@ -82,6 +83,7 @@ def methods(
         - with truth: ``truth``, ``error``, ``covers``, and ``recovered``, the share of the bias of the plain
           difference that the method takes off (missing where that bias is within chance);
         - ``width`` of the interval, in widths of the plain difference's;
+        - ``largest``: the share of the error's variance that one customer makes up (missing for ``made`` estimates);
         - ``negative``, ``negative_low``, ``negative_high``: what the method finds one window before the campaign
           (:func:`bankmkt.experiment.outcome_before`), and ``negative_found``, whether that is beyond chance;
         - ``robustness_value`` (:func:`bankmkt.experiment.sensitivity`), and ``times``: how many times as strong as
@@ -199,6 +201,8 @@ def verdict(row: Mapping[str, Any]) -> str:
     warned, alike = row.get("negative_found") is True, row["method"] in ALIKE
     if row["width"] > WIDE:
         return "says next to nothing: too few non-participants resemble participants"
+    if row.get("largest", 0.0) > ONE:
+        return "tells more of one customer than of the campaign"
     if "covers" in row:
         return _against_truth(row, warned, alike)
     if row["method"] == RECORDED:
@@ -277,10 +281,10 @@ def _chance(frame: pd.DataFrame, how: dict[str, Any]) -> np.ndarray | None:
 
 
 def _made(made: pd.DataFrame | None, outcomes: Sequence[str]) -> Found:
-    """Take estimates from a frame."""
+    """Take estimates from a frame; the others take no time."""
     if made is None:
         return {}
-    rows = made[(made["target"] == "ATT") & made["outcome"].isin(outcomes)]
+    rows = made[(made["target"] == "ATT") & made["outcome"].isin(outcomes) & made["method"].isin(ALIKE)]
     names = [field for field in Estimate.__dataclass_fields__ if field != "influence"]
     return {(r["method"], r["outcome"]): Estimate(**{n: r[n] for n in names}) for r in rows.to_dict("records")}
 
@@ -291,10 +295,10 @@ def _row(
     missing = dict.fromkeys(("estimate", "se", "ci_low", "ci_high", "treated", "control"), np.nan)
     row: dict[str, Any] = {"method": method, "outcome": outcome, "target": "ATT", **missing, "refused": found}
     row |= {"negative": np.nan, "negative_low": np.nan, "negative_high": np.nan, "negative_found": None}
-    row |= {"robustness_value": np.nan, "times": np.nan, "yardstick": ""}
+    row |= {"largest": np.nan, "robustness_value": np.nan, "times": np.nan, "yardstick": ""}
     if not isinstance(found, Estimate):
         return row
-    row |= {name: getattr(found, name) for name in missing} | {"refused": ""}
+    row |= {name: getattr(found, name) for name in missing} | {"refused": "", "largest": largest(found)}
     if isinstance(control, Estimate):
         row |= {"negative": control.estimate, "negative_low": control.ci_low, "negative_high": control.ci_high}
         row["negative_found"] = not control.ci_low <= 0 <= control.ci_high

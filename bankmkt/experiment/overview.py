@@ -118,9 +118,14 @@ def _estimate(people: pd.DataFrame, plan: dict[str, Any], seed: int, k: int) -> 
     return doubly_robust(people.assign(participated=treated), outcome, propensities=chance, **how), ""
 
 
+def largest(found: Estimate) -> float:
+    """Return the share of an estimate's error variance that one customer makes up; missing without influence."""
+    if found.influence is None:
+        return np.nan
+    squares = found.influence**2
+    return float(squares.max() / squares.sum()) if squares.any() else 0.0
+
+
 def _rests_on(found: Estimate) -> str:
     """Say why an estimate's interval is not to be trusted; nothing if it is."""
-    if found.influence is None:
-        return ""
-    squares = found.influence**2
-    return FEW if squares.max() > ONE * squares.sum() else ""
+    return FEW if largest(found) > ONE else ""

@@ -40,7 +40,8 @@ def test_figures_agree_with_the_evaluation(table, journey_bank):
     for name in ("estimate", "se", "truth", "error"):
         np.testing.assert_allclose(both[name], both[f"{name}_there"])
     again = methods(journey_bank, "journey", outcomes=["aum_change", "logins"], made=study.estimates)
-    pd.testing.assert_frame_equal(again, table)
+    unknown = ["largest", "verdict"]  # a made estimate's influence is not known
+    pd.testing.assert_frame_equal(again.drop(columns=unknown), table.drop(columns=unknown))
 
 
 def test_share_of_the_bias_is_by_definition(table):
@@ -118,6 +119,15 @@ def test_estimate_that_says_next_to_nothing_is_called_so():
     assert found.loc["weighting by propensity", "verdict"].startswith("says next to nothing")
 
 
+def test_estimate_that_rests_on_one_customer_is_called_so():
+    frame, before, truth = made_up(10)
+    who = frame.index[frame["participated"]][0]
+    frame.loc[who, "y"], truth.loc[who, ["y0", "y1"]] = 1e4, [1e4 - 1, 1e4]
+    found = compare_methods(frame, ["y"], before=before, truth=truth, covariates=X, kinds=KINDS).set_index("method")
+    assert found.loc["matching", "largest"] > 0.9
+    assert found.loc["matching", "verdict"] == "tells more of one customer than of the campaign"
+
+
 def test_targeted_campaign_compares_whom_the_bank_chose(journey_frames):
     """In the pilot, taken for a targeted campaign, the invited are compared with the rest; nothing is biased then."""
     plans = journey_frames["campaigns"].assign(assignment=["targeted", "open"])
@@ -159,5 +169,5 @@ def test_bank_without_a_past_says_so(journey_frames):
 
 def test_methods_keep_their_word():
     """Small; make simulate runs it in full."""
-    table = sim_observational.simulate(repeats=12, seed=3)
+    table = sim_observational.simulate(repeats=8, seed=3)
     assert table["ok"].all(), table[~table["ok"]].to_string()
