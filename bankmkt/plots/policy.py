@@ -87,7 +87,7 @@ def gains(frame: "pd.DataFrame", currency: str = "yuan", ax: "Axes | None" = Non
         raise DataError("comparison", "no other choice", "the policy and others", "pass Policy.comparison")
     ax = theme.axes(ax, 1.6 + 0.55 * len(rows))
     limits = rows[["difference_ci_lower", "difference_ci_upper"]]
-    unit = theme.money_axis(ax.xaxis, float(limits.abs().max(axis=None)), currency)
+    unit = theme.money_axis(ax.xaxis, float(limits.abs().to_numpy().max()), currency)
     for y, r in enumerate(rows.to_dict("records")):
         low, high = r["difference_ci_lower"], r["difference_ci_upper"]
         colour = theme.BLUE if low > 0 else theme.VERMILION if high < 0 else theme.GREY
@@ -175,7 +175,7 @@ def rates_claim(frame: "pd.DataFrame") -> str:
     """
     shown = frame.dropna(subset=["rate"])
     of = shown.groupby("column")["rate"]
-    name = (of.max() / of.min()).idxmax()
+    name = str((of.max() / of.min()).idxmax())
     mine = shown[shown["column"] == name].sort_values("rate")
     least, most = mine.iloc[0], mine.iloc[-1]
     ends = f"{number(most['rate'], '.0%')} of {most['group']}, {number(least['rate'], '.0%')} of {least['group']}"

@@ -75,7 +75,7 @@ def share(setting, figure, hits, wanted, least=None, most=None):
     }  # fmt: skip
 
 
-def simulate(repeats: int = 300, seed: int = 11) -> pd.DataFrame:
+def simulate(repeats: int = 150, seed: int = 11) -> pd.DataFrame:
     """Return coverage of the list's value, how often gates err, and regret by size of the experiment."""
     rng, rows = np.random.default_rng(seed), []
     for setting, options in (

@@ -15,7 +15,7 @@ from bankmkt.uplift.gates import critical
 from bankmkt.uplift.learners import _scored, matrix
 
 KNOWN = ["recency", "history", "mens", "womens", "zip_code", "newbie", "channel"]
-LEARNERS = ("S", "T", "X", "R", "DR")
+LEARNERS = ("T", "X", "DR")
 
 
 def known(n=4000, seed=1, spread=0.1, **more):
@@ -60,10 +60,10 @@ def test_a_failed_check_of_the_experiment_withholds_the_list():
 
 def test_the_best_of_many_models_passes_no_more_easily_than_one():
     rng, taken = np.random.default_rng(4), 0
-    for seed in range(60):
+    for seed in range(40):
         study, _ = known(800, seed, spread=0.0, value=100.0)
         taken += policy_or_reason(study, {str(n): rng.normal(size=800) for n in range(8)})[0] is not None
-    assert binomtest(taken, 60, 0.025, alternative="greater").pvalue > 1e-3, taken  # uncorrected: about 10 of 60
+    assert binomtest(taken, 40, 0.025, alternative="greater").pvalue > 1e-3, taken  # uncorrected: about 7 of 40
 
 
 def test_the_refusal_says_that_contacting_all_is_another_matter():
@@ -111,7 +111,7 @@ def hillstrom(real_data):
     for name, arm in (("men", "treatment"), ("women", "treatment_b")):
         mine = people[people.arm.isin(["control", arm])].reset_index(drop=True)
         study = Study(mine[KNOWN], (mine.arm == arm).astype(int), mine.visit, propensity=0.5)
-        answers[name] = [held_out(study, seed) for seed in range(6)]
+        answers[name] = [held_out(study, seed) for seed in range(5)]
     return answers
 
 
@@ -125,7 +125,7 @@ def held_out(study, seed):
 
 
 def test_hillstroms_mens_mail_is_refused_and_womens_is_not(hillstrom):
-    """Effect on visits, six draws of 70/30: shares of refusals, no lucky seed."""
+    """Effect on visits, five draws of 70/30: shares of refusals, no lucky seed."""
     refused = {name: np.mean([found is None for found, _ in answers]) for name, answers in hillstrom.items()}
     assert refused["men"] >= 0.8, refused
     assert refused["women"] <= 0.2, refused
