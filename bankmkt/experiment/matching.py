@@ -15,6 +15,12 @@ from bankmkt.privacy import K, check_k
 NEAR = ("propensity", "covariates")
 """What nearness is measured by: the log odds of taking part, or all covariates (Mahalanobis' distance)."""
 
+SAME = 1e-9
+"""Of the widest range of places: what differs by less is a tie; the last bits of a fitted number differ by chance."""
+
+BATCH = 10_000
+"""Participants whose neighbours are held in memory at a time."""
+
 
 def matching(
     panel: Any,
@@ -43,7 +49,7 @@ def matching(
     near
         ``"propensity"`` (log odds of a logistic regression) or ``"covariates"`` (Mahalanobis' distance).
     neighbours
-        Non-participants for each participant.
+        Non-participants for each participant; all who are as near as the last of them share in the match.
     covariates
         Columns known before the campaign.
     propensities
@@ -88,8 +94,10 @@ def matching(
         raise ParameterError("propensities", "given", "None with near='covariates'", "leave them out")
     frame = local(panel)
     joined, y = groups(frame, "participated", max(check_k(k), 2 * folds)), outcome_values(frame, outcome)
-    if not 1 <= neighbours <= (~joined).sum():
-        raise ParameterError("neighbours", neighbours, "from 1 to the number of non-participants", "pass neighbours=4")
+    whole = isinstance(neighbours, int) and not isinstance(neighbours, bool)
+    if not whole or not 1 <= neighbours <= (~joined).sum():
+        expected = "an integer from 1 to the number of non-participants"
+        raise ParameterError("neighbours", neighbours, expected, "pass neighbours=4")
     x = design(frame, covariates).to_numpy()
     if propensities is not None:
         p = np.clip(probabilities(frame, propensities), 1e-12, 1 - 1e-12)
@@ -109,19 +117,36 @@ def matching(
 def times_used(place: np.ndarray, joined: np.ndarray, neighbours: int) -> np.ndarray:
     """Return how many participants each non-participant stands for; 0 for participants.
 
+    All who are as near as the last neighbour share in the match, so the order of rows decides nothing (Abadie &
+    Imbens 2006). As near is what differs by less than :data:`SAME`.
+
     Examples
     --------
     >>> place = np.array([[0.0], [1.0], [0.1], [5.0]])
     >>> times_used(place, np.array([True, True, False, False]), neighbours=1).tolist()
     [0.0, 0.0, 2.0, 0.0]
+    >>> times_used(np.array([[0.0], [0.0], [0.0], [0.0]]), np.array([True, False, False, False]), neighbours=2).round(2)
+    array([0.  , 0.33, 0.33, 0.33])
     """
-    from sklearn.neighbors import NearestNeighbors
+    from scipy.spatial import cKDTree
 
-    index = NearestNeighbors(n_neighbors=neighbours).fit(place[~joined])
-    found = index.kneighbors(place[joined], return_distance=False)
-    used = np.zeros(len(joined))
-    used[~joined] = np.bincount(found.ravel(), minlength=int((~joined).sum())) / neighbours
-    return used
+    step = SAME * max(float(np.ptp(place, axis=0).max()), 1e-12)
+    rounded = np.round(place / step)
+    spots, spot_of, people = np.unique(rounded[~joined], axis=0, return_inverse=True, return_counts=True)
+    asked, askers = np.unique(rounded[joined], axis=0, return_counts=True)
+    tree = cKDTree(spots)
+    far, nearest = tree.query(asked, k=np.arange(1, min(neighbours, len(spots)) + 1))
+    last = (np.cumsum(people[nearest], axis=1) >= neighbours).argmax(axis=1)
+    reach = far[np.arange(len(asked)), last] + 1.0
+    used = np.zeros(len(spots))
+    for some in np.array_split(np.arange(len(asked)), len(asked) // BATCH + 1):
+        found = tree.query_ball_point(asked[some], reach[some])
+        who, where = np.repeat(some, [len(f) for f in found]), np.concatenate(found).astype(int)
+        matched = np.bincount(who, weights=people[where], minlength=len(asked))
+        used += np.bincount(where, weights=askers[who] / matched[who], minlength=len(spots))
+    out = np.zeros(len(joined))
+    out[~joined] = used[spot_of.ravel()]
+    return out
 
 
 def _whitened(x: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bankmkt.errors import ParameterError, one_of
+from bankmkt.errors import ParameterError, Refused, one_of
 
 LEARNERS = ("boosted", "linear")
 """``boosted``: linear model, then trees; ``linear``: the linear model alone, for small groups and for speed."""
@@ -47,11 +47,20 @@ def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
         Columns of mean 0 and standard deviation 1; columns without variation are left out. A column made from
         covariate ``x`` is called ``x`` or ``x=value``.
 
+    Raises
+    ------
+    ParameterError
+        If ``covariates`` is a text or empty, or names a column that there is not.
+    Refused
+        If no column varies.
+
     Examples
     --------
     >>> list(design(pd.DataFrame({"age": [30, None, 50], "city": ["a", "b", "a"], "same": 1}), ["age", "city", "same"]))
     ['age', 'age=missing', 'city=b']
     """
+    if isinstance(covariates, str) or len(covariates) == 0:
+        raise ParameterError("covariates", covariates, "a list of columns", "name what was known before")
     columns: dict[str, np.ndarray] = {}
     for name in covariates:
         if name not in frame.columns:
@@ -70,6 +79,8 @@ def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     x = np.array(list(columns.values())).reshape(len(columns), len(frame))
     mean, spread = x.mean(axis=1), x.std(axis=1)
     kept = spread > 1e-9 * (1 + np.abs(x).max(axis=1, initial=0))
+    if not kept.any():
+        raise Refused("no covariate varies", todo="name columns in which customers differ")
     scaled = (x[kept] - mean[kept, None]) / spread[kept, None]
     return pd.DataFrame(scaled.T, index=frame.index, columns=np.array(list(columns), dtype=object)[kept])
 

@@ -103,6 +103,42 @@ def test_matches_are_the_nearest():
     np.testing.assert_array_equal(times_used(place, joined, 2), expected)
 
 
+def test_all_who_are_as_near_share_in_the_match():
+    """By hand, after Abadie & Imbens (2006): everybody at the distance of the last neighbour counts alike."""
+    rng = np.random.default_rng(8)
+    place, joined = rng.integers(0, 3, (90, 3)).astype(float), np.arange(90) < 30
+    away = cdist(place[:30], place[30:])
+    near = away <= np.sort(away, axis=1)[:, [3]] + 1e-9
+    expected = np.concatenate([np.zeros(30), (near / near.sum(axis=1, keepdims=True)).sum(axis=0)])
+    np.testing.assert_allclose(times_used(place, joined, 4), expected)
+
+
+@pytest.mark.parametrize("near", ["propensity", "covariates"])
+def test_order_of_rows_decides_nothing(near):
+    """Three traits of four values: many are alike, in a frame that is sorted by the outcome."""
+    rng = np.random.default_rng(9)
+    x = rng.integers(0, 4, (3000, 3)).astype(float)
+    joined = rng.random(3000) < 1 / (1 + np.exp(1.5 - x.sum(axis=1) / 3))
+    frame = pd.DataFrame(x, columns=["a", "b", "c"]).assign(participated=joined)
+    frame["y"] = x.sum(axis=1) + joined + rng.normal(size=3000)
+    how = {"near": near, "covariates": ["a", "b", "c"]}
+    sorted_, shuffled = frame.sort_values("y", ignore_index=True), frame.sample(frac=1, random_state=1)
+    one, other = matching(sorted_, "y", **how), matching(shuffled.reset_index(drop=True), "y", **how)
+    assert one.estimate == pytest.approx(other.estimate, abs=0.1 * one.se), "folds differ by order, matches do not"
+    assert abs(one.estimate - 1) < 4 * one.se
+    balanced = weighting(frame, "y", by="entropy", covariates=["a", "b", "c"])
+    assert one.se < 1.3 * balanced.se, "nobody who is as near is left unused"
+
+
+def test_one_trait_with_two_values_is_compared_within_each():
+    frame = world(2000, 14).assign(rich=lambda t: t["x1"] > 0)
+    found = matching(frame, "y", covariates=["rich"])
+    gap = frame.groupby(["rich", "participated"])["y"].mean().unstack()
+    share = frame.loc[frame["participated"], "rich"].mean()
+    by_hand = np.average(gap[True] - gap[False], weights=[1 - share, share])
+    assert found.estimate == pytest.approx(by_hand, abs=0.02)
+
+
 def test_interval_of_matching_is_that_of_abadie_and_imbens():
     """Theorem 7 of Abadie & Imbens (2006), with the variance of an outcome from a customer's nearest of the kind.
 
@@ -168,6 +204,9 @@ def test_comparisons_that_rest_on_a_few_are_refused(way):
 @pytest.mark.parametrize(
     ("use", "arguments", "name"),
     [(matching, {"near": "here"}, "near"), (matching, {"neighbours": 0}, "neighbours"),
+     (matching, {"neighbours": 2.5}, "neighbours"), (matching, {"covariates": []}, "covariates"),
+     (weighting, {"covariates": []}, "covariates"), (weighting, {"covariates": "x1"}, "covariates"),
+     (doubly_robust, {"covariates": []}, "covariates"),
      (matching, {"near": "covariates", "propensities": "chance"}, "propensities"),
      (matching, {"propensities": np.full(300, 2.0)}, "probabilities"),
      (weighting, {"by": "hand"}, "by"), (weighting, {"clip": 0.7}, "clip"),
@@ -183,3 +222,9 @@ def test_known_propensities_are_used_for_matching():
     frame = world(3000, 13)
     found = matching(frame, "y", covariates=X, propensities="chance")
     assert abs(found.estimate - 1) < 4 * found.se
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_covariates_that_tell_nothing_are_refused(way):
+    with pytest.raises(Refused, match="no covariate varies"):
+        WAYS[way](world(300, 15).assign(same=1), "y", covariates=["same"])
