@@ -44,7 +44,7 @@ def row(setting, figure, hits, repeats, wanted=0.93, nominal=0.95):
     }  # fmt: skip
 
 
-def simulate(repeats: int = 2000, seed: int = 11) -> pd.DataFrame:
+def simulate(repeats: int = 1000, seed: int = 11) -> pd.DataFrame:
     """Return a row per setting and claim."""
     rng, rows = np.random.default_rng(seed), []
     for setting, options in SETTINGS.items():
