@@ -13,7 +13,7 @@ The package in one screen, lowest layer first; imports only go down:
 :mod:`bankmkt.segments`   who the customers are: check-up, RFM, life cycle, groups, value
 :mod:`bankmkt.funnel`     what customers do: how far they get on a journey, in what time, and where they leave it
 :mod:`bankmkt.experiment` what a campaign changed, and how sure we are
-:mod:`bankmkt.uplift`     whom a campaign changes: how good an order of customers is
+:mod:`bankmkt.uplift`     whom a campaign changes, whom to contact next, and when nobody can say
 :mod:`bankmkt.plots`      figures drawn from the frames that the functions above return
 :mod:`bankmkt.reports`    notebooks run with parameters into HTML reports
 ========================  =====================================================================
@@ -33,6 +33,7 @@ _NAMES = {
     "validate": "bankmkt.validation",
     "generate": "bankmkt.synth",
     "demo_bank": "bankmkt.synth",
+    "World": "bankmkt.synth",
     "health_check": "bankmkt.segments",
     "lifecycle": "bankmkt.segments",
     "migration": "bankmkt.segments",
