@@ -114,7 +114,7 @@ class Policy:
         Returns
         -------
         pandas.DataFrame
-            As :attr:`customers`.
+            As :attr:`customers`; its ``attrs`` say by which policy, limits and scores it was chosen.
 
         Raises
         ------
@@ -133,8 +133,9 @@ class Policy:
         net, harm = _net(frame[arms], self.lines, self.value_per_unit, costs)
         cell = np.zeros(len(frame), dtype=np.int64)
         limits = limits_of(tuple(arms), costs, len(frame), 1, budget, capacity, None)
-        arm = solve(np.where(harm, -np.inf, net), cell, limits, seed=self.seed).arm
-        return _told(frame[arms], self.lines, net, harm, arm)
+        choice = solve(np.where(harm, -np.inf, net), cell, limits, seed=self.seed)
+        told = _told(frame[arms], self.lines, net, harm, choice.arm)
+        return _marked(told, self.study, False, _prices(choice, cell, limits), frame[arms])
 
 
 def policy(
@@ -250,12 +251,14 @@ def policy(
     if best_possible is not None:
         lost = float(comparison["value_true"].iloc[-1] - comparison["value_true"].iloc[0])
     customers = _told(_of(table, best), lines, net, harm, choice.arm).set_axis(study.index)
+    made_from, prices = _fingerprint(study, table, expected), _prices(choice, cell, limits)
+    customers = _marked(customers, made_from, True, prices, _of(table, best))
     left = tuple(f"{row['says']}; so it is taken to change everybody alike" for row in orders if not row["passed"])
     return Policy(
         best, customers, comparison, gates, by_group(study, psi, choice.arm, frame, k),
-        harmed(study, psi, _of(table, best), lines, k), _prices(choice, cell, limits), lost, tuple(lines),
+        harmed(study, psi, _of(table, best), lines, k), prices, lost, tuple(lines),
         study.value, dict(zip(study.treated, study.cost[1:].tolist(), strict=True)), left, seed,
-        _fingerprint(study, table),
+        made_from,
     )  # fmt: skip
 
 
@@ -336,12 +339,22 @@ def _fits(place: int, cell: Integers, limits: Sequence[Limit]) -> float:
     return min([1.0, *most])
 
 
-def _fingerprint(study: Study, table: pd.DataFrame) -> str:
-    """Return a digest of customers, arms, chances, outcome and scores, in their order."""
-    digest = hashlib.sha256(repr((study.arms, study.cost.tolist(), study.value, list(table.columns))).encode())
+def _marked(frame: pd.DataFrame, made_from: str, of_study: bool, prices: pd.DataFrame, scores: Any) -> pd.DataFrame:
+    """Note in ``attrs`` what a choice was made by, for the record of its list."""
+    digest = hashlib.sha256(pd.util.hash_pandas_object(scores).to_numpy().tobytes()).hexdigest()
+    frame.attrs = {"policy": made_from, "of_study": of_study, "scores": digest, "limits": prices.to_dict("records")}
+    return frame
+
+
+def _fingerprint(study: Study, table: pd.DataFrame, expected: Floats | None) -> str:
+    """Return a digest of customers, arms, chances, outcome, scores and what was expected, in their order."""
+    digest = hashlib.sha256(
+        repr((study.arms, study.cost.tolist(), study.value, study.randomised, list(table.columns))).encode()
+    )
     for frame in (study.X.set_axis(study.index), table):
         digest.update(pd.util.hash_pandas_object(frame).to_numpy().tobytes())
-    for array in (study.arm, study.propensity, study.outcome):
+    given = () if expected is None else (np.asarray(expected, float),)
+    for array in (study.arm, study.propensity, study.outcome, *given):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
