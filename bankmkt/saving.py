@@ -1,8 +1,10 @@
-"""Writing a bank as a folder of Parquet files, whole or not at all."""
+"""Writing files and folders whole or not at all: above all a bank, as a folder of Parquet files."""
 
 import os
 import shutil
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,51 @@ from bankmkt.errors import DataError, EngineError
 from bankmkt.manifest import file_record, write_manifest
 
 _ELSEWHERE = "free space, or choose another place"
+
+
+@contextmanager
+def whole(path: Path, what: str) -> Iterator[Path]:
+    """Give a place beside ``path`` for a file or a folder, and move what was written there to ``path`` at the end.
+
+    Parameters
+    ----------
+    path
+        Does not exist. What somebody else makes there meanwhile is not replaced (an empty folder is).
+    what
+        What is written, for the message: "the bank".
+
+    Raises
+    ------
+    DataError
+        When something is there already, or it cannot be written. Nothing is left then, of whatever error.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "names.txt"
+    >>> with whole(path, "the names") as aside:
+    ...     written = aside.write_text("a, b")
+    >>> path.read_text(), len(list(path.parent.iterdir()))
+    ('a, b', 1)
+    """
+    if path.exists():
+        raise DataError("path", str(path), "a path that does not exist", "choose another, or remove it first")
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.saving")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield aside
+            if aside.is_dir():
+                os.rename(aside, path)
+            else:
+                os.link(aside, path)  # unlike a rename, fails if a file is there by now
+        finally:
+            if aside.is_dir():
+                shutil.rmtree(aside, ignore_errors=True)
+            else:
+                aside.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{what} cannot be saved to {path} ({error})", todo=_ELSEWHERE) from error
 
 
 def save(con: Any, tables: Mapping[str, Any], source: Path | None, path: Path, parameters: Mapping[str, Any]) -> None:
@@ -36,19 +83,11 @@ def save(con: Any, tables: Mapping[str, Any], source: Path | None, path: Path, p
     EngineError
         When the engine cannot answer for another reason.
     """
-    if path.exists():
-        raise DataError("path", str(path), "a folder that does not exist", "choose another, or remove it first")
-    aside = path.with_name(f".{path.name}.saving-{os.getpid()}")
-    try:
-        aside.mkdir(parents=True)
+    with whole(path, "the bank") as aside:
+        aside.mkdir()
         for name, table in tables.items():
             write_folder(con, table, aside / name, source)
         _declare(aside, parameters)
-        os.rename(aside, path)
-    except OSError as error:
-        raise DataError(f"the bank cannot be saved to {path} ({error})", todo=_ELSEWHERE) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_folder(con: Any, table: Any, folder: Path, source: Path | None = None) -> None:

@@ -516,7 +516,7 @@ def test_spark_saves_the_same(spark_bank, expected, tmp_path):
 
 def test_an_existing_folder_is_left_alone(tiny_bank, folder):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    with pytest.raises(DataError, match="expected a folder that does not exist"):
+    with pytest.raises(DataError, match="expected a path that does not exist"):
         tiny_bank.save(folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 

@@ -3,8 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import DataError, ParameterError, Refused, one_of
+from bankmkt.saving import whole
 from bankmkt.tags.trees import check_trees
 from bankmkt.uplift.encoding import Column, encode, encoding, width
 from bankmkt.uplift.learners import default_model, fit_meta, transformed
@@ -206,23 +205,14 @@ def save_scorer(known: Scorer, folder: str | Path) -> Path:
     """
     if not isinstance(known, Scorer):
         raise ParameterError("known", type(known).__name__, "what bm.uplift.scorer returned", "fit one")
-    path = Path(folder)
-    if path.exists():
-        raise DataError("folder", str(path), "a folder that does not exist", "choose another, or remove it first")
-    aside = path.with_name(f".{path.name}.saving-{os.getpid()}")
-    try:
-        aside.mkdir(parents=True)
-        terms = []
+    path, terms = Path(folder), []
+    with whole(path, "the scorer") as aside:
+        aside.mkdir()
         for number, term in enumerate(known.terms):
             (aside / _file(number)).write_text(term.trees, encoding="utf-8", newline="\n")
             terms.append({"arm": term.arm, "weight": term.weight, "lead": term.lead, "sha256": _sum(term.trees)})
         record = dataclasses.asdict(known) | {"format": FORMAT, "terms": terms}
         (aside / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
-        os.rename(aside, path)
-    except OSError as error:
-        raise DataError(f"the scorer cannot be saved to {path} ({error})", todo="choose another place") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return path
 
 

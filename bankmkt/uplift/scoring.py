@@ -1,15 +1,15 @@
 """Scores of any number of customers, in batches: what is in memory does not grow with the bank."""
 
 import datetime as dt
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bankmkt.bank import Bank
-from bankmkt.errors import DataError, ParameterError, SchemaError
+from bankmkt.errors import ParameterError, SchemaError
 from bankmkt.experiment.known import covariates
 from bankmkt.frames import batches, engine_table
+from bankmkt.saving import whole
 from bankmkt.uplift.scorer import Scorer
 
 BATCH = 200_000
@@ -115,16 +115,7 @@ def _written(parts: Iterator[Any], columns: Any, path: Path) -> Any:
 
     from bankmkt.engines import connect
 
-    if path.exists():
-        raise DataError("path", str(path), "a file that does not exist", "choose another, or remove it first")
-    aside = path.with_name(f".{path.name}.saving-{os.getpid()}")
-    try:
-        with pq.ParquetWriter(aside, columns, compression="zstd") as file:
-            for part in parts:
-                file.write_batch(part)
-        os.rename(aside, path)
-    except OSError as error:
-        raise DataError(f"scores cannot be written to {path} ({error})", todo="choose another place") from error
-    finally:
-        aside.unlink(missing_ok=True)
+    with whole(path, "scores") as aside, pq.ParquetWriter(aside, columns, compression="zstd") as file:
+        for part in parts:
+            file.write_batch(part)
     return connect().read_parquet(path)
