@@ -7,20 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bankmkt.confidence import holm
 from bankmkt.errors import ParameterError, Refused, SchemaError, one_of
-from bankmkt.experiment.arms import Floats, arm_means, check_columns, differences, named_arms
-from bankmkt.experiment.estimate import local
-from bankmkt.experiment.omnibus import known_before, omnibus, post_stratified
+from bankmkt.experiment.arms import Floats, check_columns
+from bankmkt.experiment.counted import People, ordered
+from bankmkt.experiment.gate import SRM_P as SRM_P
+from bankmkt.experiment.gate import apart, attrition, before_rows, contact, row, sizes
+from bankmkt.experiment.omnibus import WHOLE
 from bankmkt.experiment.panel import COVARIATES
 from bankmkt.experiment.spill import exposure
-from bankmkt.privacy import K, check_k, discloses
-
-SRM_P = 0.001
-"""A split, or a difference before the start, less likely than this under the planned lots is not their doing."""
-
-REACHED = 0.05
-"""Part of the treated arms' contact that the control may have had without being spoilt as a comparison."""
+from bankmkt.privacy import K, check_k
 
 CHECKS = ("sizes", "balance", "placebo", "attrition", "contact", "neighbours")
 """Names of the checks, by which they are overridden."""
@@ -101,7 +96,7 @@ def check(
     """Test whether arms were drawn as planned and stayed comparable.
 
     =========== ==========================================================================================
-    sizes       as many customers (or units) in each arm as planned (sample-ratio mismatch)
+    sizes       as many customers (or units) in each arm as planned, over all strata and in each of them
     balance     the arms alike in everything known before, in one test of all covariates together
     placebo     no effect on the outcome's own value before the start
     attrition   customers without an outcome equally frequent in all arms
@@ -113,7 +108,7 @@ def check(
     ----------
     frame
         Ibis table or pandas frame, a row per customer, such as of :func:`bankmkt.experiment.panel`. Of an Ibis table
-        only the columns named here are fetched.
+        the columns named here are read in parts, whose sums are all that is kept beyond 100,000 customers.
     arm
         Column of the arm; of a yes/no column, yes is "treatment" and no "control".
     control
@@ -154,10 +149,14 @@ def check(
 
     Notes
     -----
-    Each test fails below p = .001, so that five of them refuse a sound experiment in 1 of 200 cases. Sizes: chi-square
-    of observed less expected numbers over all strata (two arms without strata: exact binomial); Fabijan et al. (2019),
-    KDD. Balance: :func:`bankmkt.experiment.omnibus.omnibus`. Placebo and attrition: the smallest p over arms and
-    columns, by Holm's method.
+    Each test fails below p = .001, so that five of them refuse a sound experiment in 1 of 200 cases. Small p-values are
+    counted by drawing lots again, so that rare events, heavy tails, unequal arms and few units change nothing
+    (:func:`bankmkt.experiment.lots.redrawn`). Sizes: chi-square of observed less expected numbers, over all strata and
+    stratum by stratum, by Holm's method (two arms without strata: exact binomial); Fabijan et al. (2019), KDD. Balance
+    and placebo: :func:`bankmkt.experiment.omnibus.omnibus` of all columns together, numbers as logarithms. Attrition:
+    Cochran, Mantel and Haenszel's test of each arm with the control, the smallest p by Holm's method. Neighbours:
+    :func:`bankmkt.experiment.spill.exposure`; beyond 100,000 customers in a fixed sample of whole units. What lots
+    cannot tell (too few units, nobody beside anybody) is a row that says "not tested".
 
     Examples
     --------
@@ -170,88 +169,71 @@ def check(
     keys = check_columns(frame, arm, strata, cluster)
     if covariates is None:
         covariates = [name for name in COVARIATES if name in frame.columns]
+    lists = {"covariates": covariates, "before": before, "outcomes": outcomes, "reached": reached}
+    for what, columns in lists.items():
+        if isinstance(columns, str) or not isinstance(columns, Sequence):
+            raise ParameterError(what, columns, "a list of columns", 'such as ["age"]')
     for name in (*covariates, *before, *outcomes, *reached, *([units] if units else [])):
         if name not in frame.columns:
             raise SchemaError("frame has no column", name, one_of(frame.columns), "add it, or name another")
-    used = {arm, *keys, *covariates, *before, *outcomes, *reached, *filter(None, (cluster, units))}
-    used |= {"propensity"} & set(frame.columns)
-    people = frame[sorted(used)] if isinstance(frame, pd.DataFrame) else local(frame.select(*sorted(used)))
-    people = named_arms(people, arm)
-    names = arm_names(people, arm, control, k)
-    stratum = people.groupby(keys, dropna=False).ngroup().to_numpy() if keys else np.zeros(len(people), int)
-    place = pd.Categorical(people[arm], categories=names).codes
-    shares = _shares(people, place, stratum, names, planned)
-    first = np.ones(len(people), bool) if cluster is None else ~people[cluster].duplicated().to_numpy()
-    rows = [_sizes(place[first], stratum[first], names, shares, "customers" if cluster is None else "units")]
-    weights = post_stratified(place, stratum)
-    table = pd.DataFrame()
-    if covariates:
-        numbers = known_before(people, covariates)
-        table = _apart(people, covariates, place, names, weights)
-        rows.append(_balance(numbers, place, stratum, None if cluster is None else people[cluster], table))
-    lots: dict[str, Any] = {"arm": arm, "strata": keys, "cluster": cluster}
-    if before:
-        rows.append(_placebo(people, before, control, lots))
+    people = People(frame, arm, str(control), keys, cluster, k)
+    people.count(covariates, before, outcomes, reached)
+    names, cells = people.names, people.cells
+    shares = _shares(cells, names, planned)
+    lots = _table(cells.assign(one=1.0), "n" if cluster is None else "one", len(names))
+    rows = [sizes(lots, names, shares, "customers" if cluster is None else "units")]
+    tables = {}
+    for name, p, width in people.tests():
+        own = covariates if name == "balance" else before
+        means = {column: people.means[column] for column in own if column in people.means}
+        tables[name] = apart(means, sorted(people.binary), names, people.share, k)
+        rows.append(before_rows(name, tables[name], p, lots, width, by_unit=cluster is not None))
     if outcomes:
-        rows.append(_attrition(people, outcomes, control, lots, k))
-    rows += [row for name in reached if (row := _contact(people, name, place, k))]
+        lost = {name: f"lost {name}" for name in outcomes}
+        rows.append(attrition(cells, lost, names, k, by_unit=cluster is not None))
+    rows += contact(cells, {name: f"got {name}" for name in reached}, k)[:1]
     if units is not None and outcomes:
-        rows.append(_neighbours(people, units, outcomes[0], place))
-    # of several rows of one check the worst speaks
-    found = pd.DataFrame(rows).sort_values("passed", kind="stable").drop_duplicates("check").sort_index()
-    expected = np.array([(shares[stratum, number]).sum() for number in range(len(names))])
-    sizes = pd.DataFrame({"arm": names, "customers": np.bincount(place, minlength=len(names)), "planned": expected})
-    return Checks(found.reset_index(drop=True), sizes, table)
+        rows.append(_neighbours(people, units, outcomes[0]))
+    customers = _table(cells, "n", len(names))
+    expected = (customers.sum(axis=1, keepdims=True) * shares).sum(axis=0)
+    counted = pd.DataFrame({"arm": names, "customers": customers.sum(axis=0).astype(int), "planned": expected})
+    nothing = apart({}, (), names, people.share, k)
+    return Checks(pd.DataFrame(rows), counted, tables.get("balance", nothing))
 
 
 def arm_names(frame: pd.DataFrame, arm: str, control: str, k: int) -> list[str]:
     """Return the arms, the control first, after checking that each has at least k customers."""
-    sizes = frame[arm].value_counts(dropna=False)
-    if sizes.index.isna().any():
+    if frame[arm].isna().any():
         raise ParameterError(arm, "missing for some customers", "an arm for everybody", "leave those without one out")
-    names = sorted(str(name) for name in sizes.index)
-    if control not in names:
-        raise ParameterError("control", control, one_of(names), "name the arm that was left alone")
-    if len(names) < 2:
-        raise ParameterError(arm, names, "two arms or more", "compare with a control arm")
-    if (sizes < k).any():
-        raise Refused(f"fewer than k = {k} customers in an arm", todo="compare a larger unit or a longer campaign")
-    return [control, *(name for name in names if name != control)]
+    return ordered(frame[arm].astype(str).value_counts(), str(control), k)
 
 
-def _row(name: str, measure: str, figure: float, p: float, limit: float, passed: bool, says: str) -> dict[str, Any]:
-    return {
-        "check": name, "measure": measure, "figure": float(figure), "p_value": float(p), "limit": float(limit),
-        "passed": bool(passed), "says": says,
-    }  # fmt: skip
+def _table(cells: pd.DataFrame, column: str, arms: int) -> Floats:
+    """Return sums by stratum and arm."""
+    out = np.zeros((int(cells["stratum"].max()) + 1, arms))
+    np.add.at(out, (cells["stratum"].to_numpy(), cells["place"].to_numpy()), cells[column].to_numpy(float))
+    return out
 
 
-def _shares(
-    people: pd.DataFrame, place: Any, stratum: Any, names: list[str], planned: Mapping[str, float] | None
-) -> Floats:
+def _shares(cells: pd.DataFrame, names: list[str], planned: Mapping[str, float] | None) -> Floats:
     """Return the planned share of each arm (column) in each stratum (row)."""
-    strata = int(stratum.max()) + 1
+    strata = int(cells["stratum"].max()) + 1
     if planned is not None:
-        if not isinstance(planned, Mapping) or not set(names) <= set(planned):
-            raise ParameterError(
-                "planned", planned, f"a share for each of {', '.join(names)}", 'such as {"control": .5}'
-            )
-        own = np.array([float(planned[name]) for name in names])
-        if not ((own > 0) & (own < 1)).all():
+        what = f"a share for each of {', '.join(names)}"
+        if not isinstance(planned, Mapping) or not set(names) <= {str(name) for name in planned}:
+            raise ParameterError("planned", planned, what, 'such as {"control": .5}')
+        given = {str(name): value for name, value in planned.items()}
+        if not all(isinstance(given[name], int | float) and 0 < given[name] < 1 for name in names):
             raise ParameterError("planned", planned, "shares between 0 and 1", 'such as {"control": 0.5, "a": 0.5}')
+        own = np.array([float(given[name]) for name in names])
         return np.tile(own / own.sum(), (strata, 1))
-    todo = "record propensities, or pass the planned shares"
-    if "propensity" not in people:
-        raise Refused("the planned shares are not recorded", todo=todo)
-    chance = people["propensity"].to_numpy(float, na_value=np.nan)
-    if np.isnan(chance).any():
-        raise Refused("the planned shares are not recorded", todo=todo)
-    cells = pd.DataFrame({"stratum": stratum, "place": place, "chance": chance}).groupby(["stratum", "place"])["chance"]
-    low, high = cells.min(), cells.max()
+    if cells["unknown"].any():
+        raise Refused("the planned shares are not recorded", todo="record propensities, or pass the planned shares")
+    by = cells.groupby(["stratum", "place"])
+    low, high = by["low"].min(), by["high"].max()
     if ((high - low) > 1e-6).any():
         raise Refused(
-            "propensity", f"{chance.min():.3g} to {chance.max():.3g}",
-            "the same for every customer of an arm and stratum",
+            "propensity", f"{low.min():.3g} to {high.max():.3g}", "the same for every customer of an arm and stratum",
             "name the strata, or use doubly_robust with the recorded propensities",
         )  # fmt: skip
     table = low.unstack().reindex(columns=range(len(names)))
@@ -261,113 +243,21 @@ def _shares(
     return own / own.sum(axis=1, keepdims=True)
 
 
-def _sizes(place: Any, stratum: Any, names: list[str], shares: Floats, what: str) -> dict[str, Any]:
-    from scipy.stats import binomtest, chi2
-
-    seen = np.zeros(shares.shape)
-    np.add.at(seen, (stratum, place), 1)
-    total = seen.sum(axis=1, keepdims=True)
-    off = (seen - total * shares).sum(axis=0)
-    if len(names) == 2 and len(shares) == 1:
-        p = float(binomtest(int(seen[0, 1]), int(total[0, 0]), shares[0, 1]).pvalue)
-    else:
-        spread = np.diag((total * shares).sum(axis=0)) - (total * shares).T @ shares
-        p = float(chi2.sf(off @ np.linalg.pinv(spread, hermitian=True) @ off, len(names) - 1))
-    worst = int(np.abs(off).argmax())
-    here, wanted = seen[:, worst].sum() / seen.sum(), (total * shares)[:, worst].sum() / seen.sum()
-    says = f"{here:.1%} of {what} are in arm {names[worst]}, {wanted:.1%} were planned"
-    return _row("sizes", "share of an arm, less planned", here - wanted, p, SRM_P, p >= SRM_P, says)
-
-
-def _apart(people: pd.DataFrame, covariates: Sequence[str], place: Any, names: list[str], weights: Floats) -> Any:
-    """Return the arms' means of each covariate within strata, and how far they lie apart."""
-    rows = []
-    for name in covariates:
-        column = people[name]
-        if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
-            continue
-        x = column.to_numpy(float, na_value=np.nan)
-        known = ~np.isnan(x)
-        spread = x[known].std() if known.any() else 0.0
-        if not spread:
-            continue
-        means = [np.average(x[known & (place == a)], weights=weights[known & (place == a)])
-                 if (known & (place == a)).any() else np.nan for a in range(len(names))]  # fmt: skip
-        rows += [(name, arm, mean, means[0], (mean - means[0]) / spread)
-                 for arm, mean in zip(names[1:], means[1:], strict=True)]  # fmt: skip
-    return pd.DataFrame(rows, columns=["covariate", "arm", "mean", "control", "standardised"])
-
-
-def _balance(numbers: Floats, place: Any, stratum: Any, cluster: Any, table: pd.DataFrame) -> dict[str, Any]:
-    z = np.column_stack([place == a for a in range(1, int(place.max()) + 1)]).astype(float)
-    if cluster is not None:
-        codes = pd.factorize(cluster)[0]
-        first = np.unique(codes, return_index=True)[1]
-        size = np.bincount(codes)
-        numbers = np.column_stack([np.bincount(codes, weights=x) / size for x in numbers.T])
-        z, stratum = z[first], stratum[first]
-    p, _ = omnibus(z, numbers, stratum)
-    largest = table["standardised"].abs().max() if len(table) else np.nan
-    name = table["covariate"].iloc[int(table["standardised"].abs().argmax())] if len(table) else ""
-    says = f"what was known before differs between the arms by up to {largest:.2f} standard deviations ({name})"
-    return _row("balance", "largest difference, in sd", largest, p, SRM_P, not p < SRM_P, says)
-
-
-def _smallest(
-    people: pd.DataFrame, columns: Sequence[str], control: str, lots: dict[str, Any]
-) -> tuple[str, float, float]:
-    """Return the column with the clearest difference between an arm and the control, the difference and its p."""
-    found = []
-    for name in columns:
-        gaps = differences(arm_means(people, name, **lots), control)
-        found += [(name, row["estimate"], row["p_value"]) for row in gaps.to_dict("records")]
-    adjusted = holm([q for _, _, q in found])
-    if np.isnan(adjusted).all():
-        return columns[0], 0.0, 1.0
-    best = int(np.nanargmin(adjusted))
-    return found[best][0], found[best][1], float(adjusted[best])
-
-
-def _placebo(people: pd.DataFrame, before: Sequence[str], control: str, lots: dict[str, Any]) -> dict[str, Any]:
-    name, gap, p = _smallest(people, before, control, lots)
-    says = f"before the start {name} was already {gap:+,.4g} apart from the control"
-    return _row("placebo", "difference before the start", gap, p, SRM_P, p >= SRM_P, says)
-
-
-def _attrition(
-    people: pd.DataFrame, outcomes: Sequence[str], control: str, lots: dict[str, Any], k: int
-) -> dict[str, Any]:
-    absent = [f"no {name}" for name in outcomes]
-    lost = pd.DataFrame({new: people[name].isna().astype(float) for new, name in zip(absent, outcomes, strict=True)})
-    share = float(lost.max(axis=1).mean())
-    if not share:
-        return _row("attrition", "share without an outcome", 0.0, np.nan, SRM_P, True, "everybody has an outcome")
-    columns = [people[column] for column in (lots["arm"], *lots["strata"], *filter(None, [lots["cluster"]]))]
-    _, gap, p = _smallest(pd.concat([*columns, lost], axis=1), absent, control, lots)
-    few = bool(discloses(int(lost.max(axis=1).sum()), len(people), k))
-    how_many = f"fewer than {k} customers" if few else f"{share:.1%} of customers"
-    says = f"{how_many} have no outcome, {gap:+.1%} more in one arm than in the control".replace("+-", "−")
-    return _row("attrition", "share without an outcome", np.nan if few else share, p, SRM_P, p >= SRM_P, says)
-
-
-def _contact(people: pd.DataFrame, name: str, place: Any, k: int) -> dict[str, Any] | None:
-    got = people[name].fillna(value=False).to_numpy(dtype=bool)
-    treated = got[place > 0].mean()
-    if not treated:
-        return None
-    part = float(got[place == 0].mean() / treated)
-    few = bool(discloses(int(got[place == 0].sum()), int((place == 0).sum()), k))
-    how_many = f"fewer than {k} customers" if few else f"{got[place == 0].mean():.1%}"
-    says = f"{how_many} of the control {name}, as against {treated:.1%} of the others"
-    return _row(
-        "contact", f"{name}: control by treated", np.nan if few else part, np.nan, REACHED, part <= REACHED, says
-    )
-
-
-def _neighbours(people: pd.DataFrame, units: str, outcome: str, place: Any) -> dict[str, Any]:
-    slope, p, number = exposure(people[units], people[outcome], place > 0)
+def _neighbours(people: People, units: str, outcome: str) -> dict[str, Any]:
+    """Test the outcomes of customers beside treated ones; of a large table in a fixed sample of whole units."""
+    limit = np.uint64(min(1.0, WHOLE / people.n) * (2**64 - 2**12))
+    kept = []
+    for part in people.parts([units, outcome]):
+        if people.n > WHOLE:
+            part = part[pd.util.hash_array(part[units].astype(str).to_numpy(object)) <= limit]
+        kept.append(part)
+    found = pd.concat(kept, ignore_index=True)
+    place, stratum = people.places(found)
+    lot = None if people.cluster is None else found[people.cluster]
+    slope, p, number = exposure(found[units], found[outcome], place > 0, stratum=stratum, lot=lot)
     says = (
         f"the {outcome} of a control customer differs by {slope:+,.3g} between units with all and with none treated "
         f"({number:,} units)"
     )
-    return _row("neighbours", "slope on the share treated", slope, p, SRM_P, not p < SRM_P, says)
+    says = "not tested: the lots leave no units to compare" if np.isnan(p) else says
+    return row("neighbours", "slope on the share treated", np.nan if np.isnan(p) else slope, p, says)

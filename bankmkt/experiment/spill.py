@@ -6,7 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bankmkt.experiment.lots import SEED
+from bankmkt.experiment.omnibus import omnibus
 from bankmkt.experiment.window import campaign, members, needs
+
+FEWEST_UNITS = 10
+"""Units below which there is nothing to compare."""
 
 
 def reached(bank: Any, name: int | str) -> Any:
@@ -46,7 +51,14 @@ def reached(bank: Any, name: int | str) -> Any:
     return people.select("customer_id", contacted=people.customer_id.isin(touched.distinct().customer_id))
 
 
-def exposure(unit: pd.Series, outcome: pd.Series, treated: npt.NDArray[np.bool_]) -> tuple[float, float, int]:
+def exposure(
+    unit: pd.Series,
+    outcome: pd.Series,
+    treated: npt.NDArray[np.bool_],
+    *,
+    stratum: npt.NDArray[np.int64] | None = None,
+    lot: pd.Series | None = None,
+) -> tuple[float, float, int]:
     """Compare untreated customers of units with many treated and with few.
 
     Parameters
@@ -57,42 +69,62 @@ def exposure(unit: pd.Series, outcome: pd.Series, treated: npt.NDArray[np.bool_]
         Numbers; customers without one are left out.
     treated
         Whether each was.
+    stratum
+        Number of the stratum that each customer's lot was drawn in.
+    lot
+        What was drawn as a whole, if not single customers.
 
     Returns
     -------
     tuple
         How much an untreated customer's outcome differs between a unit whose other customers are all treated and one
-        where none is; its p-value (t test with as many degrees of freedom as units less two); the units compared.
+        where none is (among units alike in size); its p-value, null where the lots leave nothing to compare; the units
+        compared.
 
     Notes
     -----
-    Lots make the share treated of a unit unrelated to its customers, so that a slope is the treated customers' doing
-    (or chance). Where all units have the same share by design there is nothing to see: the p-value is 1.
+    Exact under interference (Athey, Eckles & Imbens 2018, *JASA* 113): half of each unit's lots, taken at random, are
+    held fixed; those of the others are drawn again within strata, which must not matter to the untreated of the
+    first half. Where lots were balanced within units, name the unit among the strata.
 
     Examples
     --------
     >>> rng = np.random.default_rng(2)
-    >>> unit, treated = pd.Series(np.repeat(np.arange(100), 20)), rng.random(2000) < 0.5
+    >>> unit, treated = pd.Series(np.repeat(np.arange(1000), 3)), rng.random(3000) < 0.5
     >>> share = pd.Series(treated).groupby(unit).transform("mean")
-    >>> exposure(unit, share + rng.normal(size=2000), treated)[1] < 0.001
+    >>> exposure(unit, share + rng.normal(size=3000), treated)[1] < 0.001
     True
     """
-    from scipy.stats import t
-
     number = pd.factorize(unit)[0]
-    y = outcome.to_numpy(float, na_value=np.nan)
-    size, hit = np.bincount(number[number >= 0]), np.bincount(number[number >= 0], weights=treated[number >= 0])
-    use = (number >= 0) & ~treated & ~np.isnan(y)
-    use[use] = size[number[use]] > 1
-    if not use.any():
-        return 0.0, 1.0, 0
-    here, y = number[use], y[use]
-    share = hit[here] / (size[here] - 1)
-    off, rest = share - share.mean(), y - y.mean()
-    units, below = len(np.unique(here)), off @ off
-    if units < 10 or below < 1e-9:
-        return 0.0, 1.0, units
-    slope = float(off @ rest / below)
-    scores = np.bincount(here, weights=off * (rest - slope * off))
-    se = float(np.sqrt(scores @ scores * units / (units - 1)) / below)
-    return slope, float(2 * t.sf(abs(slope) / se, units - 2)) if se else 1.0, units
+    inside = number >= 0
+    number, treated = pd.factorize(number[inside])[0], np.asarray(treated, bool)[inside]
+    y = outcome.to_numpy(float, na_value=np.nan)[inside]
+    where = np.zeros(len(number), np.int64) if stratum is None else stratum[inside]
+    lots = np.arange(len(number)) if lot is None else pd.factorize(lot[inside])[0]
+    if not len(number):
+        return 0.0, np.nan, 0
+    size, hit = np.bincount(number), np.bincount(number, weights=treated)
+    use = ~treated & ~np.isnan(y) & (size[number] > 1)
+    units = len(np.unique(number[use]))
+    if units < FEWEST_UNITS:
+        return 0.0, np.nan, units
+    bands = pd.qcut(size[number], 10, labels=False, duplicates="drop")
+    cell = pd.DataFrame({"stratum": where, "band": np.nan_to_num(bands.astype(float))})[use]
+    cells = cell.groupby(["stratum", "band"]).ngroup()
+    rest = np.zeros(len(number))
+    rest[use] = y[use] - pd.Series(y[use], cells.index).groupby(cells).transform("mean")
+    share = pd.Series(hit[number[use]] / (size[number[use]] - 1), cells.index)
+    off = (share - share.groupby(cells).transform("mean")).to_numpy()
+    slope = float(off @ rest[use] / (off @ off)) if off @ off > 1e-9 else 0.0
+    # every other lot of a unit, in random order
+    first = np.unique(lots, return_index=True)[1]
+    order = np.lexsort((np.random.default_rng(SEED).random(len(first)), number[first]))
+    half = np.zeros(len(first), bool)
+    half[order[::2]] = True
+    fixed = half[lots]
+    # what one more treated customer of the other half would weigh, by unit
+    weight = np.bincount(number, weights=rest * (use & fixed)) / np.maximum(size - 1, 1)
+    free = pd.DataFrame({"lot": lots, "weight": weight[number], "z": treated, "stratum": where})[~fixed]
+    by = free.groupby("lot").agg({"weight": "sum", "z": "first", "stratum": "first"})
+    p, df = omnibus(by[["z"]].to_numpy(float), by[["weight"]].to_numpy(float), by["stratum"].to_numpy(np.int64))
+    return slope, p if df else np.nan, units
