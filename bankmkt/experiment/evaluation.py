@@ -13,6 +13,7 @@ from bankmkt.experiment.comparison import compare
 from bankmkt.experiment.did import BEFORE, difference_in_differences, naive_difference, placebo
 from bankmkt.experiment.effect import complier_effect, effect
 from bankmkt.experiment.estimate import Estimate, to_frame
+from bankmkt.experiment.few import rests_on_few
 from bankmkt.experiment.gap import decompose, left_over
 from bankmkt.experiment.observational import doubly_robust, overlap, propensity
 from bankmkt.experiment.panel import panel
@@ -50,7 +51,8 @@ class Evaluation:
         Of :func:`bankmkt.experiment.overlap`.
     estimates
         A row per method and outcome, then the pilot's: the fields of :class:`bankmkt.experiment.Estimate`; where the
-        truth is known also ``truth``, ``error`` (estimate less truth) and ``covers`` (whether the interval holds it).
+        truth is known also ``truth``, ``error`` (estimate less truth) and ``covers`` (whether the interval holds it);
+        ``rests_on``: why it is not to be trusted, if it rests on one customer or on five.
     parts
         By outcome, of :func:`bankmkt.experiment.decompose`.
     left
@@ -201,7 +203,8 @@ def evaluate(
     estimates = [e for o in outcomes for e in (*_unadjusted(frame, o, plan.months, k), robust[o])]
     parts = {o: decompose(frame, o, truth=truth, adjusted=robust[o], k=k) for o in outcomes}
     alike, balance = overlap(frame, chance, k=k)
-    table = pd.concat([beside_truth(estimates, frame, truth), tried], ignore_index=True)
+    own = beside_truth(estimates, frame, truth).assign(rests_on=[rests_on_few(e) for e in estimates])
+    table = pd.concat([own, tried], ignore_index=True)
     return Evaluation(
         plan=plan,
         customers=len(frame),
@@ -267,4 +270,5 @@ def _pilot(
         "treated": float(sizes["treatment"]), "control": float(sizes["control"]),
         "p_value": float(drawn.table["p_value"].iloc[0]),
     }  # fmt: skip
-    return beside_truth(found, frame, truth_of(bank, name)), plan, arms, ""
+    table = beside_truth(found, frame, truth_of(bank, name)).assign(rests_on=[rests_on_few(e) for e in found])
+    return table, plan, arms, ""

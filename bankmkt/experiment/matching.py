@@ -96,8 +96,8 @@ def matching(
     joined, y = groups(frame, "participated", max(check_k(k), 2 * folds)), outcome_values(frame, outcome)
     whole = isinstance(neighbours, int) and not isinstance(neighbours, bool)
     if not whole or not 1 <= neighbours <= (~joined).sum():
-        expected = "an integer from 1 to the number of non-participants"
-        raise ParameterError("neighbours", neighbours, expected, "pass neighbours=4")
+        wanted = "an integer from 1 to the number of non-participants"
+        raise ParameterError("neighbours", neighbours, wanted, "pass neighbours=4")
     x = design(frame, covariates).to_numpy()
     if propensities is not None:
         p = np.clip(probabilities(frame, propensities), 1e-12, 1 - 1e-12)

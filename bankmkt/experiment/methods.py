@@ -4,19 +4,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bankmkt.confidence import Z
+from bankmkt.confidence import LEVEL, Z, holm
 from bankmkt.errors import Refused
 from bankmkt.experiment.did import BEFORE, difference_in_differences, naive_difference
 from bankmkt.experiment.estimate import Estimate, local
+from bankmkt.experiment.few import rests_on_few
 from bankmkt.experiment.matching import matching
 from bankmkt.experiment.negative import as_joined, outcome_before
 from bankmkt.experiment.observational import CLIP, doubly_robust, propensity
-from bankmkt.experiment.overview import ONE, largest
 from bankmkt.experiment.panel import COVARIATES, panel
 from bankmkt.experiment.sensitivity import KINDS, Sensitivity, against, odds_without
 from bankmkt.experiment.truth import beside_truth, truth_of
@@ -80,15 +81,17 @@ def methods(
 
         - ``method``, ``outcome``, ``target``, ``estimate``, ``se``, ``ci_low``, ``ci_high``, ``treated``, ``control``;
           missing if the method cannot be used;
-        - with truth: ``truth``, ``error``, ``covers``, and ``recovered``, the share of the bias of the plain
-          difference that the method takes off (missing where that bias is within chance);
+        - with truth: ``truth``, ``error``, ``covers``, and ``recovered``, one less |error| as a share of the plain
+          difference's (missing where that is within chance; below 0 where the method is further off);
         - ``width`` of the interval, in widths of the plain difference's;
-        - ``largest``: the share of the error's variance that one customer makes up (missing for ``made`` estimates);
+        - ``rests_on``: why the estimate is not to be trusted, if it rests on one customer or on five, as in
+          :func:`bankmkt.experiment.every_campaign`;
         - ``negative``, ``negative_low``, ``negative_high``: what the method finds one window before the campaign
-          (:func:`bankmkt.experiment.outcome_before`), and ``negative_found``, whether that is beyond chance;
+          (:func:`bankmkt.experiment.outcome_before`), ``negative_p`` (Holm's over all rows), ``negative_found``,
+          whether that is beyond chance, and ``no_control``, why the method could not be used before the campaign;
         - ``robustness_value`` (:func:`bankmkt.experiment.sensitivity`), and ``times``: how many times as strong as
-          the ``yardstick``, the kind of covariate that comes nearest, a hidden cause must be to explain it away;
-        - ``verdict``, in words.
+          the ``yardstick``, the strongest one, a hidden cause must be to explain it away;
+        - ``verdict``, in words. Without truth none says that an effect is proven: no check on the data can.
 
     Raises
     ------
@@ -159,15 +162,22 @@ def compare_methods(
         _estimate, outcomes=outcomes, months=months, recorded=recorded, covariates=covariates, fitted=fitted, k=k
     )
     found = known | use(frame, skip=known)
-    controls = use(before) if isinstance(before, pd.DataFrame) else {}
+    controls: Mapping[tuple[str, str], Estimate | str] = (
+        use(before) if isinstance(before, pd.DataFrame) else dict.fromkeys(found, before)
+    )
     odds = odds_without(frame, covariates, kinds, clip=CLIP, **fitted)
+    resting = {key: rests_on_few(e) for key, e in found.items() if isinstance(e, Estimate)} | _resting(made)
     rows = []
     for outcome in outcomes:
         done = [e for m in ALIKE if isinstance(e := found[m, outcome], Estimate)]
         strength = against(frame, done[-1], odds, covariates, kinds, **fitted) if done else None
         order = (NAIVE, *MOVES, *ALIKE, *([RECORDED] if recorded else []))
-        rows += [_row(m, outcome, found[m, outcome], controls.get((m, outcome)), strength) for m in order]
+        rows += [_row(m, outcome, found[m, outcome], controls[m, outcome], strength) for m in order]
     table = pd.DataFrame(rows)
+    table["rests_on"] = [resting.get((r["method"], r["outcome"]), "") for r in rows]
+    table["negative_p"] = holm(table["negative_p"])
+    beyond = table["negative_p"] < 1 - LEVEL
+    table["negative_found"] = beyond.astype(object).where(table["negative_p"].notna(), None)
     if truth is not None:
         table = _beside(table, [e for e in found.values() if isinstance(e, Estimate)], frame, truth)
     plain = table.loc[table["method"] == NAIVE].set_index("outcome")["se"]
@@ -187,49 +197,57 @@ def verdict(row: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> row = {"method": "doubly robust", "estimate": 900.0, "ci_low": 400.0, "ci_high": 1400.0, "width": 1.0,
-    ...        "covers": False, "negative_found": False, "times": 10.6, "yardstick": "past AUM"}
+    ...        "covers": False, "negative_found": False, "no_control": "", "rests_on": "", "robustness_value": 0.16}
     >>> verdict(row)
     'wrong: it does not see all that decides who joins, and no check tells'
     >>> verdict({"method": "matching", "estimate": np.nan, "refused": "too few"})
     'not possible: too few'
     >>> del row["covers"]
     >>> verdict(row)
-    'believe it if no hidden cause is 10.6 times as strong as past AUM'
+    'not proven: a hidden cause that explains 16% of what the data leave open would undo it'
     """
     if np.isnan(row["estimate"]):
         return f"not possible: {row['refused']}"
-    warned, alike = row.get("negative_found") is True, row["method"] in ALIKE
     if row["width"] > WIDE:
         return "says next to nothing: too few non-participants resemble participants"
-    if row.get("largest", 0.0) > ONE:
-        return "tells more of one customer than of the campaign"
-    if "covers" in row:
-        return _against_truth(row, warned, alike)
-    if row["method"] == RECORDED:
-        return "believe it: nothing unseen decided who was chosen"
-    if warned:
-        return "not to be believed: it finds an effect before the campaign"
-    if not alike:
-        return (
-            "a description, not an effect" if row["method"] == NAIVE else "only if both groups would have moved alike"
-        )
-    if row["ci_low"] <= 0 <= row["ci_high"]:
-        return "no effect beyond chance"
-    if np.isinf(row["times"]):
-        return "believe it if nothing hidden matters; nothing that the data show is a yardstick"
-    return f"believe it if no hidden cause is {row['times']:.1f} times as strong as {row['yardstick']}"
+    if row["rests_on"]:
+        return str(row["rests_on"])
+    return _against_truth(row) if "covers" in row else _without_truth(row)
 
 
-def _against_truth(row: Mapping[str, Any], warned: bool, alike: bool) -> str:
+def _without_truth(row: Mapping[str, Any]) -> str:
+    method, unsigned = row["method"], row["ci_low"] <= 0 <= row["ci_high"]
+    if method == NAIVE:
+        return "a description, not an effect"
+    if row["negative_found"] is True:
+        before = "doubtful: it finds an effect before the campaign"
+        return f"{before}, so the chances may not be as recorded" if method == RECORDED else before
+    if unsigned:
+        return "cannot tell the sign"
+    if method == RECORDED:
+        said = "an effect, if the chances are as recorded"
+    elif method in MOVES:
+        said = "an effect only if both groups would have moved alike"
+    else:
+        share = f"{row['robustness_value']:.0%}"
+        said = f"not proven: a hidden cause that explains {share} of what the data leave open would undo it"
+    return f"{said}; no control could be run" if row["no_control"] else said
+
+
+def _against_truth(row: Mapping[str, Any]) -> str:
+    warned, method = row["negative_found"] is True, row["method"]
     if row["covers"]:
+        if row["ci_low"] <= 0 <= row["ci_high"]:
+            return "holds the truth, but cannot tell its sign"
         return "holds the truth, though it finds an effect before the campaign" if warned else "holds the truth"
     if warned:
-        return "wrong, and its negative control tells"
-    if row["method"] == RECORDED:
+        return "wrong, and its negative control warns"
+    if method == RECORDED:
         return "wrong by chance, or because the chances are not as recorded"
-    if alike:
-        return "wrong: it does not see all that decides who joins, and no check tells"
-    return "wrong: nothing is done about who joins" if row["method"] == NAIVE else "wrong: the groups moved apart"
+    if method in ALIKE:
+        check = "no control could be run" if row["no_control"] else "no check tells"
+        return f"wrong: it does not see all that decides who joins, and {check}"
+    return "wrong: nothing is done about who joins" if method == NAIVE else "wrong: the groups moved apart"
 
 
 def _estimate(
@@ -289,19 +307,29 @@ def _made(made: pd.DataFrame | None, outcomes: Sequence[str]) -> Found:
     return {(r["method"], r["outcome"]): Estimate(**{n: r[n] for n in names}) for r in rows.to_dict("records")}
 
 
+def _resting(made: pd.DataFrame | None) -> dict[tuple[str, str], str]:
+    """Take from the same frame why they are not to be trusted, if it says so: the influence of customers it has not."""
+    if made is None or "rests_on" not in made:
+        return {}
+    rows = made[(made["target"] == "ATT") & made["method"].isin(ALIKE) & made["rests_on"].notna()]
+    return {(r["method"], r["outcome"]): r["rests_on"] for r in rows.to_dict("records")}
+
+
 def _row(
-    method: str, outcome: str, found: Estimate | str, control: Estimate | str | None, strength: Sensitivity | None
+    method: str, outcome: str, found: Estimate | str, control: Estimate | str, strength: Sensitivity | None
 ) -> dict[str, Any]:
     missing = dict.fromkeys(("estimate", "se", "ci_low", "ci_high", "treated", "control"), np.nan)
     row: dict[str, Any] = {"method": method, "outcome": outcome, "target": "ATT", **missing, "refused": found}
-    row |= {"negative": np.nan, "negative_low": np.nan, "negative_high": np.nan, "negative_found": None}
-    row |= {"largest": np.nan, "robustness_value": np.nan, "times": np.nan, "yardstick": ""}
+    row |= {"negative": np.nan, "negative_low": np.nan, "negative_high": np.nan, "negative_p": np.nan}
+    row |= {"no_control": "", "robustness_value": np.nan, "times": np.nan, "yardstick": ""}
     if not isinstance(found, Estimate):
         return row
-    row |= {name: getattr(found, name) for name in missing} | {"refused": "", "largest": largest(found)}
+    row |= {name: getattr(found, name) for name in missing} | {"refused": ""}
     if isinstance(control, Estimate):
         row |= {"negative": control.estimate, "negative_low": control.ci_low, "negative_high": control.ci_high}
-        row["negative_found"] = not control.ci_low <= 0 <= control.ci_high
+        row["negative_p"] = 2 * NormalDist().cdf(-abs(control.estimate) / control.se) if control.se > 0 else np.nan
+    else:
+        row["no_control"] = control
     if method in ALIKE and strength is not None:
         row |= strength.of(found.estimate)
     return row
@@ -310,10 +338,10 @@ def _row(
 def _beside(
     table: pd.DataFrame, estimates: Sequence[Estimate], frame: pd.DataFrame, truth: pd.DataFrame
 ) -> pd.DataFrame:
-    """Add truth, error, whether the interval holds it, and the share of the plain difference's bias taken off."""
+    """Add truth, error, whether the interval holds it, and the share of the plain difference's error taken off."""
     names = ["method", "outcome", "truth", "error", "covers"]
     table = table.merge(beside_truth(estimates, frame, truth)[names], how="left", on=["method", "outcome"])
     plain = table[table["method"] == NAIVE].set_index("outcome")
     bias = plain["error"].where(plain["error"].abs() > Z * plain["se"])
-    table["recovered"] = 1 - table["error"] / table["outcome"].map(bias)
+    table["recovered"] = 1 - table["error"].abs() / table["outcome"].map(bias).abs()
     return table

@@ -10,6 +10,7 @@ from bankmkt.bank import check_bank
 from bankmkt.errors import Refused, one_of
 from bankmkt.experiment.effect import effect
 from bankmkt.experiment.estimate import Estimate, local
+from bankmkt.experiment.few import rests_on_few
 from bankmkt.experiment.observational import doubly_robust
 from bankmkt.experiment.panel import COVARIATES, panel
 from bankmkt.lookback import parse_date
@@ -18,11 +19,6 @@ from bankmkt.schema import OUTCOMES
 
 BY_CHOICE = "its customers chose to join: what the data do not show may be what brought them"
 NOT_RECORDED = "the chances of an invitation are not recorded: what the data do not show may have decided on it"
-ONE = 0.25
-"""Of the error's variance. Where one customer makes up more, the estimate is about that customer, and Lindeberg's
-condition, under which its error is normal, is far off. It is no guarantee for the others: in simulations with heavy
-tails the intervals that pass held the truth no more often than all did (tests/experiment/test_overview.py)."""
-FEW = "one customer makes up more than a quarter of its error: it tells more of that customer than of the campaign"
 TOO_FEW = "fewer than k = {k} customers of an arm converted, or did not"
 BASICS = ("customer_id", "arm", "propensity", "participated", "treated")
 PRECISE = ("aum_0", "aum_3", "aum_6", "aum_12", "products_0", "logins_mean_6", "tenure_months", "age")
@@ -39,7 +35,8 @@ def every_campaign(
     Randomised: invited against not invited (:func:`bankmkt.experiment.effect`). Targeted with recorded chances of an
     invitation: the same, weighted by these chances (:func:`bankmkt.experiment.doubly_robust`), so that nothing unseen
     can bias it. Others: participants against similar non-participants, with the reason why that is not to be trusted.
-    Nor is an estimate whose error rests on one customer. None is made that would tell of fewer than k converters.
+    Nor is an estimate whose error rests on one customer, or on five. None is made that would tell of fewer than k
+    converters.
 
     Parameters
     ----------
@@ -99,8 +96,9 @@ def _one(
         found, reason = _estimate(people, plan, seed, k)
     except Refused as error:
         return {**out, "method": "", "target": "", **missing, "reason": str(error)}
+    told = "; ".join(filter(None, (reason, rests_on_few(found))))
     figures = {name: getattr(found, name) for name in ("method", "target", "estimate", "se", "ci_low", "ci_high")}
-    return {**out, **figures, "n": float(found.treated), "published": published, "reason": reason or _rests_on(found)}
+    return {**out, **figures, "n": float(found.treated), "published": published, "reason": told}
 
 
 def _estimate(people: pd.DataFrame, plan: dict[str, Any], seed: int, k: int) -> tuple[Estimate, str]:
@@ -116,16 +114,3 @@ def _estimate(people: pd.DataFrame, plan: dict[str, Any], seed: int, k: int) -> 
         return doubly_robust(people, outcome, **how), NOT_RECORDED
     chance = np.where(treated, own, 1 - own)
     return doubly_robust(people.assign(participated=treated), outcome, propensities=chance, **how), ""
-
-
-def largest(found: Estimate) -> float:
-    """Return the share of an estimate's error variance that one customer makes up; missing without influence."""
-    if found.influence is None:
-        return np.nan
-    squares = found.influence**2
-    return float(squares.max() / squares.sum()) if squares.any() else 0.0
-
-
-def _rests_on(found: Estimate) -> str:
-    """Say why an estimate's interval is not to be trusted; nothing if it is."""
-    return FEW if largest(found) > ONE else ""

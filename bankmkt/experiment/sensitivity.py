@@ -34,6 +34,10 @@ KINDS: dict[str, tuple[str, ...]] = {
 ALL = ""
 """Name of no kind: nothing is left out."""
 
+KNOWN = "all that is known"
+"""The strongest yardstick: all covariates together. A kind alone is a weak one where the others retell it: past AUM
+adds little to past products, pay and spending, and yet is no weak cause."""
+
 
 @dataclass(frozen=True)
 class Sensitivity:
@@ -49,9 +53,11 @@ class Sensitivity:
     robustness_value_interval
         The same for the 95 % interval to hold 0; 0 if it does already.
     yardsticks
-        A row per kind of covariate: ``kind``, ``outcome_share`` and ``joining_share`` (what it explains over and
-        above the others, as a share of what all leave open), ``times`` (how many times as strong a hidden cause must
-        be to explain the effect away; infinite if the kind explains nothing).
+        A row per kind of covariate, and one of :data:`KNOWN`, all together: ``kind``, ``outcome_share`` and
+        ``joining_share`` (what it explains over and above the others, as a share of what all leave open), ``times``
+        (how many times as strong a hidden cause must be to explain the effect away, though it can explain no more
+        than all that is open of the outcome; infinite if the kind explains nothing). A kind that the others retell
+        adds little, so that many times that is not much.
     scale
         Bias per unit of strength, in the outcome's unit; see :meth:`bias`.
     """
@@ -83,7 +89,7 @@ class Sensitivity:
         return low, self.estimate.estimate + bias + Z * self._error(strength)
 
     def of(self, estimate: float) -> dict[str, float | str]:
-        """Return ``robustness_value``, ``times`` and the nearest ``yardstick`` for another estimate of the same."""
+        """Return ``robustness_value``, ``times`` and the strongest ``yardstick`` for another estimate of the same."""
         ratio = (estimate / self.scale) ** 2
         rows = zip(*(self.yardsticks[name] for name in ("outcome_share", "joining_share", "kind")), strict=True)
         found = [(_times(outcome_share, joining_share, ratio), kind) for outcome_share, joining_share, kind in rows]
@@ -224,7 +230,8 @@ def against(
     weights = max(odds[ALL].mean(), share**2 / (1 - share))  # E[w²] is at least E[w]²
     scale = float(np.sqrt(squares * weights) / share)
     rows = [
-        (name, max(left[name].mean() / squares - 1, 0.0), max(1 - odds[name].mean() / weights, 0.0)) for name in kinds
+        (name, max(left[name].mean() / squares - 1, 0.0), max(1 - odds[name].mean() / weights, 0.0))
+        for name in (*kinds, KNOWN)
     ]
     part = (left[ALL] / squares + odds[ALL] / weights) / 2 - joined / share
     yardsticks = pd.DataFrame(rows, columns=["kind", "outcome_share", "joining_share"])
@@ -237,10 +244,10 @@ def against(
 def _without(
     frame: pd.DataFrame, covariates: Sequence[str], kinds: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield all covariates as numbers, under the name ``""``, then all but those of each kind."""
+    """Yield all covariates as numbers, under the name ``""``, then all but those of each kind, then none."""
     x = design(frame, covariates)
     source = np.array([name.split("=")[0] for name in x.columns])
-    for name, own in ((ALL, ()), *kinds.items()):
+    for name, own in ((ALL, ()), *kinds.items(), (KNOWN, source)):
         yield name, x.to_numpy()[:, ~np.isin(source, list(own))]
 
 
@@ -254,9 +261,15 @@ def _value(ratio: float) -> float:
 
 
 def _times(outcome_share: float, joining_share: float, ratio: float) -> float:
-    """Return by how much both shares must be multiplied for the bound to reach the effect."""
+    """Return by how much both shares must be multiplied for the bound to reach the effect.
+
+    The first cannot pass 1, so that from there on the second must do it alone.
+    """
     product, bend = outcome_share * joining_share, ratio * joining_share
-    return float((np.sqrt(bend**2 + 4 * product * ratio) - bend) / (2 * product)) if product > 0 else np.inf
+    if product <= 0:
+        return np.inf
+    times = float((np.sqrt(bend**2 + 4 * product * ratio) - bend) / (2 * product))
+    return times if times * outcome_share <= 1 else float(ratio / (1 + ratio) / joining_share)
 
 
 def _until_zero(found: Sensitivity) -> float:

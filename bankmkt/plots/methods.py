@@ -103,8 +103,8 @@ def verdicts(frame: "pd.DataFrame") -> "pd.DataFrame":
     -------
     pandas.DataFrame
         Texts: ``outcome``, ``method``, with truth ``recovered`` (share of the plain difference's bias taken off),
-        ``before`` (what it finds one window before the campaign), ``hidden`` (how strong a hidden cause must be to
-        explain the effect away), ``verdict``.
+        ``before`` (what it finds one window before the campaign; "–" where no control could be run), ``hidden`` (how
+        strong a hidden cause must be to explain the effect away), ``verdict``.
     """
     import pandas as pd
 
@@ -157,20 +157,19 @@ def lesson(frame: "pd.DataFrame") -> str:
 
 def _control(rows: "pd.DataFrame") -> str:
     if rows["negative"].isna().all():
-        return "The bank’s data do not reach back far enough to apply them before the campaign."
+        return f"None of them could be applied before the campaign: {rows['no_control'].iloc[0]}."
     warned = int(rows["negative_found"].eq(True).sum())
     some = f"{warned} of them {'finds' if warned == 1 else 'find'} an effect"
     found = {0: "none of them finds an effect", len(rows): "all of them find an effect"}.get(warned, some)
-    return f"Applied one window before the campaign, where there can be none, {found}."
+    said = f"Applied one window before the campaign, where there can be none, {found}"
+    return (
+        f"{said}: either a hidden cause, or customers were chosen by what had just happened." if warned else f"{said}."
+    )
 
 
 def _cause(rows: "pd.DataFrame", name: str) -> str:
-    span, nearest = _span(rows["robustness_value"]), rows.sort_values("times").iloc[0]
-    said = f"a hidden cause that explained {span} of what the data leave open, in {name} and in who joins alike,"
-    said += " would undo them"
-    if nearest["yardstick"]:
-        said += f"; that is at least {nearest['times']:.1f} times the strength of {nearest['yardstick']}"
-    return said
+    said = f"a hidden cause that explained {_span(rows['robustness_value'])} of what the data leave open, in {name} and"
+    return f"{said} in who joins alike, would undo them; whether there is one, no figure says"
 
 
 def _taken_off(rows: "pd.DataFrame", name: str) -> str:

@@ -1,11 +1,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 from simulations import sim_observational
 
 from bankmkt import open_bank
+from bankmkt.confidence import Z, holm
 from bankmkt.experiment import compare_methods, evaluate, methods
+from bankmkt.experiment.few import REASONS
 from bankmkt.experiment.methods import ALIKE, MOVES, NAIVE, RECORDED
+from bankmkt.experiment.sensitivity import KNOWN
 
 X = ["x1", "x2"]
 KINDS = {"first": ["x1"], "second": ["x2"]}
@@ -40,15 +44,15 @@ def test_figures_agree_with_the_evaluation(table, journey_bank):
     for name in ("estimate", "se", "truth", "error"):
         np.testing.assert_allclose(both[name], both[f"{name}_there"])
     again = methods(journey_bank, "journey", outcomes=["aum_change", "logins"], made=study.estimates)
-    unknown = ["largest", "verdict"]  # a made estimate's influence is not known
-    pd.testing.assert_frame_equal(again.drop(columns=unknown), table.drop(columns=unknown))
+    pd.testing.assert_frame_equal(again, table)
 
 
 def test_share_of_the_bias_is_by_definition(table):
     plain = table[table["method"] == NAIVE].set_index("outcome")["estimate"]
     bias = table["outcome"].map(plain) - table["truth"]
-    recovered = (table["outcome"].map(plain) - table["estimate"]) / bias
+    recovered = 1 - (table["estimate"] - table["truth"]).abs() / bias.abs()
     np.testing.assert_allclose(table["recovered"], recovered, atol=1e-12)
+    assert (table["recovered"] <= 1).all(), "who overshoots has not taken off more than all"
 
 
 def test_what_is_seen_is_recovered_and_no_warning_is_given():
@@ -58,7 +62,7 @@ def test_what_is_seen_is_recovered_and_no_warning_is_given():
     assert (alike["recovered"] > 0.9).all()
     assert alike["covers"].all()
     assert (alike["verdict"] == "holds the truth").all()
-    assert found.loc[NAIVE, "verdict"] == "wrong, and its negative control tells"
+    assert found.loc[NAIVE, "verdict"] == "wrong, and its negative control warns"
     assert (found.loc[list(MOVES), "verdict"].str.startswith("not possible: the outcome has no level")).all()
 
 
@@ -67,7 +71,7 @@ def test_what_is_hidden_is_not_recovered_and_the_control_tells():
     found = compare_methods(frame, ["y"], before=before, truth=truth, covariates=X, kinds=KINDS).set_index("method")
     alike = found.loc[list(ALIKE)]
     assert alike["recovered"].between(0.2, 0.8).all()
-    assert (alike["verdict"] == "wrong, and its negative control tells").all()
+    assert (alike["verdict"] == "wrong, and its negative control warns").all()
 
 
 def test_hidden_cause_that_comes_with_the_campaign_escapes_the_control():
@@ -82,12 +86,46 @@ def test_without_truth_the_verdict_rests_on_the_diagnostics():
     frame, before, _ = made_up(4)
     found = compare_methods(frame, ["y"], before=before, covariates=X, kinds=KINDS).set_index("method")
     assert not {"truth", "error", "covers", "recovered"} & set(found)
-    assert found.loc["matching", "verdict"].startswith("believe it if no hidden cause is ")
-    assert found.loc["matching", "yardstick"] in KINDS
-    assert found.loc[NAIVE, "verdict"] == "not to be believed: it finds an effect before the campaign"
+    share = f"{found.loc['matching', 'robustness_value']:.0%}"
+    assert found.loc["matching", "verdict"] == (
+        f"not proven: a hidden cause that explains {share} of what the data leave open would undo it"
+    )
+    assert found.loc["matching", "yardstick"] == KNOWN
+    assert found.loc[NAIVE, "verdict"] == "a description, not an effect"
     hidden, earlier, _ = made_up(5, hidden=1.0)
     found = compare_methods(hidden, ["y"], before=earlier, covariates=X, kinds=KINDS).set_index("method")
-    assert found.loc["matching", "verdict"] == "not to be believed: it finds an effect before the campaign"
+    assert found.loc["matching", "verdict"] == "doubtful: it finds an effect before the campaign"
+
+
+def test_without_truth_nothing_is_called_proven_where_the_truth_shows_it_wrong():
+    """All four methods agree, no control finds anything, and all are wrong: only the words of a guess may be used."""
+    frame, _, truth = made_up(3, hidden=1.0)
+    quiet = made_up(3)[1].assign(participated=made_up(3)[0]["participated"])
+    how = {"before": quiet, "covariates": X, "kinds": KINDS}
+    known = compare_methods(frame, ["y"], truth=truth, **how).set_index("method").loc[list(ALIKE)]
+    own = compare_methods(frame, ["y"], **how).set_index("method").loc[list(ALIKE)]
+    assert not known["covers"].any()
+    assert own["negative_found"].eq(False).all()
+    assert own["verdict"].str.startswith("not proven: a hidden cause that explains ").all()
+    assert (own["times"] < 3).all(), "all that is known is no weak yardstick"
+
+
+def test_interval_that_says_nothing_of_the_sign_is_called_so():
+    frame, before, truth = made_up(12)
+    noise = np.random.default_rng(14).normal(size=len(frame)) * 40
+    frame["y"], truth["y0"], truth["y1"] = frame["y"] + noise, truth["y0"] + noise, truth["y1"] + noise
+    found = compare_methods(frame, ["y"], before=before, truth=truth, covariates=X, kinds=KINDS).set_index("method")
+    assert found.loc["doubly robust", "verdict"] == "holds the truth, but cannot tell its sign"
+    own = compare_methods(frame, ["y"], before=before, covariates=X, kinds=KINDS).set_index("method")
+    assert own.loc["doubly robust", "verdict"] == "cannot tell the sign"
+
+
+def test_controls_are_corrected_for_their_number():
+    frame, before, _ = made_up(13)
+    found = compare_methods(frame, ["y"], before=before, covariates=X, kinds=KINDS)
+    z = found["negative"] / ((found["negative_high"] - found["negative_low"]) / (2 * Z))
+    np.testing.assert_allclose(found["negative_p"], holm(2 * norm.sf(z.abs())), atol=1e-9)
+    assert found["negative_p"].notna().sum() == 5
 
 
 def test_nothing_to_recover_is_not_divided_by():
@@ -105,7 +143,10 @@ def test_method_that_must_refuse_is_a_row_with_its_reason():
     assert found.loc["entropy balancing", "verdict"].startswith("not possible: no weights make")
     assert np.isnan(found.loc["entropy balancing", "estimate"])
     assert found["negative_found"].isna().all()
+    assert (found.loc[[NAIVE, "matching"], "no_control"] == "no past").all()
     assert found.loc[NAIVE, "verdict"] == "wrong: nothing is done about who joins"
+    own = compare_methods(frame, ["y"], before="no past", covariates=X, kinds=KINDS).set_index("method")
+    assert own.loc["matching", "verdict"].endswith("would undo it; no control could be run")
 
 
 def test_estimate_that_says_next_to_nothing_is_called_so():
@@ -124,8 +165,14 @@ def test_estimate_that_rests_on_one_customer_is_called_so():
     who = frame.index[frame["participated"]][0]
     frame.loc[who, "y"], truth.loc[who, ["y0", "y1"]] = 1e4, [1e4 - 1, 1e4]
     found = compare_methods(frame, ["y"], before=before, truth=truth, covariates=X, kinds=KINDS).set_index("method")
-    assert found.loc["matching", "largest"] > 0.9
-    assert found.loc["matching", "verdict"] == "tells more of one customer than of the campaign"
+    assert found.loc["matching", "rests_on"] == REASONS[1]
+    assert found.loc["matching", "verdict"] == REASONS[1]
+    own = compare_methods(frame, ["y"], before=before, covariates=X, kinds=KINDS).set_index("method")
+    assert own.loc["matching", "verdict"] == REASONS[1], "nor does it need the truth"
+    told = own.reset_index()[["method", "outcome", "target", "rests_on"]]
+    made = told.assign(estimate=1.0, se=0.1, ci_low=0.8, ci_high=1.2, treated=1500, control=1500, note="")
+    again = compare_methods(frame, ["y"], made=made, covariates=X, kinds=KINDS).set_index("method")
+    assert again.loc["matching", "verdict"] == REASONS[1], "made estimates bring it along"
 
 
 def test_targeted_campaign_compares_whom_the_bank_chose(journey_frames):
@@ -156,7 +203,7 @@ def test_recorded_chances_are_right_where_the_models_cannot_be():
     assert not found.loc[list(ALIKE), "covers"].any()
     assert found.loc[RECORDED, "verdict"] == "holds the truth"
     own = compare_methods(frame, ["y"], recorded=True, covariates=X, kinds=KINDS).set_index("method")
-    assert own.loc[RECORDED, "verdict"].startswith("believe it")
+    assert own.loc[RECORDED, "verdict"] == "an effect, if the chances are as recorded; no control could be run"
 
 
 def test_bank_without_a_past_says_so(journey_frames):
@@ -164,6 +211,7 @@ def test_bank_without_a_past_says_so(journey_frames):
     bank = open_bank({**journey_frames, "balances": journey_frames["balances"][recent]})
     found = methods(bank, "journey", outcomes=["logins"])
     assert found["negative"].isna().all()
+    assert found["no_control"].str.contains("balance").all()
     assert found["estimate"].notna().all()
 
 

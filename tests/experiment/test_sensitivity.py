@@ -4,6 +4,7 @@ import pytest
 
 from bankmkt.errors import ParameterError
 from bankmkt.experiment import difference_in_differences, doubly_robust, sensitivity, weighting
+from bankmkt.experiment.sensitivity import KNOWN
 
 
 def two_kinds(n, seed, *, effect=0.0, push=1.0, odds=(0.25, 1.0)):
@@ -94,7 +95,35 @@ def test_what_is_seen_is_a_yardstick_for_what_is_not():
     times, shares = rows.loc["driver", "times"], rows.loc["driver", ["outcome_share", "joining_share"]].to_numpy(float)
     bias = found.scale * np.sqrt(np.prod(times * shares) / (1 - times * shares[1]))
     assert bias == pytest.approx(found.estimate.estimate)
-    assert found.of(found.estimate.estimate)["yardstick"] == "driver"
+    assert found.of(found.estimate.estimate)["times"] == rows["times"].min()
+    assert rows.loc[KNOWN, "times"] == pytest.approx(rows.loc["driver", "times"], rel=0.05)
+
+
+def test_kinds_that_retell_each_other_are_strong_together():
+    """Each of two copies adds nothing to the other; what is known is as strong as the one cause that they tell of."""
+    rng = np.random.default_rng(10)
+    cause = rng.normal(size=6000)
+    joined = rng.random(6000) < 1 / (1 + np.exp(1 - cause))
+    frame = pd.DataFrame({"participated": joined, "one": cause, "y": cause + rng.normal(size=6000) + joined})
+    frame["other"] = cause + 0.05 * rng.normal(size=6000)
+    found = sensitivity(frame, "y", covariates=["one", "other"], kinds={"one": ["one"], "other": ["other"]})
+    rows = found.yardsticks.set_index("kind")
+    assert rows.loc["one", "times"] > 10 * rows.loc[KNOWN, "times"]
+    alone = sensitivity(frame, "y", covariates=["one"], kinds={"one": ["one"]}).yardsticks.set_index("kind")
+    assert rows.loc[KNOWN, "times"] == pytest.approx(alone.loc["one", "times"], rel=0.05)
+    assert found.of(found.estimate.estimate)["yardstick"] == KNOWN
+
+
+def test_no_hidden_cause_explains_more_than_all():
+    """A strong effect: many times the driver's share of the outcome is more than 1, which nothing can have."""
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=4000)
+    joined = rng.random(4000) < 1 / (1 + np.exp(1 - 0.5 * x))
+    frame = pd.DataFrame({"participated": joined, "x": x, "y": x + rng.normal(size=4000) + 9 * joined})
+    found = sensitivity(frame, "y", covariates=["x"], kinds={})
+    row = found.yardsticks.iloc[0]
+    assert row["times"] * row["outcome_share"] > 1
+    assert found.bias(1.0, row["times"] * row["joining_share"]) == pytest.approx(found.estimate.estimate)
 
 
 def test_other_estimates_can_be_judged():

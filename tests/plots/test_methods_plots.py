@@ -23,7 +23,8 @@ def table(truth=True, outcome="aum_change"):
         "outcome": outcome, "estimate": [1000.0, np.nan, 400.0, 150.0], "ci_low": [800.0, np.nan, 200.0, 50.0],
         "ci_high": [1200.0, np.nan, 600.0, 250.0], "negative": [300.0, np.nan, 20.0, -10.0],
         "negative_low": [200.0, np.nan, -80.0, -110.0], "negative_high": [400.0, np.nan, 120.0, 90.0],
-        "negative_found": [True, None, False, False], "robustness_value": [np.nan, np.nan, 0.2, 0.1],
+        "negative_found": [True, None, False, False], "no_control": ["", "too few", "", ""],
+        "robustness_value": [np.nan, np.nan, 0.2, 0.1],
         "times": [np.nan, np.nan, 3.04, 1.5], "yardstick": ["", "", "past AUM", "past AUM"],
         "verdict": ["wrong, and its control tells", "not possible: too few", "wrong: hidden", "holds the truth"],
     })  # fmt: skip
@@ -69,14 +70,16 @@ def test_lesson_says_what_the_frame_holds():
     assert "take off 67% to 94% of the plain difference’s bias; 1 of their 2 intervals holds the truth." in said
     assert "none of them finds an effect" in said
     assert "explained 10% to 20% of what the data leave open" in said
-    assert "at least 1.5 times the strength of past AUM" in said
+    assert "whether there is one, no figure says" in said
+    assert "past AUM" not in said, "a weak yardstick makes a hidden cause look impossible"
     assert said.endswith("no check on the data could tell.")
     seen = table().assign(negative_found=True)
-    assert "all of them find an effect" in methods.lesson(seen)
+    assert "all of them find an effect: either a hidden cause, or customers were chosen by" in methods.lesson(seen)
     assert "no check on the data could tell" not in methods.lesson(seen)
     assert "nothing to take off" in methods.lesson(table().assign(recovered=np.nan))
     assert "Nobody resembles" in methods.lesson(table().assign(robustness_value=np.nan))
-    assert "do not reach back far enough" in methods.lesson(table().assign(negative=np.nan))
+    none = table().assign(negative=np.nan, no_control="no balances from before")
+    assert "could be applied before the campaign: no balances from before." in methods.lesson(none)
 
 
 def test_one_outcome_at_a_time():
