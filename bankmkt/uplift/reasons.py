@@ -1,6 +1,5 @@
 """Why a customer is on a list, in a few words of a fixed vocabulary."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,9 @@ MOST = 3
 
 CLEAR = 0.1
 """Standardised differences below this are not told."""
+
+LEARN, BATCH = 100_000, 50_000
+"""Customers, drawn by lot, that the model is learned from at most, and those that are told at a time."""
 
 
 def contrast(X: pd.DataFrame, here: Any) -> list[str]:
@@ -45,7 +47,7 @@ def contrast(X: pd.DataFrame, here: Any) -> list[str]:
     return [text for apart, text in sorted(found, key=lambda each: -each[0]) if apart >= CLEAR]
 
 
-def reasons(X: pd.DataFrame, score: Any, *, most: int = MOST, seed: int = 7) -> list[str]:
+def reasons(X: pd.DataFrame, score: Any, *, rows: Any = None, most: int = MOST, seed: int = 7) -> list[str]:
     """Say for each customer which traits raise the score most, by a small model of the score.
 
     Parameters
@@ -54,16 +56,18 @@ def reasons(X: pd.DataFrame, score: Any, *, most: int = MOST, seed: int = 7) -> 
         What was known of each customer.
     score
         What the list is ordered by.
+    rows
+        Places of the customers to be told of, all by default: memory grows with them, not with the columns' texts.
     most
         Reasons per customer.
     seed
-        Of the model.
+        Of the model, and of the lot by which it is learned from 100,000 customers where there are more.
 
     Returns
     -------
     list of str
-        For each customer up to ``most`` texts joined by "; ": "age is high", "city is north", "aum is not known"; empty
-        where nothing raises the score. No number of the customer's is told.
+        For each customer of ``rows`` up to ``most`` texts joined by "; ": "age is high", "city is north", "aum is not
+        known"; empty where nothing raises the score. No number of the customer's is told.
 
     Raises
     ------
@@ -89,34 +93,58 @@ def reasons(X: pd.DataFrame, score: Any, *, most: int = MOST, seed: int = 7) -> 
         raise ParameterError("score", values.shape, f"one number per row: {len(X):,}", "pass one column")
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         raise ParameterError("most", most, "an integer from 1", f"pass most={MOST}")
+    places = np.arange(len(X)) if rows is None else np.asarray(rows, dtype=np.int64)
     spread = float(values.std())
     if spread == 0:
-        return [""] * len(X)
-    features = X.reset_index(drop=True).set_axis([f"x{place}" for place in range(X.shape[1])], axis=1)
-    texts = features.select_dtypes(exclude="number").columns
-    features = features.astype(dict.fromkeys(texts, "category"))
+        return [""] * len(places)
+    learned = np.arange(len(X))
+    if len(X) > LEARN:
+        learned = np.sort(np.random.default_rng(seed).choice(len(X), LEARN, replace=False))
+    kinds = {
+        f"x{place}": pd.CategoricalDtype(pd.Index(column.dropna().unique()))
+        for place, (_, column) in enumerate(X.items())
+        if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
+    }
     surrogate = LGBMRegressor(
         n_estimators=50, num_leaves=15, min_child_samples=20, random_state=seed, n_jobs=1, deterministic=True,
         force_row_wise=True, verbose=-1,
-    )  # fmt: skip
-    adds = np.asarray(surrogate.fit(features, values).predict(features, pred_contrib=True))[:, :-1] / spread
-    words = np.column_stack([_words(str(name), column) for name, column in X.items()])
-    order = np.argsort(-adds, axis=1, kind="stable")[:, :most]
-    rows: list[Sequence[int]] = order.tolist()
-    return ["; ".join(words[i, j] for j in row if adds[i, j] >= CLEAR) for i, row in enumerate(rows)]
+    ).fit(_features(X, learned, kinds), values[learned])  # fmt: skip
+    said = [_Words(str(name), column) for name, column in X.items()]
+    told: list[str] = []
+    for start in range(0, len(places), BATCH):
+        part = places[start : start + BATCH]
+        found = np.asarray(surrogate.predict(_features(X, part, kinds), pred_contrib=True))
+        adds = found[:, :-1] / spread
+        order = np.argsort(-adds, axis=1, kind="stable")[:, :most]
+        for row, best, add in zip(part, order, adds, strict=True):
+            told.append("; ".join(said[j].of(row) for j in best if add[j] >= CLEAR))
+    return told
 
 
-def _words(name: str, column: pd.Series) -> Any:
-    """Say what a column holds for each customer."""
-    if _number(column):
-        x = column.to_numpy(dtype=float, na_value=np.nan)
-        known = x[~np.isnan(x)]
-        two = len(np.unique(known)) == 2
-        high, low = ("yes", "no") if two and set(np.unique(known)) == {0.0, 1.0} else ("high", "low")
-        middle = float(known.mean() if two else np.median(known)) if len(known) else 0.0
-        said = np.where(x > middle, high, low)
-        return np.where(np.isnan(x), f"{name} is not known", [f"{name} is {word}" for word in said])
-    return np.array([f"{name} is not known" if pd.isna(value) else f"{name} is {value}" for value in column], object)
+def _features(X: pd.DataFrame, rows: Any, kinds: dict[str, pd.CategoricalDtype]) -> pd.DataFrame:
+    frame = X.iloc[rows].reset_index(drop=True)
+    return frame.set_axis([f"x{place}" for place in range(X.shape[1])], axis=1).astype(kinds)
+
+
+class _Words:
+    """What a column holds for a customer, in words; numbers against the middle of all customers."""
+
+    def __init__(self, name: str, column: pd.Series) -> None:
+        self.name, self.column, self.number = name, column, _number(column)
+        if self.number:
+            x = column.to_numpy(dtype=float, na_value=np.nan)
+            known = x[~np.isnan(x)]
+            values = np.unique(known)
+            self.above, self.below = ("yes", "no") if values.tolist() == [0.0, 1.0] else ("high", "low")
+            self.middle = float(known.mean() if len(values) == 2 else np.median(known)) if len(known) else 0.0
+
+    def of(self, row: int) -> str:
+        value = self.column.iloc[row]
+        if pd.isna(value):
+            return f"{self.name} is not known"
+        if self.number:
+            return f"{self.name} is {self.above if value > self.middle else self.below}"
+        return f"{self.name} is {value}"
 
 
 def _sides(column: pd.Series) -> list[tuple[str, Floats]]:

@@ -2,9 +2,7 @@
 
 import datetime as dt
 import hashlib
-import os
 import platform
-import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,15 @@ from bankmkt.errors import DataError, ParameterError, SchemaError
 from bankmkt.experiment.assign import DIGITS
 from bankmkt.lookback import parse_date
 from bankmkt.manifest import MANIFEST, file_record, read_json, write_json
+from bankmkt.saving import whole
 from bankmkt.uplift.policy import NOBODY, Policy
 from bankmkt.uplift.reasons import reasons
 from bankmkt.uplift.study import CONTROL, Floats
 
 FORMAT = 1
 KIND = "target list"
+PRIVATE = 0o600
+"""Mode of the files: their owner reads and writes them, nobody else."""
 LIBRARIES = ("bankmkt", "causalml", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 
 
@@ -35,7 +36,6 @@ def target_list(
     hold_out: float = 0.1,
     format: str = "parquet",
     made_on: dt.date | str | None = None,
-    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Write whom to contact, and whom not, so that what the contact changed can be measured.
 
@@ -47,39 +47,43 @@ def target_list(
         A folder that does not exist: ``targets``, ``hold_out`` and ``manifest.json`` are written into it, all of them
         or none.
     campaign
-        The campaign's name; the salt of the lot by which customers are held out.
+        The campaign's name. Its hold-out is drawn by the salt ``"<campaign>|hold-out"``, a lot of its own: customers
+        who were left alone in an experiment of that name are held out no sooner than others.
     X
         What was known of the customers, in their order: for the reasons.
     customers
         What :meth:`Policy.choose` returned, labelled by customer ids (whole numbers or texts); by default the study's.
+        Its ``attrs`` say by which limits it was chosen; a frame that has lost them is refused.
     hold_out
         Chance of a customer on the list to be left alone all the same; 0 keeps nobody aside.
     format
         ``"parquet"`` or ``"csv"``.
     made_on
         Day for the record.
-    overwrite
-        Whether an earlier target list in ``path`` may be replaced.
 
     Returns
     -------
     dict
-        The record, as in ``manifest.json``: the study's fingerprint, model, seed, versions, gates, limits and their
-        prices, value with its interval, customers by arm, size and SHA-256 of each file.
+        The record, as in ``manifest.json``: fingerprints of the study and of the scores, model, seed, versions, gates,
+        the limits that this list was chosen by and their prices, expected value of this list, value with its interval
+        as measured in the study (null for other customers, of whom nothing was measured), customers by arm, size and
+        SHA-256 of each file.
 
     Raises
     ------
     ParameterError, SchemaError
         If an argument is not as above.
     DataError
-        If the folder exists (and is no target list, with ``overwrite``), or cannot be written.
+        If the folder exists or cannot be written.
 
     Notes
     -----
     Columns of both files: customer_id, arm, planned_arm, propensity (chance of ``arm`` given ``planned_arm``), score,
     expected_effect, expected_value, reasons. Together they are an experiment in each planned arm: the next
-    :class:`bankmkt.uplift.Study` is made from them. The lot is that of ``experiment.assign(..., hold_out=(campaign,
-    share))``, so a customer held out by one is held out by the other.
+    :class:`bankmkt.uplift.Study` is made from them. The lot is that of ``experiment.assign(...,
+    hold_out=("<campaign>|hold-out", share))``, so a customer held out by one is held out by the other. Only the owner
+    can read the files. In CSV an apostrophe stands before texts that begin with = + - @ or an apostrophe, lest a
+    spreadsheet runs them; :func:`read_target_list` takes it off.
     """
     chosen = _customers(policy, customers)
     for name, text in (("campaign", campaign), ("format", format)):
@@ -91,12 +95,12 @@ def target_list(
         raise ParameterError("hold_out", hold_out, "a share from 0 to 0.9", "such as hold_out=0.1")
     if X is not None and len(X) != len(chosen):
         raise DataError("X", f"{len(X):,} rows", f"one per customer: {len(chosen):,}", "pass them in the same order")
-    told = [""] * len(chosen) if X is None else reasons(X, chosen["expected_value"], seed=policy.seed)
-    on = (chosen["arm"] != NOBODY).to_numpy()
-    rows = chosen[on].assign(reasons=np.array(told, dtype=object)[on])
-    if rows.empty:
+    on = np.flatnonzero(chosen["arm"] != NOBODY)
+    if not len(on):
         raise DataError("customers", "none on the list", "one or more", "choose with other limits")
-    held = lots(campaign, rows.index) < hold_out
+    told = "" if X is None else reasons(X, chosen["expected_value"], rows=on, seed=policy.seed)
+    rows = chosen.iloc[on].assign(reasons=told)
+    held = lots(_salt(campaign), rows.index) < hold_out
     rows = rows.sort_values("expected_value", ascending=False, kind="stable").assign(
         planned_arm=lambda t: t["arm"], held=pd.Series(held, rows.index)
     )
@@ -104,8 +108,12 @@ def target_list(
     rows["propensity"] = np.where(rows["held"], hold_out, 1 - hold_out)
     columns = ["arm", "planned_arm", "propensity", "score", "expected_effect", "expected_value", "reasons"]
     parts = {"targets": rows.loc[~rows["held"], columns], "hold_out": rows.loc[rows["held"], columns]}
-    record = _record(policy, campaign, hold_out, rows, made_on)
-    return _write(Path(path), parts, format, record, overwrite)
+    record = _record(policy, chosen, campaign, hold_out, rows, made_on)
+    return _write(Path(path), parts, format, record)
+
+
+def _salt(campaign: str) -> str:
+    return f"{campaign}|hold-out"
 
 
 def lots(salt: str, ids: Any) -> Floats:
@@ -145,7 +153,7 @@ def read_target_list(path: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         file = folder / name
         if not file.is_file() or file_record(file) != wanted:
             raise DataError(str(file), "missing or changed", "the file as it was written", "make the list again")
-        frames.append(pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file))
+        frames.append(pd.read_parquet(file) if file.suffix == ".parquet" else _read_csv(file, record["ids"]))
     return pd.concat([frame for frame in frames if len(frame)], ignore_index=True), record
 
 
@@ -155,31 +163,44 @@ def _customers(policy: Policy, given: pd.DataFrame | None) -> pd.DataFrame:
     frame = policy.customers if given is None else given
     if not isinstance(frame, pd.DataFrame) or not set(policy.customers.columns) <= set(frame.columns):
         raise SchemaError("customers", type(frame).__name__, "what Policy.choose returned", "pass its result")
-    kind = frame.index.dtype
-    if not (pd.api.types.is_integer_dtype(kind) or pd.api.types.is_string_dtype(kind)) or frame.index.hasnans:
+    if frame.attrs.get("policy") != policy.study:
+        todo = "pass what this policy's choose returned; some ways to copy a frame lose its attrs"
+        raise DataError("customers", "no note by which limits they were chosen", "attrs of Policy.choose", todo)
+    if _kind(frame.index) is None or frame.index.hasnans:
         todo = "label the rows: customers.set_axis(ids)"
-        raise SchemaError("index of customers", str(kind), "ids, whole numbers or texts", todo)
+        raise SchemaError("index of customers", str(frame.index.dtype), "ids, whole numbers or texts", todo)
     if not frame.index.is_unique:
         raise DataError("index of customers", "ids that come twice", "each customer once", "leave the second out")
     return frame
 
 
+def _kind(ids: pd.Index) -> str | None:
+    """Return what ids are, None for neither whole numbers nor texts."""
+    return {"integer": "whole numbers", "string": "texts"}.get(pd.api.types.infer_dtype(ids))
+
+
 def _record(
-    policy: Policy, campaign: str, hold_out: float, rows: pd.DataFrame, made_on: dt.date | str | None
-) -> dict[str, Any]:
+    policy: Policy, chosen: pd.DataFrame, campaign: str, hold_out: float, rows: pd.DataFrame,
+    made_on: dt.date | str | None,
+) -> dict[str, Any]:  # fmt: skip
     arms = rows.groupby("planned_arm").agg(
         customers=("held", "size"), held_out=("held", "sum"), expected_value=("expected_value", "sum")
     )
-    low, high = policy.interval
+    (low, high), study = policy.interval, policy.customers
+    measured = chosen.attrs["of_study"] and np.array_equal(chosen["arm"], study["arm"])
+    value = {"value": policy.value, "ci_lower": low, "ci_upper": high, "of": "this list, measured in the study"}
     return {
-        "format": FORMAT, "kind": KIND, "campaign": campaign,
+        "format": FORMAT, "kind": KIND, "campaign": campaign, "ids": _kind(rows.index),
         "made_on": None if made_on is None else parse_date("made_on", made_on).isoformat(),
-        "study": policy.study, "model": policy.model, "seed": policy.seed, "hold_out": hold_out,
-        "value_of_policy": {"value": policy.value, "ci_lower": low, "ci_upper": high, "unit": "yuan, net of cost"},
-        "value_per_unit": policy.value_per_unit, "cost": policy.cost,
+        "study": policy.study, "scores": chosen.attrs["scores"], "model": policy.model, "seed": policy.seed,
+        "hold_out": hold_out, "hold_out_salt": _salt(campaign), "chosen_among": len(chosen),
+        "expected_value": float(rows["expected_value"].sum()), "value_of_policy": value if measured else None,
+        "unit": "yuan, net of cost", "value_per_unit": policy.value_per_unit, "cost": policy.cost,
         "effects": _plain(pd.DataFrame([vars(each) for each in policy.lines])),
-        "gates": _plain(policy.gates), "limits": _plain(policy.prices), "left_alone": _plain(policy.harmed),
-        "notes": list(policy.notes), "arms": _plain(arms.reset_index()),
+        "gates": _plain(policy.gates), "limits": _plain(pd.DataFrame(chosen.attrs["limits"])),
+        "left_out": chosen["left_out"].replace("", None).value_counts().to_dict(),
+        "harmed_in_the_study": _plain(policy.harmed), "notes": list(policy.notes),
+        "arms": _plain(arms.reset_index()),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
     }  # fmt: skip
 
@@ -195,38 +216,34 @@ def _value(value: Any) -> Any:
     return None if isinstance(plain, float) and not np.isfinite(plain) else plain
 
 
-def _write(
-    path: Path, parts: dict[str, pd.DataFrame], format: str, record: dict[str, Any], overwrite: bool
-) -> dict[str, Any]:
-    if path.exists():
-        if not overwrite:
-            raise DataError("path", str(path), "a folder that does not exist", "choose another, or overwrite=True")
-        _earlier(path)
-    aside, old = (path.with_name(f".{path.name}.{what}-{os.getpid()}") for what in ("making", "old"))
-    try:
-        aside.mkdir(parents=True)
+def _write(path: Path, parts: dict[str, pd.DataFrame], format: str, record: dict[str, Any]) -> dict[str, Any]:
+    with whole(path, "the list") as aside:
+        aside.mkdir(mode=0o700)
         for name, frame in parts.items():
             out = frame.rename_axis("customer_id").reset_index()
             file = aside / f"{name}.{format}"
+            file.touch(PRIVATE)
             if format == "parquet":
                 out.to_parquet(file, index=False)
             else:
-                out.to_csv(file, index=False)
-        files = {file.name: file_record(file) for file in sorted(aside.iterdir())}
-        record = record | {"files": files}
+                out.apply(_quoted).to_csv(file, index=False)
+        record = record | {"files": {file.name: file_record(file) for file in sorted(aside.iterdir())}}
         write_json(aside / MANIFEST, record)
-        if path.exists():
-            os.rename(path, old)
-        os.rename(aside, path)
-    except OSError as error:
-        if old.exists() and not path.exists():
-            os.rename(old, path)
-        todo = "free space, or choose another place"
-        raise DataError(f"the list cannot be written to {path} ({error})", todo=todo) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
+        (aside / MANIFEST).chmod(PRIVATE)
     return record
+
+
+def _quoted(column: pd.Series) -> pd.Series:
+    """Put an apostrophe before texts that a spreadsheet would run, and before those that begin with one."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    return column.where(~column.str.match(r"[=+\-@'\t\r]"), "'" + column)
+
+
+def _read_csv(file: Path, ids: str) -> pd.DataFrame:
+    texts = ["arm", "planned_arm", "reasons"] + ["customer_id"] * (ids == "texts")
+    frame = pd.read_csv(file, dtype=dict.fromkeys(texts, "str"), keep_default_na=False)
+    return frame.assign(**{name: frame[name].str.removeprefix("'") for name in texts})
 
 
 def _earlier(folder: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Lists as files: whole or not at all, the hold-out the lot says, and enough to measure them by."""
 
 import json
+import tracemalloc
 
 import ibis
 import numpy as np
@@ -44,7 +45,7 @@ def test_the_list_and_those_held_out_are_the_chosen(made, tmp_path, format):
     assert record["arms"][0]["held_out"] == int(held.sum())
     assert record["study"] == found.study
     assert record["made_on"] == "2026-07-01"
-    assert [gate["gate"] for gate in record["gates"]] == ["design", "order"]
+    assert [gate["gate"] for gate in record["gates"]][:2] == ["design", "order"]
     assert record["files"][f"targets.{format}"] == file_record(tmp_path / "list" / f"targets.{format}")
     told = both.reasons.fillna("").str.split("; ").explode()
     vocabulary = {f"age is {w}" for w in ("high", "low")} | {"city is north", "city is south"}
@@ -59,8 +60,20 @@ def test_the_lot_is_that_of_experiments(made, tmp_path):
     target_list(found, tmp_path / "list", campaign="spring", hold_out=0.2)
     both, _ = read_target_list(tmp_path / "list")
     people = ibis.memtable(pd.DataFrame({"customer_id": both.customer_id}))
-    drawn = experiment.assign(people, "another", hold_out=("spring", 0.2)).to_pandas().set_index("customer_id")
+    drawn = experiment.assign(people, "another", hold_out=("spring|hold-out", 0.2)).to_pandas().set_index("customer_id")
     assert (drawn.left_out.notna()[both.customer_id].to_numpy() == (both.arm == "control").to_numpy()).all()
+
+
+def test_the_hold_out_is_not_the_experiments_own_lot(made, tmp_path):
+    """Those left alone in the experiment of the same name are held out no sooner than others."""
+    found, _ = made
+    people = ibis.memtable(pd.DataFrame({"customer_id": found.customers.index}))
+    before = experiment.assign(people, "spring").to_pandas().set_index("customer_id").arm
+    target_list(found, tmp_path / "list", campaign="spring", hold_out=0.5)
+    both = read_target_list(tmp_path / "list")[0].set_index("customer_id")
+    controls = (before[both.index] == "control").to_numpy()
+    held = (both.arm == "control").to_numpy()
+    assert abs(held[controls].mean() - held[~controls].mean()) < 4 * np.sqrt(0.25 * 2 / (len(both) / 2))
 
 
 def test_the_next_study_is_made_of_both_files(made, tmp_path):
@@ -75,33 +88,60 @@ def test_the_next_study_is_made_of_both_files(made, tmp_path):
     np.testing.assert_allclose(chance, both.propensity)
 
 
-def test_a_list_for_other_customers(made, tmp_path):
+def test_a_list_for_other_customers_has_a_record_of_its_own(made, tmp_path):
+    """Its limits and expected value; nothing was measured of them."""
     found, _ = made
-    others = found.choose(pd.DataFrame({"treatment": [0.2, -0.3, 0.1]}, index=["a", "b", "c"]))
-    target_list(found, tmp_path / "list", campaign="spring", customers=others, hold_out=0)
-    both, record = read_target_list(tmp_path / "list")
-    assert both.customer_id.tolist() == ["a", "c"]
+    scores = pd.DataFrame({"treatment": [0.2, -0.3, 0.1, 0.15]}, index=["a", "b", "c", "d"])
+    others = found.choose(scores, budget=6)
+    record = target_list(found, tmp_path / "list", campaign="spring", customers=others, hold_out=0)
+    both, _ = read_target_list(tmp_path / "list")
+    assert both.customer_id.tolist() == ["a", "d"]
     assert record["arms"][0]["held_out"] == 0
+    assert [limit["most"] for limit in record["limits"]] == [6.0]
+    assert record["value_of_policy"] is None
+    assert record["expected_value"] == pytest.approx(both.expected_value.sum())
+    assert record["left_out"] == {"beyond the limits": 1, "not worth the cost": 1}
+    assert record["chosen_among"] == 4
+    own = target_list(found, tmp_path / "own", campaign="spring")
+    assert [limit["most"] for limit in own["limits"]] == [3000.0]
+    assert own["value_of_policy"]["value"] == found.value
+    assert own["scores"] != record["scores"]
+    part = target_list(found, tmp_path / "part", campaign="spring", customers=found.customers.iloc[:3000])
+    assert part["value_of_policy"] is None
+    lost = pd.DataFrame(others.to_dict("list"), index=others.index)
+    with pytest.raises(DataError, match="by which limits"):
+        target_list(found, tmp_path / "lost", campaign="spring", customers=lost)
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_ids_are_kept_as_they_are_and_run_nowhere(made, tmp_path, format):
+    found, _ = made
+    ids = ["002963", "=HYPERLINK(1)", "'quoted", "NA", "+1", "a,b"]
+    others = found.choose(pd.DataFrame({"treatment": 0.2}, index=ids))
+    target_list(found, tmp_path / "list", campaign="spring", customers=others, format=format)
+    assert sorted(read_target_list(tmp_path / "list")[0].customer_id) == sorted(ids)
+    files = list((tmp_path / "list").iterdir())
+    assert {file.stat().st_mode & 0o077 for file in files} == {0}
+    if format == "csv":
+        text = "".join(file.read_text() for file in files if file.suffix == ".csv")
+        assert "\n'=HYPERLINK" in text
+        assert "\n''quoted" in text
+    mixed = others.set_axis(pd.Index([1, "b", "c", "d", "e", "f"], dtype=object))
+    with pytest.raises(SchemaError, match="ids"):
+        target_list(found, tmp_path / "mixed", campaign="spring", customers=mixed)
 
 
 def test_nothing_that_exists_is_lost(made, tmp_path, monkeypatch):
     found, _ = made
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    for overwrite in (False, True):
-        with pytest.raises(DataError):
-            target_list(found, tmp_path / "mine", campaign="spring", overwrite=overwrite)
-    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
-    first = target_list(found, tmp_path / "list", campaign="spring")
     with pytest.raises(DataError, match="does not exist"):
-        target_list(found, tmp_path / "list", campaign="summer")
+        target_list(found, tmp_path / "mine", campaign="spring")
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
     monkeypatch.setattr("bankmkt.uplift.targets.write_json", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(DataError, match="disk full"):
-        target_list(found, tmp_path / "list", campaign="summer", overwrite=True)
-    assert read_target_list(tmp_path / "list")[1] == first
-    monkeypatch.undo()
-    assert target_list(found, tmp_path / "list", campaign="summer", overwrite=True)["campaign"] == "summer"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["list", "mine"]
+        target_list(found, tmp_path / "list", campaign="summer")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 def test_a_changed_file_is_noticed(made, tmp_path):
@@ -147,7 +187,21 @@ def test_reasons_are_what_raises_the_score():
     assert top.str.contains("a is high").all()
     assert top.str.contains("b is low").mean() > 0.9
     assert not told.str.contains("noise").any()
+    some = np.array([1500, 3, 700])
+    assert reasons(X, X.a - 0.5 * X.b.fillna(3), rows=some) == told[some].tolist()
     assert set(reasons(X, np.zeros(2000))) == {""}
     with pytest.raises(ParameterError, match="most"):
         reasons(X, X.a, most=0)
     assert contrast(X, X.a > 0)[0] == "a is high"
+
+
+def test_reasons_of_a_few_take_no_memory_for_the_others():
+    n = 30_000
+    rng = np.random.default_rng(4)
+    X = pd.DataFrame({f"x{j}": rng.normal(size=n) for j in range(9)} | {"city": rng.choice(["north", "south"], n)})
+    tracemalloc.start()
+    told = reasons(X, X.x0, rows=np.arange(100))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(told) == 100
+    assert peak < 300 * n  # bytes; a text per customer and column takes more than 600
