@@ -1,47 +1,28 @@
 """The mean of an outcome in each arm of an experiment, and how exact it is: what every comparison of arms rests on.
 
-Arms are independent samples, so that each one's mean and variance are all that differences, ratios and the question
-which arm is best need. They follow from counts, means and covariances by arm and stratum (by cluster where whole units
-were drawn), which the engine computes of any number of customers.
+Means, their variances and what they have in common are all that differences, ratios and the question which arm is best
+need. They follow from counts, means and covariances by arm and stratum (by cluster where whole units were drawn),
+which the engine computes of any number of customers.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from bankmkt.confidence import LEVEL
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
+from bankmkt.experiment.arm_cells import Cell, Count, Floats, in_engine, in_memory
 from bankmkt.experiment.wording import in_words
-from bankmkt.frames import engine_table, fetch
-from bankmkt.privacy import check_k
+from bankmkt.privacy import K, check_k, discloses
 
-Floats = npt.NDArray[np.float64]
-FEWEST_CLUSTERS = 5
-"""Units of an arm from which the spread between units can be told."""
+if TYPE_CHECKING:
+    from bankmkt.experiment.check import Checks
 
-
-class _Cell(NamedTuple):
-    """An arm in a stratum: its customers, the means of four columns with their covariance, the lots that were drawn."""
-
-    arm: Any
-    stratum: int
-    n: int
-    means: Floats
-    errors: Floats
-    df: float
-    lots: int
-
-
-class _Count(NamedTuple):
-    """An arm: its customers, and the least, the greatest and the sum of their outcomes."""
-
-    rows: int
-    low: float
-    high: float
-    total: float
+FEWEST = 200
+"""Customers of an arm whose outcome is not 0 from which intervals of skewed money have been found to hold."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +45,8 @@ class Metric:
         usually smaller.
     limits
         The two limits themselves, if they were fixed in advance; instead of ``winsorise``.
+    nonzero
+        Whether the quantiles are those of customers whose outcome is not 0, who stay 0: for money that few spend.
     """
 
     outcome: str
@@ -72,6 +55,7 @@ class Metric:
     covariate_per: str | None = None
     winsorise: float = 0.0
     limits: tuple[float, float] | None = None
+    nonzero: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
@@ -101,7 +85,8 @@ class Metric:
         if self.limits is not None:
             words.append(f"limited to {self.limits[0]:,.10g} to {self.limits[1]:,.10g}")
         elif self.winsorise:
-            words.append(f"the outermost {100 * self.winsorise:.3g}% at either end drawn in")
+            among = f" of those whose {in_words(self.outcome)} is not 0" if self.nonzero else ""
+            words.append(f"the outermost {100 * self.winsorise:.3g}% at either end{among} drawn in")
         if self.covariate:
             words.append(f"adjusted for {in_words(self.covariate)}")
         return "; ".join(words)
@@ -114,13 +99,16 @@ def arm_means(
     arm: str = "arm",
     strata: Sequence[str] = (),
     cluster: str | None = None,
-    k: int = 1,
+    checks: "Checks | None" = None,
+    override: Sequence[str] = (),
+    k: int = K,
 ) -> pd.DataFrame:
-    """Return the mean of a metric in each arm, with its variance.
+    """Return the mean of a metric in each arm, with its interval.
 
     Strata: each arm's mean is that of the strata's means weighted by the strata's shares of all customers, so that
     arms with other shares compare (post-stratification; unequal chances between strata are allowed). Clusters: whole
-    units were drawn, and the variance is that between units (CR2). Covariate: one slope for all arms.
+    units were drawn, and the variance is that between units (CR2). Covariate: one slope for all arms. All intervals are
+    about customers like these: that another draw of them would have other strata and covariates is counted in.
 
     Parameters
     ----------
@@ -134,15 +122,19 @@ def arm_means(
         Columns; arms are compared within each combination of their values.
     cluster
         Column of the unit that was drawn as a whole, such as the branch.
+    checks, override
+        Of :func:`bankmkt.experiment.check`: means are withheld if one failed that is not overridden. Without, they are
+        means of groups, of which :func:`best_arm` makes no claim.
     k
-        Smallest arm.
+        Smallest arm; and customers with (or without) an outcome other than 0 from which an arm's mean is shown.
 
     Returns
     -------
     pandas.DataFrame
-        A row per arm: arm, n (customers with an outcome), missing (customers without), mean, variance (of the mean),
-        df (degrees of freedom of the variance; infinite without clusters), low, high and total (least, greatest
-        and sum of outcomes as they are).
+        A row per arm: arm, n (customers with an outcome), missing (customers without; null where they are few), mean,
+        ci_lower, ci_upper (95 %), variance (of the mean), df (degrees of freedom of the variance; infinite without
+        clusters), covariance (with the mean of each other arm, by name: what strata and a covariate make them have in
+        common). What is about fewer than k customers is null.
 
     Raises
     ------
@@ -151,7 +143,8 @@ def arm_means(
     DataError
         If a covariate or an arm is missing, there are fewer than two arms, or a mean of a denominator is 0.
     Refused
-        If an arm has fewer than k customers, or a stratum fewer than two of an arm, or a unit is in several arms.
+        If a check failed, an arm has fewer than k customers with an outcome, or a stratum fewer than two of an arm, a
+        unit is in several arms or strata, or winsorising leaves nothing to compare.
 
     Notes
     -----
@@ -165,28 +158,80 @@ def arm_means(
     >>> arm_means(people, "logins")[["arm", "n", "mean"]].to_dict("list")
     {'arm': ['a', 'b'], 'n': [50, 50], 'mean': [2.0, 3.0]}
     """
+    from scipy.stats import t
+
+    if checks is not None:
+        checks.gate(override)
+    found, _ = moments(frame, metric, arm=arm, strata=strata, cluster=cluster, k=k)
+    hidden = few_of(found, k)
+    found["missing"] = found["missing"].mask(discloses(found["missing"], found["missing"] + found["n"], k))
+    reach = t.ppf((1 + LEVEL) / 2, found["df"]) * found["variance"] ** 0.5
+    found["ci_lower"], found["ci_upper"] = found["mean"] - reach, found["mean"] + reach
+    figures = ["mean", "ci_lower", "ci_upper", "variance"]
+    found[figures] = found[figures].mask(hidden)
+    return found[["arm", "n", "missing", *figures, "df", "covariance"]]
+
+
+def moments(
+    frame: Any,
+    metric: Metric | str,
+    *,
+    arm: str = "arm",
+    strata: Sequence[str] = (),
+    cluster: str | None = None,
+    k: int = 1,
+) -> tuple[pd.DataFrame, float]:
+    """Return :func:`arm_means` unchecked and with nothing hidden, and the slope on the covariate.
+
+    Further columns: some (customers whose outcome is not 0), yes_no (whether all outcomes are 0 or 1).
+    """
     metric = metric if isinstance(metric, Metric) else Metric(metric)
     check_k(k)
     strata = check_columns(frame, arm, strata, cluster)
-    found = _in_memory if isinstance(frame, pd.DataFrame) else _in_engine
+    frame = named_arms(frame, arm)
+    found = in_memory if isinstance(frame, pd.DataFrame) else in_engine
     cells, counts = found(frame, metric, arm, strata, cluster)
-    _usable(cells, counts, k)
-    size = sum(cell.n for cell in cells)
-    share = {s: sum(cell.n for cell in cells if cell.stratum == s) / size for s in {cell.stratum for cell in cells}}
-    names = sorted(counts)
-    arms = {name: _combined([cell for cell in cells if cell.arm == name], share) for name in names}
-    slope, before = _slope(arms, metric)
+    names = _usable(cells, counts, k)
+    by_place = {(cell.arm, cell.stratum): cell for cell in cells}
+    numbers = sorted({cell.stratum for cell in cells})
+    sizes = np.array([[by_place[name, s].n for s in numbers] for name in names], dtype=float)
+    squares = np.array([sum(by_place[name, s].squares for name in names) for s in numbers])
+    size, share = sizes.sum(), sizes.sum(axis=0) / sizes.sum()
+    part = sizes.sum(axis=1) / size
+    each = np.array([[by_place[name, s].means for s in numbers] for name in names])
+    errors = np.array([[by_place[name, s].errors for s in numbers] for name in names])
+    means, error = np.einsum("s,asi->ai", share, each), np.einsum("s,asij->aij", share**2, errors)
+    values, away = (np.array(column) for column in zip(*(_linear(own, metric) for own in means), strict=True))
+    # how each mean's own error moves the outcome's and the covariate's value of its arm
+    own = np.einsum("api,aij,aqj->apq", away, error, away)
+    slope = float(own[:, 0, 1].sum() / own[:, 1, 1].sum()) if metric.covariate and own[:, 1, 1].sum() > 0 else 0.0
+    before = float(part @ values[:, 1])
+    gradient = away[:, 0] - slope * away[:, 1]
+    off = np.einsum("api,asi->aps", away, each - means[:, None])
+    drift = off[:, 0] - slope * off[:, 1] + slope * (part @ off[:, 1])
+    alone = np.einsum("ai,aij,aj->a", gradient, error, gradient)
+    along = slope * part * np.einsum("ai,aij,aj->a", gradient, error, away[:, 1])
+    shared = (drift * squares) @ drift.T / size**2 + slope**2 * (part**2 @ own[:, 1, 1])
+    covariance = np.diag(alone) + shared + along[:, None] + along
     rows = []
-    for name in names:
-        n, means, errors, df = arms[name]
-        values, away = _linear(means, metric)
-        gradient = away[0] - slope * away[1]
+    for place, name in enumerate(names):
+        below = sum((share[j] ** 2 * errors[place, j, 0, 0]) ** 2 / by_place[name, s].df for j, s in enumerate(numbers))
+        df = float(error[place, 0, 0] ** 2 / below) if below > 0 else np.inf
+        n, of_others = int(sizes[place].sum()), zip(names, covariance[place], strict=True)
         rows.append({
-            "arm": name, "n": n, "missing": counts[name].rows - n, "mean": values[0] - slope * (values[1] - before),
-            "variance": float(gradient @ errors @ gradient), "df": max(df - (metric.covariate is not None), 1.0),
-            "low": counts[name].low, "high": counts[name].high, "total": counts[name].total,
+            "arm": name, "n": n, "missing": counts[name].rows - n,
+            "mean": values[place, 0] - slope * (values[place, 1] - before), "variance": covariance[place, place],
+            "df": max(df - (metric.covariate is not None), 1.0),
+            "covariance": {other: float(value) for other, value in of_others if other != name},
+            "some": counts[name].some, "yes_no": metric.per is None and not any(c.others for c in counts.values()),
         })  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), slope
+
+
+def few_of(found: pd.DataFrame, k: int) -> pd.Series:
+    """Say in which arms of :func:`moments` fewer than k customers have an outcome other than 0, or all but so few."""
+    few = found["some"].between(1, k - 1)
+    return few | (found["yes_no"] & discloses(found["some"], found["n"], k))
 
 
 def differences(means: pd.DataFrame, control: str) -> pd.DataFrame:
@@ -195,14 +240,15 @@ def differences(means: pd.DataFrame, control: str) -> pd.DataFrame:
     Parameters
     ----------
     means
-        Of :func:`arm_means`.
+        Of :func:`arm_means`; without a column covariance arms are independent.
     control
         Name of the arm that the others are compared with.
 
     Returns
     -------
     pandas.DataFrame
-        A row per other arm: arm, estimate, se, df (Welch & Satterthwaite's; infinite without clusters), p_value.
+        A row per other arm: arm, estimate, se, df (Welch & Satterthwaite's; infinite without clusters), p_value (null
+        where no outcome differs from another).
 
     Examples
     --------
@@ -213,13 +259,16 @@ def differences(means: pd.DataFrame, control: str) -> pd.DataFrame:
     from scipy.stats import t
 
     rows = means.set_index("arm")[["mean", "variance", "df"]].astype(float)
+    shared = dict(means.set_index("arm")["covariance"].loc[control]) if "covariance" in means else {}
     base, other = rows.loc[control], rows.drop(index=control)
-    variance = other["variance"] + base["variance"]
-    spread = other["variance"] ** 2 / other["df"] + base["variance"] ** 2 / base["df"]
+    common = pd.Series([shared.get(name, 0.0) for name in other.index], index=other.index, dtype=float)
+    own, of_base = other["variance"] - common, base["variance"] - common
+    variance = (own + of_base).clip(lower=0.0)
+    spread = own**2 / other["df"] + of_base**2 / base["df"]
     df = np.full(len(other), np.inf)
     np.divide(variance**2, spread, out=df, where=(spread > 0).to_numpy())
     gap, se = (other["mean"] - base["mean"]).to_numpy(), np.sqrt(variance.to_numpy())
-    z = np.where(gap == 0, 0.0, np.inf)
+    z = np.where(gap == 0, np.nan, np.inf)
     np.divide(np.abs(gap), se, out=z, where=se > 0)
     found = {"arm": other.index, "estimate": gap, "se": se, "df": df, "p_value": 2 * t.sf(z, df)}
     return pd.DataFrame(found)
@@ -237,32 +286,25 @@ def check_columns(frame: Any, arm: str, strata: Sequence[str], cluster: str | No
     return list(strata)
 
 
-def _complete(metric: Metric, missing: bool) -> None:
-    if missing:
-        raise DataError(f"{metric.covariate} or its denominator", "missing for some", "known of everybody", "fill it")
-
-
-def _usable(cells: list[_Cell], counts: dict[Any, _Count], k: int) -> None:
+def _usable(cells: list[Cell], counts: dict[Any, Count], k: int) -> list[Any]:
+    """Return the arms in order, or raise if they cannot be compared."""
     if any(pd.isna(name) for name in counts):
         raise DataError("arm", "missing for some customers", "an arm for everybody", "leave those without an arm out")
     if len(counts) < 2:
         raise DataError("arms", [str(name) for name in counts], "two or more", "compare with a control arm")
-    if min(count.rows for count in counts.values()) < k:
-        raise Refused(f"fewer than k = {k} customers in an arm", todo="compare a larger unit or a longer campaign")
+    names = sorted(counts)
+    if min(sum(cell.n for cell in cells if cell.arm == name) for name in names) < k:
+        raise Refused(
+            f"fewer than k = {k} customers with an outcome in an arm",
+            todo="compare a larger unit or a longer campaign",
+        )
     strata = {cell.stratum for cell in cells}
     if sum(cell.lots >= 2 for cell in cells) < max(len(strata), 1) * len(counts):
         raise Refused(
             "a stratum has fewer than two customers or units of an arm with an outcome",
             todo="join small strata, or leave out those that have not all arms",
         )
-
-
-def _combined(cells: list[_Cell], share: dict[int, float]) -> tuple[int, Floats, Floats, float]:
-    """Return customers, means, their covariance and degrees of freedom of one arm over its strata."""
-    means = sum((share[cell.stratum] * cell.means for cell in cells), np.zeros(4))
-    errors = sum((share[cell.stratum] ** 2 * cell.errors for cell in cells), np.zeros((4, 4)))
-    below = sum((share[cell.stratum] ** 2 * cell.errors[0, 0]) ** 2 / cell.df for cell in cells)
-    return sum(cell.n for cell in cells), means, errors, float(errors[0, 0] ** 2 / below) if below > 0 else np.inf
+    return names
 
 
 def _linear(means: Floats, metric: Metric) -> tuple[tuple[float, float], Floats]:
@@ -275,157 +317,22 @@ def _linear(means: Floats, metric: Metric) -> tuple[tuple[float, float], Floats]
     return (y / d, x / e), np.array([[1 / d, -y / d**2, 0, 0], [0, 0, 1 / e, -x / e**2]])
 
 
-def _slope(arms: dict[Any, tuple[int, Floats, Floats, float]], metric: Metric) -> tuple[float, float]:
-    """Return the slope on the covariate that makes differences most exact, and the covariate's mean."""
-    if metric.covariate is None:
-        return 0.0, 0.0
-    both = var = total = below = 0.0
-    for n, means, errors, _ in arms.values():
-        (_, value), away = _linear(means, metric)
-        both, var = both + float(away[0] @ errors @ away[1]), var + float(away[1] @ errors @ away[1])
-        total, below = total + n * value, below + n
-    return (both / var if var > 0 else 0.0), total / below
-
-
-def _in_memory(
-    frame: pd.DataFrame, metric: Metric, arm: str, strata: list[str], cluster: str | None
-) -> tuple[list[_Cell], dict[Any, _Count]]:
-    places, names = pd.factorize(frame[arm], use_na_sentinel=False)
-    stratum = frame.groupby(strata, dropna=False).ngroup().to_numpy() if strata else np.zeros(len(frame), int)
-    values = np.empty((len(frame), 4))
-    for place, (name, default) in enumerate(zip(metric.sources, (0.0, 1.0, 0.0, 1.0), strict=True)):
-        values[:, place] = default if name is None else _numbers(frame, name)
-    y = values[:, 0]
-    known = ~np.isnan(values[:, :2]).any(axis=1)
-    _complete(metric, bool(np.isnan(values[known]).any()))
-    counts = {}
-    for number, name in enumerate(names):
-        own = y[(places == number) & ~np.isnan(y)]
-        low, high = (float(own.min()), float(own.max())) if len(own) else (np.nan, np.nan)
-        counts[name] = _Count(int((places == number).sum()), low, high, float(own.sum()))
-    limits = metric.limits
-    if limits is None and metric.winsorise and known.any():
-        limits = tuple(np.quantile(y[known], [metric.winsorise, 1 - metric.winsorise]))
-    if limits is not None:
-        values[:, 0] = y.clip(*limits)
-    if cluster is not None:
-        data = pd.DataFrame(values, columns=list("ydxe")).assign(
-            arm=frame[arm].array, stratum=stratum, cluster=frame[cluster].array, n=1
-        )
-        grouped = data[known].groupby(["arm", "stratum", "cluster"], dropna=False, observed=True, as_index=False)
-        return _clustered(pd.DataFrame(grouped.sum())), counts
-    cells = []
-    code = places * (int(stratum.max()) + 1 if len(stratum) else 1) + stratum
-    order = np.argsort(np.where(known, code, -1), kind="stable")[int((~known).sum()) :]
-    for rows in np.split(order, np.flatnonzero(np.diff(code[order])) + 1) if len(order) else []:
-        part = values[rows]
-        errors = np.cov(part, rowvar=False) / len(part) if len(part) > 1 else np.zeros((4, 4))
-        cell = _Cell(names[places[rows[0]]], int(stratum[rows[0]]), len(part), part.mean(0), errors, np.inf, len(part))
-        cells.append(cell)
-    return cells, counts
-
-
-def _in_engine(
-    table: Any, metric: Metric, arm: str, strata: list[str], cluster: str | None
-) -> tuple[list[_Cell], dict[Any, _Count]]:
-    import ibis
-
-    table, _ = engine_table(table, "frame")
-    keys = {"arm": table[arm], **{f"s{number}": table[name] for number, name in enumerate(strata)}}
-    keys |= {} if cluster is None else {"cluster": table[cluster]}
-    values = {
-        short: ibis.literal(default) if name is None else _expression(table, name)
-        for short, name, default in zip("ydxe", metric.sources, (0.0, 1.0, 0.0, 1.0), strict=True)
-    }
-    data = table.select(**keys, **values)
-    sizes = data.group_by("arm").aggregate(rows=data.count(), low=data.y.min(), high=data.y.max(), total=data.y.sum())
-    counts = {row.pop("arm"): _Count(**row) for row in fetch(sizes).to_pylist()}
-    data = data.filter(data.y.notnull() & data.d.notnull())
-    limits = metric.limits
-    if limits is None and metric.winsorise:
-        edges = {"low": data.y.quantile(metric.winsorise), "high": data.y.quantile(1 - metric.winsorise)}
-        limits = tuple(fetch(data.aggregate(**edges)).to_pylist()[0].values())
-    if limits is not None:
-        data = data.mutate(y=data.y.clip(*limits))
-    sums: dict[str, Any] = {"n": data.count(), "gaps": (data.x.isnull() | data.e.isnull()).sum()}
-    moving = [short for short, name in zip("ydxe", metric.sources, strict=True) if name]
-    pairs = [(a, b) for place, a in enumerate(moving) for b in moving[place:]]
-    if cluster is None:
-        sums |= {name: data[name].mean() for name in "ydxe"}
-        sums |= {f"{a}_{b}": data[a].cov(data[b], how="sample") for a, b in pairs if a != b}
-        sums |= {f"{a}_{a}": data[a].var(how="sample") for a in moving}
-    else:
-        sums |= {name: data[name].sum() for name in "ydxe"}
-    found = fetch(data.group_by(list(keys)).aggregate(**sums)).to_pandas()
-    columns = [f"s{number}" for number in range(len(strata))]
-    found["stratum"] = found.groupby(columns, dropna=False).ngroup() if strata else 0
-    _complete(metric, bool(found["gaps"].any()))
-    if cluster is not None:
-        return _clustered(found), counts
-    cells = []
-    for row in found.to_dict("records"):
-        errors = np.zeros((4, 4))
-        for a, b in pairs:
-            i, j = "ydxe".index(a), "ydxe".index(b)
-            errors[i, j] = errors[j, i] = row[f"{a}_{b}"] / row["n"]
-        means = np.array([row[name] for name in "ydxe"], dtype=float)
-        cells.append(_Cell(row["arm"], row["stratum"], row["n"], means, errors, np.inf, row["n"]))
-    return cells, counts
-
-
-def _clustered(totals: pd.DataFrame) -> list[_Cell]:
-    """Return cells whose variance is that between units: CR2 of a mean over units of any size."""
-    if totals["cluster"].isna().any():
-        raise DataError("cluster", "missing for some customers", "a unit for everybody", "leave the others out")
-    if totals["cluster"].duplicated().any():
-        raise Refused(
-            "units lie in several arms or strata, so they were not drawn as a whole",
-            todo="leave cluster out: the lots of customers drawn one by one are independent (Abadie et al. 2023, QJE)",
-        )
-    if totals.groupby("arm", dropna=False).size().min() < FEWEST_CLUSTERS:
-        raise Refused(f"fewer than {FEWEST_CLUSTERS} units in an arm", todo="draw more and smaller units")
-    cells = []
-    for _, part in totals.groupby(["arm", "stratum"], dropna=False, sort=False, observed=True):
-        sums, sizes = part[list("ydxe")].to_numpy(float), part["n"].to_numpy(float)
-        n = sizes.sum()
-        means = sums.sum(axis=0) / n
-        off = (sums - means * sizes[:, None]) / np.sqrt(np.maximum(1 - sizes / n, 1e-12))[:, None]
-        effective = (sizes**2).sum() ** 2 / (sizes**4).sum()
-        df = max(float(effective) - 1, 0.5)
-        first = part.iloc[0]
-        cells.append(_Cell(first["arm"], int(first["stratum"]), int(n), means, off.T @ off / n**2, df, len(part)))
-    return cells
-
-
-def _numbers(frame: pd.DataFrame, name: str) -> Floats:
-    if name not in frame:
-        raise SchemaError("frame has no column", name, one_of(frame.columns), "add it, or name another")
-    kind = frame[name].dtype
-    if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)):
-        raise SchemaError("column", f"{name} ({kind})", "numbers or yes/no", "convert it")
-    values: Floats = frame[name].to_numpy(dtype=float, na_value=np.nan)
-    if np.isinf(values).any():
-        raise DataError(name, "infinity", "numbers", "replace it")
-    return values
-
-
-def _expression(table: Any, name: str) -> Any:
-    if name not in table.columns:
-        raise SchemaError("frame has no column", name, one_of(table.columns), "add it, or name another")
-    kind = table[name].type()
-    if not (kind.is_numeric() or kind.is_boolean()):
-        raise SchemaError("column", f"{name} ({kind})", "numbers or yes/no", "convert it")
-    number = table[name].cast("float64")
-    return number.nullif(float("nan")) if kind.is_floating() else number
-
-
 def named_arms(frame: Any, arm: str) -> Any:
-    """Return the frame with arms that are yes/no named: control and treatment."""
+    """Return the frame with arms as texts: those that are yes/no are control and treatment."""
     if arm not in getattr(frame, "columns", ()):
         return frame
     if isinstance(frame, pd.DataFrame):
-        flags = pd.api.types.is_bool_dtype(frame[arm].dtype)
-        return frame.assign(**{arm: np.where(frame[arm], "treatment", "control")}) if flags else frame
-    if frame[arm].type().is_boolean():
-        return frame.mutate(**{arm: frame[arm].ifelse("treatment", "control")})
-    return frame
+        kind = frame[arm].dtype
+        if pd.api.types.is_bool_dtype(kind):
+            names = frame[arm].astype(object).map({True: "treatment", False: "control"})
+        elif pd.api.types.is_integer_dtype(kind):
+            names = frame[arm].astype(object).map(str, na_action="ignore")
+        else:
+            return frame
+        return frame.assign(**{arm: names})
+    kind = frame[arm].type()
+    if kind.is_boolean():
+        import ibis
+
+        return frame.mutate(**{arm: ibis.cases((frame[arm], "treatment"), (~frame[arm], "control"))})
+    return frame.mutate(**{arm: frame[arm].cast("string")}) if kind.is_integer() else frame

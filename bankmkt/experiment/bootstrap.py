@@ -1,15 +1,16 @@
 """The effect on money that a few customers have most of: an interval that does not take its error to be normal."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bankmkt.confidence import LEVEL
-from bankmkt.errors import ParameterError, one_of
-from bankmkt.experiment.arms import named_arms
-from bankmkt.experiment.check import arm_names
+from bankmkt.confidence import LEVEL, Z
+from bankmkt.errors import ParameterError, Refused, SchemaError, one_of
+from bankmkt.experiment.arms import FEWEST, Metric, moments, named_arms
+from bankmkt.experiment.check import Checks, check
 from bankmkt.experiment.estimate import column, local, outcome_values
 from bankmkt.privacy import K
 
@@ -25,16 +26,19 @@ def bootstrap(
     covariate: str | None = None,
     arm: str = "arm",
     control: str = "control",
+    planned: Mapping[str, float] | None = None,
+    checks: Checks | None = None,
+    override: Sequence[str] = (),
     draws: int = 2000,
     seed: int = 7,
     k: int = K,
 ) -> pd.DataFrame:
-    """Estimate each arm's effect on a heavy-tailed outcome, with a bootstrap-t interval.
+    """Estimate each arm's effect on a heavy-tailed outcome, with the wider of the usual and a bootstrap-t interval.
 
     The customers of each arm are drawn again, with replacement, and the difference less the estimate is divided by its
-    own standard error in each draw; the interval uses the quantiles of that in place of the normal's. It leans the way
-    the outcome leans, and holds the truth more often than the usual one where a few customers have most of the money.
-    Run :func:`bankmkt.experiment.check` first.
+    own standard error in each draw; the quantiles of that take the place of the normal's, so that the interval leans as
+    the outcome leans. By itself it is too narrow where few customers have all of the money and the arms are alike; so
+    each limit is the farther one of it and of the usual interval.
 
     Parameters
     ----------
@@ -44,8 +48,10 @@ def bootstrap(
         Column of numbers, missing for nobody.
     covariate
         Column known before, that the outcome is adjusted for (CUPED).
-    arm, control, k
+    arm, control, planned, override, k
         As in :func:`bankmkt.experiment.effects`.
+    checks
+        Of :func:`bankmkt.experiment.check`, if it has been run; otherwise it is.
     draws
         How often customers are drawn again.
     seed
@@ -54,42 +60,61 @@ def bootstrap(
     Returns
     -------
     pandas.DataFrame
-        A row per arm but the control: arm, n, n_control, estimate, se, ci_lower, ci_upper (95 %), p_value.
+        A row per arm but the control: arm, n, n_control, estimate, se, ci_lower, ci_upper (95 %), p_value (the
+        larger of both), override.
 
     Raises
     ------
     Refused
-        If an arm is too small or an outcome is missing.
-    ParameterError
+        If a check fails that is not overridden, an outcome is missing, or fewer than 200 customers of an arm
+        have an outcome other than 0: then no interval of a mean is to be trusted.
+    ParameterError, SchemaError
         If an argument is not as above.
 
     Notes
     -----
     Efron & Tibshirani (1993), *An Introduction to the Bootstrap*, 12.5; Hall (1992), *The Bootstrap and Edgeworth
-    Expansion*: the interval's error falls as 1/n, the normal's as 1/√n. Where the variance is infinite nothing helps
-    but winsorising (:class:`bankmkt.experiment.Metric`).
+    Expansion*: the interval's error falls as 1/n, the normal's as 1/√n. What simulations found for log-normal money,
+    also of few buyers, is in docs/validation.md; with 16 to 50 buyers an arm, bootstrap-t alone was wrong of arms that
+    do not differ in 9 to 13 % of experiments. Where the variance is infinite nothing helps but winsorising
+    (:class:`bankmkt.experiment.Metric`).
 
     Examples
     --------
     >>> rng = np.random.default_rng(1)
     >>> people = pd.DataFrame({"arm": rng.choice(["control", "mail"], 600), "spent": rng.lognormal(3, 1.5, 600)})
-    >>> found = bootstrap(people, "spent", draws=500).iloc[0]
+    >>> found = bootstrap(people, "spent", planned={"control": 0.5, "mail": 0.5}, draws=500).iloc[0]
     >>> bool(found["ci_lower"] < found["estimate"] < found["ci_upper"])
     True
     """
+    from scipy.special import ndtr
+
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 200:
         raise ParameterError("draws", draws, "a whole number from 200", "pass draws=2000")
     columns = [arm, outcome, *([covariate] if covariate else [])]
     for name in columns:
         if name not in getattr(frame, "columns", ()):
-            raise ParameterError("column", name, one_of(getattr(frame, "columns", [])), "name a column of the frame")
-    people = named_arms(frame if isinstance(frame, pd.DataFrame) else local(frame.select(*columns)), arm)
-    names = arm_names(people, arm, control, k)
-    y, place = outcome_values(people, outcome), pd.Categorical(column(people, arm), categories=names).codes
+            raise SchemaError("frame has no column", name, one_of(getattr(frame, "columns", [])), "name another")
+    control = str(control)
+    if checks is None:
+        before = [covariate] if covariate else []
+        checks = check(frame, arm=arm, control=control, planned=planned, before=before, outcomes=[outcome], k=k)
+    despite = checks.gate(override)
+    people = named_arms(frame[columns] if isinstance(frame, pd.DataFrame) else local(frame.select(*columns)), arm)
+    y = outcome_values(people, outcome)
+    means, slope = moments(people, Metric(outcome, covariate=covariate), arm=arm, k=k)
+    if control not in set(means["arm"]):
+        raise ParameterError("control", control, one_of(means["arm"]), "name the arm that was left alone")
+    if (means["some"] < FEWEST).any():
+        raise Refused(
+            f"fewer than {FEWEST} customers of an arm have {outcome} other than 0, too few for an interval of its mean",
+            todo="compare how many have any, or Metric(..., limits=...) fixed in advance",
+        )
+    names = [control, *(name for name in means["arm"] if name != control)]
+    place = pd.Categorical(column(people, arm), categories=names).codes
     if covariate is not None:
         x = outcome_values(people, covariate)
-        off, rest = (v - np.array([v[place == a].mean() for a in range(len(names))])[place] for v in (x, y))
-        y = y - (off @ rest / (off @ off)) * (x - x.mean()) if off @ off > 0 else y
+        y = y - slope * (x - x.mean())
     rng = np.random.default_rng(seed)
     arms = [_moments(y[place == number], draws, rng) for number in range(len(names))]
     base = arms[0]
@@ -101,12 +126,13 @@ def bootstrap(
         t = np.divide(moved, spread, out=np.zeros(draws), where=spread > 0)
         low, high = np.quantile(t, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         beyond = np.mean(t >= gap / se), np.mean(t <= gap / se)
+        p = max(2 * min(beyond), 2 / draws, 2 * ndtr(-abs(gap) / se))
         rows.append({
             "arm": name, "n": own[2], "n_control": base[2], "estimate": float(gap), "se": se,
-            "ci_lower": float(gap - high * se), "ci_upper": float(gap - low * se),
-            "p_value": float(min(1.0, max(2 * min(beyond), 2 / draws))),
+            "ci_lower": float(gap - max(high, Z) * se), "ci_upper": float(gap - min(low, -Z) * se),
+            "p_value": float(min(1.0, p)),
         })  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(override=despite)
 
 
 def _moments(y: Floats, draws: int, rng: np.random.Generator) -> tuple[Floats, Floats, int]:

@@ -118,8 +118,12 @@ def relative_change(before: np.ndarray, after: np.ndarray) -> tuple[float, float
     return float(ratio - 1), float((after - ratio * before).std() / np.sqrt(len(before)) / base)
 
 
-def ratio_interval(a: float, se_a: float, b: float, se_b: float, z: float = Z) -> tuple[float, float, float]:
-    """Return a/b of two independent estimates with Fieller's 95 % interval (or that of ``z`` standard errors).
+def ratio_interval(
+    a: float, se_a: float, b: float, se_b: float, z: float = Z, covariance: float = 0.0
+) -> tuple[float, float, float]:
+    """Return a/b of two estimates with Fieller's 95 % interval (or that of ``z`` standard errors).
+
+    The estimates are independent unless their ``covariance`` is given.
 
     Where b cannot be told from 0 the ratio has no limit on the side away from 0 (it is infinite), and Fieller's set
     goes on beyond: b may also be 0 or negative, so the set is "this limit or more, or b is not positive", of which
@@ -139,12 +143,12 @@ def ratio_interval(a: float, se_a: float, b: float, se_b: float, z: float = Z) -
     if not b > 0:
         return np.nan, np.nan, np.nan
     if a < 0:
-        ratio, low, high = ratio_interval(-a, se_a, b, se_b, z)
+        ratio, low, high = ratio_interval(-a, se_a, b, se_b, z, -covariance)
         return -ratio, -high, -low
-    # ratios r with |a - r b| < z times its standard error: (1 - g) r² - 2 (a / b) r + c < 0
+    # ratios r with |a - r b| < z times its standard error: (1 - g) r² - 2 m r + c < 0
     ratio, g = float(a / b), (z * se_b / b) ** 2
-    c = ratio**2 - (z * se_a / b) ** 2
+    c, middle = ratio**2 - (z * se_a / b) ** 2, ratio - (z / b) ** 2 * covariance
     if g >= 1 and c <= 0:
         return ratio, np.nan, np.nan
-    most = ratio + np.sqrt(ratio**2 - (1 - g) * c)
+    most = middle + np.sqrt(max(middle**2 - (1 - g) * c, 0.0))
     return ratio, float(c / most), float(most / (1 - g)) if g < 1 else np.inf

@@ -12,6 +12,12 @@ from bankmkt.experiment.arms import check_columns
 from bankmkt.experiment.check import SRM_P
 from bankmkt.experiment.estimate import local, outcome_values
 from bankmkt.experiment.omnibus import known_before, omnibus
+from bankmkt.privacy import K, check_k, discloses, small_cells, small_parts
+
+FEWEST_UNITS = 10
+"""Units drawn as wholes from which the spread between them can be told at several doses."""
+
+FIGURES = ["estimate", "se", "ci_lower", "ci_upper", "p_value"]
 
 
 def dose_effect(
@@ -24,6 +30,7 @@ def dose_effect(
     cluster: str | None = None,
     covariates: Sequence[str] = (),
     override: Sequence[str] = (),
+    k: int = K,
 ) -> pd.DataFrame:
     """Estimate how outcomes move with a randomised dose, within the strata that it was drawn in.
 
@@ -41,22 +48,27 @@ def dose_effect(
         Whether each combination of their values has a level of its own; otherwise each column has (the usual fixed
         effects).
     cluster
-        Column of the unit that was drawn as a whole.
+        Column of the unit that was drawn as a whole: it has one dose, and lies in one stratum.
     covariates
-        Known before: one test of all of them together must not tell the dose (as the check of balance).
+        Known before: one test of all of them together (of units, their means) must not tell the dose, as the check of
+        balance.
     override
         ``["balance"]`` to go on if it does.
+    k
+        Fewest customers whose outcome is not 0 (or not 1, if it is yes/no); an outcome of fewer is withheld.
 
     Returns
     -------
     pandas.DataFrame
         A row per outcome: outcome, dose, estimate (per unit of the dose), se, ci_lower, ci_upper (95 %), p_value,
-        p_adjusted (Holm's), mean (of the outcome), n, balance_p (null without covariates), override.
+        p_adjusted (Holm's), mean (of the outcome), n, balance_p (null without covariates), override (with
+        what is withheld).
 
     Raises
     ------
     Refused
-        If what was known before tells the dose, or an outcome is missing.
+        If what was known before tells the dose, an outcome is missing, there are fewer than k customers or 10 units,
+        or a unit has several doses or strata.
     SchemaError, ParameterError, DataError
         If an argument is not as above, or the dose does not vary within strata.
 
@@ -82,15 +94,26 @@ def dose_effect(
         raise ParameterError("outcomes", outcomes, "a list of columns", 'such as ["applied"]')
     if isinstance(override, str) or not set(override) <= {"balance"}:
         raise ParameterError("override", override, '["balance"] or nothing', "leave it out")
+    if isinstance(covariates, str) or not isinstance(covariates, Sequence):
+        raise ParameterError("covariates", covariates, "a list of columns", 'such as ["age"]')
+    check_k(k)
     names = list(dict.fromkeys([dose, *keys, *outcomes, *covariates, *([cluster] if cluster else [])]))
     people = frame[names] if isinstance(frame, pd.DataFrame) else local(frame.select(*names))
+    if len(people) < k:
+        raise Refused(f"fewer than k = {k} customers", todo="take a larger group")
     given = outcome_values(people, dose)
     stratum: Any = np.zeros(len(people), np.int64)
     if keys:
         stratum = people.groupby(keys, dropna=False).ngroup().to_numpy(np.int64)
+    units = None if cluster is None else _units(people, cluster, given, stratum)
     p, despite = np.nan, ""
     if covariates:
-        p = omnibus(given[:, None], known_before(people, covariates), stratum)[0]
+        known, lots, cells = known_before(people, covariates), given, stratum
+        if units is not None:
+            first, size = np.unique(units, return_index=True)[1], np.bincount(units)
+            known = np.column_stack([np.bincount(units, weights=x) / size for x in known.T])
+            lots, cells = given[first], stratum[first]
+        p = omnibus(lots[:, None], known, cells)[0]
         says = f"what was known before tells {dose} (p = {p:.1e})"
         if p < SRM_P and "balance" not in override:
             raise Refused(f"the effect is withheld (check of balance: {says})", todo="name the strata of the draw")
@@ -104,7 +127,6 @@ def dose_effect(
     x, n = left[:, 0], len(left)
     if not x @ x > 1e-12 * n:
         raise DataError(dose, "the same for everybody of a stratum", "a dose that varies", "check the strata")
-    units = None if cluster is None else pd.factorize(people[cluster], use_na_sentinel=False)[0]
     rows = []
     for number, name in enumerate(outcomes, 1):
         y = left[:, number]
@@ -117,6 +139,8 @@ def dose_effect(
             freedom = len(scores) - 1
             scale = len(scores) / freedom * (n - 1) / (n - used - 1)
         se = float(np.sqrt(scale * (scores @ scores)) / (x @ x))
+        # where no outcome differs from another nothing is known of the error
+        se = se if se > 0 else np.nan
         reach = float(t.ppf((1 + LEVEL) / 2, freedom))
         rows.append({
             "outcome": name, "dose": dose, "estimate": slope, "se": se, "ci_lower": slope - reach * se,
@@ -124,8 +148,30 @@ def dose_effect(
             "mean": float(values[:, number].mean()), "n": n,
         })  # fmt: skip
     found = pd.DataFrame(rows)
+    few = np.array([_few(values[:, number], k) for number in range(1, len(outcomes) + 1)])
+    found.loc[few, [*FIGURES, "mean"]] = np.nan
     found.insert(7, "p_adjusted", holm(found["p_value"]))
-    return found.assign(balance_p=p, override=despite)
+    withheld = f"withheld: fewer than k = {k} customers have it, or have not"
+    said = ["; ".join(filter(None, (despite, withheld if hidden else ""))) for hidden in few]
+    return found.assign(balance_p=p, override=said)
+
+
+def _few(y: Any, k: int) -> bool:
+    """Say whether fewer than k customers have an outcome other than 0, or of a yes/no one, have 0."""
+    some = int((y != 0).sum())
+    return 0 < some < k or bool(np.isin(y, (0, 1)).all() and discloses(some, len(y), k))
+
+
+def _units(people: pd.DataFrame, cluster: str, given: Any, stratum: Any) -> Any:
+    """Return the number of each customer's unit, or refuse if units are few or were not drawn as wholes."""
+    if people[cluster].isna().any():
+        raise DataError(cluster, "missing for some customers", "a unit for everybody", "leave the others out")
+    drawn = pd.DataFrame({"unit": pd.factorize(people[cluster])[0], "dose": given, "stratum": stratum})
+    if drawn.drop_duplicates()["unit"].duplicated().any():
+        raise Refused("units have several doses or strata, so they were not drawn as a whole", todo="leave cluster out")
+    if drawn["unit"].nunique() < FEWEST_UNITS:
+        raise Refused(f"fewer than {FEWEST_UNITS} units", todo="draw more and smaller units")
+    return drawn["unit"].to_numpy()
 
 
 def _within(values: Any, blocks: list[Any]) -> tuple[Any, int]:
@@ -161,8 +207,11 @@ def dose_by(
     Returns
     -------
     pandas.DataFrame
-        A row per column and value: column, group, n, estimate, se, ci_lower, ci_upper, p_same (chi-square test that the
-        column's groups have the same effect) and p_adjusted (of that, Holm's over the columns).
+        A row per column and value: column, group, n, estimate, se, ci_lower, ci_upper, p_value (of no effect in the
+        group), p_adjusted (Holm's over all groups), p_same (chi-square test that the column's groups have the same
+        effect; null if fewer than two are shown), p_same_adjusted (Holm's over the columns), suppressed. Groups that
+        are smaller than k, or of which fewer than k customers have the outcome (or have not), are null, with as many
+        more as hides them from the column's total.
 
     Raises
     ------
@@ -177,24 +226,51 @@ def dose_by(
     >>> dose_by(people, "took", "rate", ["new"])[["group", "estimate"]].round(2).to_dict("list")
     {'group': ['False', 'True'], 'estimate': [0.0, -0.03]}
     """
-    from scipy.stats import chi2
-
+    check_k(k)
+    if isinstance(groups, str) or not isinstance(groups, Sequence) or not groups:
+        raise ParameterError("groups", groups, "a list of columns", 'such as ["tier"]')
     rows: list[dict[Any, Any]] = []
     tests = {}
     for column in groups:
         check_columns(frame, column, (), None)
-        people = frame if isinstance(frame, pd.DataFrame) else local(frame.select(column, outcome, dose, *strata))
-        parts = [(str(value), part) for value, part in people.groupby(column, observed=True) if len(part) >= k]
+        names = list(dict.fromkeys([column, outcome, dose, *strata]))
+        people = frame[names] if isinstance(frame, pd.DataFrame) else local(frame.select(*names))
+        parts = {str(value): part for value, part in people.groupby(column, observed=True, dropna=False)}
+        hidden = _hidden({name: outcome_values(part, outcome) for name, part in parts.items()}, k)
         found = [
-            {"column": column, "group": name, **dose_effect(part, [outcome], dose, strata=strata).iloc[0].to_dict()}
-            for name, part in parts
-        ]
-        slopes, weights = np.array([row["estimate"] for row in found]), np.array([row["se"] for row in found]) ** -2.0
-        middle = np.average(slopes, weights=weights) if len(found) else 0.0
-        tests[column] = (
-            float(chi2.sf((weights * (slopes - middle) ** 2).sum(), len(found) - 1)) if len(found) > 1 else 1.0
-        )
+            {"column": column, "group": name, "n": np.nan, **dict.fromkeys(FIGURES, np.nan), "suppressed": True}
+            if hidden[name]
+            else {
+                **dose_effect(part, [outcome], dose, strata=strata, k=1).iloc[0].to_dict(),
+                "column": column, "group": name, "suppressed": False,
+            }
+            for name, part in parts.items()
+        ]  # fmt: skip
+        tests[column] = _same([row for row in found if not row["suppressed"]])
         rows += found
     adjusted = dict(zip(tests, holm(list(tests.values())), strict=True))
-    shown = pd.DataFrame(rows)[["column", "group", "n", "estimate", "se", "ci_lower", "ci_upper"]]
-    return shown.assign(p_same=shown["column"].map(tests), p_adjusted=shown["column"].map(adjusted))
+    shown = pd.DataFrame(rows)[["column", "group", "n", *FIGURES, "suppressed"]]
+    shown.insert(8, "p_adjusted", holm(shown["p_value"]))
+    tested = {"p_same": shown["column"].map(tests), "p_same_adjusted": shown["column"].map(adjusted)}
+    return shown.assign(**tested)
+
+
+def _hidden(groups: dict[str, Any], k: int) -> pd.Series:
+    """Say which groups of a column must be hidden: small ones, those of few outcomes, and what would give them away."""
+    sizes = pd.Series({name: len(y) for name, y in groups.items()})
+    some = pd.Series({name: int((y != 0).sum()) for name, y in groups.items()})
+    hidden = small_cells(sizes, k=k)
+    if all(np.isin(y, (0, 1)).all() for y in groups.values()):
+        return small_parts(some, sizes, k=k, hidden=hidden)
+    return small_cells(some, k=k, hidden=hidden)
+
+
+def _same(found: list[dict[Any, Any]]) -> float:
+    """Return the p-value of the test that effects are the same in all groups."""
+    from scipy.stats import chi2
+
+    found = [row for row in found if row["se"] > 0]
+    if len(found) < 2:
+        return np.nan
+    slopes, weights = np.array([row["estimate"] for row in found]), np.array([row["se"] for row in found]) ** -2.0
+    return float(chi2.sf((weights * (slopes - np.average(slopes, weights=weights)) ** 2).sum(), len(found) - 1))

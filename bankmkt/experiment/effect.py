@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bankmkt.confidence import Z
+from bankmkt.confidence import LEVEL
 from bankmkt.errors import ParameterError, Refused
+from bankmkt.experiment.arms import Metric, differences, few_of, moments
 from bankmkt.experiment.check import check
-from bankmkt.experiment.estimate import Estimate, column, groups, local, mean_difference, outcome_values
+from bankmkt.experiment.estimate import Estimate, column, groups, local, outcome_values
 from bankmkt.privacy import K
 
 WEAK_F = 10.0
 """A first stage with a smaller F says too little about participation (Staiger & Stock 1997, Econometrica 65)."""
+
+MORE = "wait for more customers, or choose another outcome"
 
 
 def effect(
@@ -21,15 +24,19 @@ def effect(
     outcome: str,
     *,
     covariate: str | None = None,
+    strata: Sequence[str] = (),
+    cluster: str | None = None,
     planned_share: float | None = None,
+    reached: Sequence[str] = (),
+    units: str | None = None,
     override: Sequence[str] = (),
     k: int = K,
 ) -> Estimate:
     """Estimate the effect of being invited, from a randomised campaign.
 
-    The difference in mean outcome between the arms as assigned, whoever took part (intention to treat), by
-    tea-tasting's Welch test; with a ``covariate`` from before the campaign, of the outcome less what the covariate
-    explains (CUPED), which narrows the interval and moves the estimate by chance only.
+    The difference in mean outcome between the arms as assigned, whoever took part (intention to treat), as
+    :func:`bankmkt.experiment.effects` has it; with a ``covariate`` from before the campaign, of the outcome less what
+    the covariate explains (CUPED), which narrows the interval and moves the estimate by chance only.
 
     Parameters
     ----------
@@ -39,8 +46,14 @@ def effect(
         Column of the panel.
     covariate
         Column known before the campaign.
+    strata
+        Columns that lots were drawn within; chances may differ between them.
+    cluster
+        Column of the unit that was drawn as a whole; the estimate then has no influence values.
     planned_share
         Share of customers to be invited; by default that which ``propensity`` records.
+    reached, units
+        As in :func:`bankmkt.experiment.check`.
     override
         Checks whose failure is put up with; the estimate's note says so.
     k
@@ -55,7 +68,8 @@ def effect(
     ------
     Refused
         If a check fails that is not overridden (:func:`bankmkt.experiment.check`: sizes of the arms, balance of the
-        panel's covariates, ``covariate`` as placebo), an arm is too small or an outcome missing.
+        panel's covariates, ``covariate`` as placebo), an arm is too small, fewer than k customers of one have an
+        outcome other than 0 (or other than 1, if it is yes/no), or an outcome is missing.
     ParameterError
         If an argument is outside what is described.
 
@@ -63,25 +77,24 @@ def effect(
     -----
     CUPED: Deng, Xu, Kohavi & Walker (2013), WSDM.
     """
-    import tea_tasting as tt
+    from scipy.stats import t
 
     frame = local(panel)
     treated, y = groups(frame, "treated", k), outcome_values(frame, outcome)
-    despite = _checked(frame, covariate, planned_share, override, k)
-    data = pd.DataFrame({"variant": treated.astype(int), "y": y})
-    if covariate is None:
-        metric = tt.Mean("y", use_t=False)
-    else:
-        data["x"] = outcome_values(frame, covariate)
-        metric = tt.Mean("y", covariate="x", use_t=False)
-    result = tt.Experiment(y=metric).analyze(data, control=0)["y"]
-    low, high = float(result.effect_size_ci_lower), float(result.effect_size_ci_upper)
-    se = (high - low) / (2 * Z)
-    adjusted = y if covariate is None else _less_explained(y, data["x"].to_numpy())
+    lots: dict[str, Any] = {"strata": strata, "cluster": cluster}
+    despite = _checked(frame, covariate, planned_share, override, {**lots, "reached": reached, "units": units, "k": k})
+    means, slope = moments(frame, Metric(outcome, covariate=covariate), arm="treated", **lots)
+    if few_of(means, k).any():
+        raise Refused(f"the {outcome} of fewer than k = {k} customers of an arm is not 0 (or is 0)", todo=MORE)
+    row = differences(means, "control").iloc[0]
+    size, se = float(row["estimate"]), float(row["se"])
+    reach = se * float(t.ppf((1 + LEVEL) / 2, row["df"]))
+    left = y if covariate is None else y - slope * outcome_values(frame, covariate)
+    influence = None if cluster else _influence(left, treated, _stratum(frame, strata))[1]
     note = "; ".join(filter(None, ("of the invitation, whoever took part", despite)))
     return Estimate(
-        "randomised: invited − not invited", outcome, "ITT", float(result.effect_size), se, low, high,
-        int(treated.sum()), int((~treated).sum()), note, mean_difference(adjusted, treated)[1],
+        "randomised: invited − not invited", outcome, "ITT", size, se, size - reach, size + reach,
+        int(treated.sum()), int((~treated).sum()), note, influence,
     )  # fmt: skip
 
 
@@ -90,7 +103,10 @@ def complier_effect(
     outcome: str,
     *,
     covariate: str | None = None,
+    strata: Sequence[str] = (),
     planned_share: float | None = None,
+    reached: Sequence[str] = (),
+    units: str | None = None,
     override: Sequence[str] = (),
     k: int = K,
 ) -> Estimate:
@@ -101,7 +117,7 @@ def complier_effect(
 
     Parameters
     ----------
-    panel, outcome, covariate, planned_share, override, k
+    panel, outcome, covariate, strata, planned_share, reached, units, override, k
         As in :func:`effect`.
 
     Returns
@@ -124,23 +140,28 @@ def complier_effect(
     """
     frame = local(panel)
     treated, y = groups(frame, "treated", k), outcome_values(frame, outcome)
-    despite = _checked(frame, covariate, planned_share, override, k)
+    how: dict[str, Any] = {"strata": strata, "reached": reached, "units": units, "k": k}
+    despite = _checked(frame, covariate, planned_share, override, how)
     joined = column(frame, "participated").to_numpy(dtype=bool)
     if (joined & ~treated).any():
         todo = "correct participated, or use the effect of the invitation"
         raise Refused("customers took part without being invited", todo=todo)
     d = joined.astype(float)
-    uptake = d[treated].mean()
-    noise = uptake * (1 - uptake) / treated.sum()
+    stratum = _stratum(frame, strata)
+    means, slope = moments(frame, Metric(outcome, covariate=covariate), arm="treated", strata=strata)
+    uptake, of_uptake = _influence(d, treated, stratum)
+    noise = float(np.mean(of_uptake**2) / len(d))
     strength = np.inf if noise == 0 and uptake > 0 else uptake**2 / noise if noise else 0.0
     if joined.sum() < k:
         raise Refused(f"fewer than k = {k} of the invited took part", todo="invite more customers")
     if strength < WEAK_F:
         raise Refused("first-stage F", round(float(strength), 1), f"at least {WEAK_F:g}", "invite more customers")
-    if covariate is not None:
-        y = _less_explained(y, outcome_values(frame, covariate))
-    effect_size = mean_difference(y, treated)[0] / uptake
-    influence = mean_difference(y - effect_size * d, treated)[1] / uptake
+    if few_of(means, k).any():
+        raise Refused(f"the {outcome} of fewer than k = {k} customers of an arm is not 0 (or is 0)", todo=MORE)
+    left = y if covariate is None else y - slope * outcome_values(frame, covariate)
+    gap, moved = _influence(left, treated, stratum)
+    effect_size = gap / uptake
+    influence = (moved - effect_size * of_uptake) / uptake
     stayed_out = int((treated & ~joined).sum())
     share = f"{uptake:.0%}" if stayed_out >= k else "nearly all" if stayed_out else "all"
     note = "; ".join(filter(None, (f"{share} of the invited took part", despite)))
@@ -150,7 +171,11 @@ def complier_effect(
 
 
 def _checked(
-    frame: pd.DataFrame, covariate: str | None, planned_share: float | None, override: Sequence[str], k: int
+    frame: pd.DataFrame,
+    covariate: str | None,
+    planned_share: float | None,
+    override: Sequence[str],
+    how: dict[str, Any],
 ) -> str:
     """Return what was overridden of the checks, or refuse."""
     planned = None
@@ -159,10 +184,21 @@ def _checked(
             raise ParameterError("planned_share", planned_share, "a share between 0 and 1", "pass 0.5 for halves")
         planned = {"control": 1 - planned_share, "treatment": planned_share}
     before = [covariate] if covariate else []
-    return check(frame, arm="treated", planned=planned, before=before, k=k).gate(override)
+    return check(frame, arm="treated", planned=planned, before=before, **how).gate(override)
 
 
-def _less_explained(y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return y less the part that x explains linearly, keeping the mean."""
-    centred = x - x.mean()
-    return y - centred * (centred @ y) / (centred @ centred)
+def _stratum(frame: pd.DataFrame, strata: Sequence[str]) -> np.ndarray:
+    """Return the number of each customer's stratum."""
+    numbers = frame.groupby(list(strata), dropna=False).ngroup() if strata else np.zeros(len(frame))
+    return np.asarray(numbers, dtype=np.int64)
+
+
+def _influence(y: np.ndarray, treated: np.ndarray, stratum: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the difference of the arms' means within strata, and each customer's influence on it."""
+    place = 2 * stratum + treated
+    sizes = np.bincount(place, minlength=2 * (int(stratum.max()) + 1))
+    means = np.bincount(place, weights=y, minlength=len(sizes)) / sizes
+    whole, gaps = sizes.reshape(-1, 2).sum(axis=1), means[1::2] - means[::2]
+    gap = float(whole @ gaps / len(y))
+    off = (y - means[place]) * whole[stratum] / sizes[place]
+    return gap, np.where(treated, off, -off) + gaps[stratum] - gap

@@ -8,10 +8,10 @@ import pandas as pd
 
 from bankmkt.confidence import LEVEL, holm
 from bankmkt.errors import ParameterError, one_of
-from bankmkt.experiment.arms import Metric, arm_means, differences, named_arms
+from bankmkt.experiment.arms import FEWEST, Metric, differences, few_of, moments, named_arms
 from bankmkt.experiment.check import check
 from bankmkt.experiment.comparison import ratio_interval
-from bankmkt.privacy import K, discloses
+from bankmkt.privacy import K
 
 COLUMNS = (
     "metric", "arm", "n", "n_control", "mean", "mean_control", "estimate", "se", "ci_lower", "ci_upper", "relative",
@@ -31,6 +31,7 @@ def effects(
     covariates: Sequence[str] | None = None,
     before: Sequence[str] | None = None,
     reached: Sequence[str] = (),
+    units: str | None = None,
     override: Sequence[str] = (),
     k: int = K,
 ) -> pd.DataFrame:
@@ -43,7 +44,7 @@ def effects(
         columns that the checks need are fetched.
     metrics
         Columns or :class:`Metric`, by name or in a list.
-    arm, control, strata, cluster, planned, covariates, reached
+    arm, control, strata, cluster, planned, covariates, reached, units
         As in :func:`bankmkt.experiment.check`; estimates are within ``strata``, and intervals as wide as lots drawn by
         whole units make them.
     before
@@ -51,7 +52,8 @@ def effects(
     override
         Names of checks whose failure is put up with; the column of that name and the note say so.
     k
-        Smallest arm; and customers with or without a yes/no outcome from which an arm's share is shown.
+        Smallest arm; and customers with an outcome other than 0 (or without, if it is yes/no) from which an arm's mean
+        is shown.
 
     Returns
     -------
@@ -60,7 +62,8 @@ def effects(
         mean_control (adjusted where there are strata or a covariate), estimate (their difference), se, ci_lower,
         ci_upper (95 %), relative (estimate by the control's mean; null unless that is positive) with
         relative_ci_lower and relative_ci_upper (Fieller's), p_value, p_adjusted (Holm's, over all rows: the chance of
-        any false finding stays below 5 %), note, override.
+        any false finding stays below 5 %; the intervals are 95 % each, so that one may leave 0 out where p_adjusted is
+        above .05), note (how the metric is taken; whether it is withheld, or its interval may be too narrow), override.
 
     Raises
     ------
@@ -71,9 +74,13 @@ def effects(
 
     Notes
     -----
-    Customers without an outcome are left out; that arms lose alike is checked. Without strata, clusters and
-    winsorising the figures are those of tea-tasting's ``Mean`` and ``RatioOfMeans``, but that CUPED's slope is the one
-    that makes the difference most exact (it weighs the arms by their variances). Fieller (1954), JRSS B 16.
+    Customers without an outcome (or a ratio's denominator) are left out; that arms lose alike is checked. Without
+    strata, clusters and winsorising the differences are those of tea-tasting's ``Mean`` and ``RatioOfMeans``, but that
+    CUPED's slope is the one that makes the difference most exact (it weighs the arms by their variances). With strata
+    the interval is that of the effect on customers like these, not on this very mixture of strata. Fieller (1954),
+    JRSS B 16; the arms' means have the covariate's and the strata's error in common, which is counted in.
+    Outcomes that few customers have and that are skewed (money of fewer than 200 buyers an arm) have intervals that
+    may hold the truth in fewer than 95 %; the note says so.
 
     Examples
     --------
@@ -84,18 +91,18 @@ def effects(
     >>> found.set_index("arm")[["estimate", "p_adjusted"]].round(2).to_dict("index")
     {'call': {'estimate': 0.23, 'p_adjusted': 0.0}, 'mail': {'estimate': -0.05, 'p_adjusted': 0.48}}
     """
-    named = _named(metrics)
+    named, control = _named(metrics), str(control)
     if before is None:
         before = sorted({metric.covariate for metric in named.values() if metric.covariate})
-    outcomes = sorted({metric.outcome for metric in named.values()})
+    outcomes = sorted({name for metric in named.values() for name in (metric.outcome, metric.per) if name})
     despite = check(
         frame, arm=arm, control=control, planned=planned, strata=strata, cluster=cluster, covariates=covariates,
-        before=before, outcomes=outcomes, reached=reached, k=k,
+        before=before, outcomes=outcomes, reached=reached, units=units, k=k,
     ).gate(override)  # fmt: skip
     people = named_arms(frame, arm)
     rows = []
     for name, metric in named.items():
-        means = arm_means(people, metric, arm=arm, strata=strata, cluster=cluster, k=k)
+        means, _ = moments(people, metric, arm=arm, strata=strata, cluster=cluster, k=k)
         rows += _rows(name, metric, means, control, k)
     found = pd.DataFrame(rows)
     found["p_adjusted"] = holm(found["p_value"])
@@ -127,25 +134,31 @@ def _rows(name: str, metric: Metric, means: pd.DataFrame, control: str, k: int) 
 
     if control not in set(means["arm"]):
         raise ParameterError("control", control, one_of(means["arm"]), "name the arm that was left alone")
+    hidden = dict(zip(means["arm"], few_of(means, k), strict=True))
     arms = means.set_index("arm").to_dict("index")
     base = arms[control]
-    binary = metric.per is None and min(row["low"] for row in arms.values()) >= 0
-    binary &= all({row["low"], row["high"]} <= {0.0, 1.0} for row in arms.values())
     rows = []
     for found in differences(means, control).to_dict("records"):
         own = arms[found["arm"]]
-        row = {"metric": name, "arm": found["arm"], "n": own["n"], "n_control": base["n"], "note": metric.note}
-        if binary and any(discloses(group["total"], group["n"], k) for group in (own, base)):
-            hidden = [column for column in COLUMNS if column not in (*row, "p_adjusted", "override")]
-            few = f"withheld: fewer than k = {k} customers of an arm did, or did not"
-            rows.append({**row, **dict.fromkeys(hidden, np.nan), "note": few})
+        row = {"metric": name, "arm": found["arm"], "n": own["n"], "n_control": base["n"]}
+        if hidden[found["arm"]] or hidden[control]:
+            few = f"withheld: the outcome of fewer than k = {k} customers of an arm is not 0 (or is 0)"
+            rows.append({**dict.fromkeys(COLUMNS, np.nan), **row, "note": few})
             continue
-        reach = float(t.ppf((1 + LEVEL) / 2, found["df"]))
-        times = ratio_interval(own["mean"], own["variance"] ** 0.5, base["mean"], base["variance"] ** 0.5, reach)
+        notes = [metric.note] if metric.note else []
+        if not own["yes_no"] and min(own["some"], base["some"]) < FEWEST:
+            notes.append(
+                f"fewer than {FEWEST} customers of an arm have one other than 0: the interval may be too narrow"
+            )
+        if not found["se"] > 0:
+            notes.append("no interval: no outcome differs from another of its arm")
+        reach = float(t.ppf((1 + LEVEL) / 2, found["df"])) if found["se"] > 0 else np.nan
+        each = own["mean"], own["variance"] ** 0.5, base["mean"], base["variance"] ** 0.5
+        times = ratio_interval(*each, reach, own["covariance"][control])
         relative = dict(zip(("relative", "relative_ci_lower", "relative_ci_upper"), np.subtract(times, 1), strict=True))
         rows.append({
             **row, "mean": own["mean"], "mean_control": base["mean"], "estimate": found["estimate"], "se": found["se"],
             "ci_lower": found["estimate"] - reach * found["se"], "ci_upper": found["estimate"] + reach * found["se"],
-            **relative, "p_value": found["p_value"],
+            **relative, "p_value": found["p_value"] if found["se"] > 0 else np.nan, "note": "; ".join(notes),
         })  # fmt: skip
     return rows

@@ -1,6 +1,6 @@
 """Looking at an experiment before it is over, with intervals that hold however often one looks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,10 @@ import pandas as pd
 
 from bankmkt.confidence import LEVEL, Z
 from bankmkt.errors import DataError, ParameterError, SchemaError, one_of
-from bankmkt.experiment.arms import Metric, arm_means, differences, named_arms
+from bankmkt.experiment.arms import Metric, differences, few_of, moments, named_arms
+from bankmkt.experiment.check import Checks, check
 from bankmkt.experiment.estimate import local
+from bankmkt.privacy import K, check_k
 
 Floats = npt.NDArray[np.float64]
 MOST = 8.0
@@ -155,73 +157,98 @@ def looks(
     arm: str = "arm",
     control: str = "control",
     strata: Sequence[str] = (),
+    shares: Mapping[str, float] | None = None,
+    checks: Checks | None = None,
+    override: Sequence[str] = (),
     fewest: int = 100,
+    k: int = K,
 ) -> pd.DataFrame:
     """Return what a watcher sees at the end of each day: the naive interval, and two that hold.
 
     Parameters
     ----------
     frame
-        Ibis table or pandas frame, a row per customer.
+        Ibis table or pandas frame, a row per customer. Only the columns named here are fetched.
     metric
         A column, or a :class:`Metric`.
     day
         Column of the day (or the number of the look) from which a customer's outcome is known.
     planned
         Customers of the whole experiment, fixed in advance.
-    arm, control, strata
+    arm, control, strata, override
         As in :func:`bankmkt.experiment.effects`.
+    shares
+        Planned share of each arm, if ``propensity`` does not record it: ``planned`` of the check.
+    checks
+        Of :func:`bankmkt.experiment.check`, if it has been run; otherwise it is, on all customers.
     fewest
-        Customers that every arm must have for a look to count.
+        Customers with an outcome that every arm must have for a look to count.
+    k
+        Customers by whom every arm must have grown since the look before, and whose outcomes must not be told by the
+        difference of the two looks; otherwise the day is joined with the next (at the end, with the one before).
 
     Returns
     -------
     pandas.DataFrame
-        A row per look and treated arm: look (the day), arm, customers (of all arms), fraction (of those planned),
-        estimate, se; naive_lower, naive_upper (95 %, right at one look only); always_lower, always_upper (at all looks
-        at once); spending_lower, spending_upper (at these looks, O'Brien and Fleming's way; null beyond the planned
-        number); naive, always, spending: whether 0 has been outside at this or an earlier look.
+        A row per look and treated arm: look (the day), arm, customers (of all arms, with an outcome), fraction (of
+        those planned), estimate, se; naive_lower, naive_upper (95 %, right at one look and for one arm only);
+        always_lower, always_upper (for all looks and arms at once); spending_lower, spending_upper (for these looks,
+        O'Brien and Fleming's way, and all arms at once; the first look at the planned number or beyond is the last);
+        naive, always, spending: whether 0 has been outside at this or an earlier look; override.
 
     Raises
     ------
+    Refused
+        If a check fails that is not overridden.
     SchemaError
         If there is no such column.
     DataError
         If no day has enough customers.
+
+    Notes
+    -----
+    Several arms share the chance of a false finding in equal parts (Bonferroni).
 
     Examples
     --------
     >>> rng = np.random.default_rng(3)
     >>> people = pd.DataFrame({"arm": rng.choice(["control", "mail"], 2000), "day": np.arange(2000) // 200})
     >>> people["visits"] = rng.poisson(1.0 + 0.3 * (people["arm"] == "mail"))
-    >>> seen = looks(people, "visits", "day", planned=2000)
+    >>> seen = looks(people, "visits", "day", planned=2000, shares={"control": 0.5, "mail": 0.5})
     >>> [int(seen.loc[seen[way], "look"].min()) for way in ("naive", "spending", "always")]
     [1, 4, 3]
     """
-    if day not in getattr(frame, "columns", ()):
-        raise SchemaError("frame has no column", day, one_of(getattr(frame, "columns", [])), "add it, or name another")
-    people = named_arms(local(frame), arm)
-    metric = metric if isinstance(metric, Metric) else Metric(metric)
+    check_k(k)
+    metric, control = metric if isinstance(metric, Metric) else Metric(metric), str(control)
+    used = list(dict.fromkeys([day, arm, *strata, *filter(None, metric.sources)]))
+    for name in used:
+        if name not in getattr(frame, "columns", ()):
+            raise SchemaError("frame has no column", name, one_of(getattr(frame, "columns", [])), "name another")
+    if checks is None:
+        lots: dict[str, Any] = {"planned": shares, "strata": strata}
+        checks = check(frame, arm=arm, control=control, **lots, k=k)
+    despite = checks.gate(override)
+    people = named_arms(frame[used] if isinstance(frame, pd.DataFrame) else local(frame.select(*used)), arm)
+    people = people.dropna(subset=[day, metric.outcome, *filter(None, [metric.per])])
     if control not in set(people[arm]):
         raise ParameterError("control", control, one_of(sorted(set(people[arm]))), "name the arm that was left alone")
-    seen, rows = people[people[day].notna()].sort_values(day, kind="stable"), []
-    for now in seen[day].unique():
-        so_far = seen[seen[day] <= now]
-        if so_far[arm].value_counts().reindex(people[arm].unique(), fill_value=0).min() < fewest:
-            continue
-        gaps = differences(arm_means(so_far, metric, arm=arm, strata=strata), control)
-        rows += [{"look": now, "customers": len(so_far), **gap} for gap in gaps.to_dict("records")]
+    rows = []
+    for now in _shown(people, metric.outcome, day, arm, fewest, k):
+        means, _ = moments(people[people[day] <= now], metric, arm=arm, strata=strata)
+        gaps = differences(means, control).to_dict("records")
+        rows += [{"look": now, "customers": int(means["n"].sum()), **gap} for gap in gaps]
     if not rows:
         raise DataError("looks", 0, f"a day with {fewest} customers in every arm", "wait, or lower fewest")
     found = pd.DataFrame(rows).drop(columns=["df", "p_value"])
     found["fraction"] = found["customers"] / planned
-    inside = found.loc[found["fraction"] <= 1 + 1e-9, "fraction"].drop_duplicates().to_numpy()
-    whole = len(inside) > 0 and inside[-1] >= 1 - 1e-9
-    limits = spending(inside if whole else np.append(inside, 1.0))
-    by_fraction = dict(zip(inside, limits, strict=False))
+    level = 1 - (1 - LEVEL) / found["arm"].nunique()
+    at = found["fraction"].drop_duplicates().to_numpy()
+    last = int((at < 1).sum())  # beyond the planned number nothing is left to spend
+    fractions = np.minimum(at[: last + 1], 1.0) if last < len(at) else np.append(at, 1.0)
+    by_fraction = dict(zip(at, spending(fractions, level=level), strict=False))
     widths = {
         "naive": Z * found["se"],
-        "always": always_valid(found["se"].to_numpy(), found["customers"].to_numpy(), planned=planned),
+        "always": always_valid(found["se"].to_numpy(), found["customers"].to_numpy(), planned=planned, level=level),
         "spending": found["fraction"].map(by_fraction) * found["se"],
     }
     for name, width in widths.items():
@@ -229,4 +256,27 @@ def looks(
         out = (found[f"{name}_lower"] > 0) | (found[f"{name}_upper"] < 0)
         found[name] = out.groupby(found["arm"]).cummax()
     order = ["look", "arm", "customers", "fraction", "estimate", "se"]
-    return found[[*order, *(column for column in found if column not in order)]]
+    return found[[*order, *(column for column in found if column not in order)]].assign(override=despite)
+
+
+def _shown(people: pd.DataFrame, outcome: str, day: str, arm: str, fewest: int, k: int) -> list[Any]:
+    """Return the days at which every arm has enough customers, and enough new ones to tell nothing of a few."""
+    y = people[outcome].astype(float)
+    new = people.assign(n=1, some=(y != 0).astype(int)).groupby([day, arm])[["n", "some"]].sum()
+    counts = pd.DataFrame(new.unstack(arm, fill_value=0)).cumsum()
+    yes_no = bool(y.isin([0.0, 1.0]).all())
+
+    def tells(now: Any, before: Any) -> bool:
+        new = (counts.loc[now] - (counts.loc[before] if before is not None else 0)).unstack(0).assign(yes_no=yes_no)
+        return bool((new["n"] < k).any() or few_of(new, k).any())
+
+    days = [now for now in counts.index if counts.loc[now, "n"].min() >= fewest]
+    kept: list[Any] = []
+    for now in days:
+        if not tells(now, kept[-1] if kept else None):
+            kept.append(now)
+    if days and kept and kept[-1] != days[-1]:
+        while kept and tells(days[-1], kept[-1]):
+            kept.pop()
+        kept = [] if not kept and tells(days[-1], None) else [*kept, days[-1]]
+    return kept

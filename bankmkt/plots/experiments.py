@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from bankmkt.confidence import LEVEL
 from bankmkt.errors import ParameterError
 from bankmkt.plots import theme, wording
 
@@ -29,7 +30,7 @@ def lifts(
     ----------
     frame : pandas.DataFrame
         Of :func:`bankmkt.experiment.effects` or :func:`bankmkt.experiment.dose_by`: estimate, ci_lower, ci_upper and
-        the column ``what``; ``p_adjusted`` decides what the title says of the rows.
+        the column ``what``; ``p_adjusted`` decides colours and title: it is that of no effect in the row.
     label : str
         Of the axis.
     what : str
@@ -47,16 +48,15 @@ def lifts(
     Raises
     ------
     ParameterError
-        If the frame has no row with an estimate.
+        If the frame has no row with an interval.
     """
-    rows = frame[frame["estimate"].notna()].reset_index(drop=True)
+    rows = frame[frame["ci_lower"].notna()].reset_index(drop=True)
     if rows.empty:
         raise ParameterError("frame", "no estimate", "a row or more with one", "see its column note")
     ax = theme.axes(ax, 1.5 + 0.5 * len(rows))
     times = 100 if share else 1
     for y, r in enumerate(rows.to_dict("records")):
-        sure = r["ci_lower"] > 0 or r["ci_upper"] < 0
-        colour = theme.BLUE if sure else theme.GREY
+        colour = theme.BLUE if r["p_adjusted"] < 1 - LEVEL else theme.GREY
         ax.plot([times * r["ci_lower"], times * r["ci_upper"]], [y, y], color=colour, linewidth=2.5)
         ax.plot(times * r["estimate"], y, "o", color=colour, markersize=8)
         place = (times * r["estimate"], y)
@@ -68,8 +68,8 @@ def lifts(
     ax.set_yticks(list(rows.index), [wording.capital(wording.words(str(name))) for name in rows[what]])
     ax.set_ylim(len(rows) - 0.4, -0.7)
     ax.grid(visible=False, axis="y")
-    ax.set_xlabel(f"{label} (95% interval; grey: holds 0)")
-    clear = rows[rows["p_adjusted"] < 0.05]
+    ax.set_xlabel(f"{label} ({LEVEL:.0%} interval; grey: may be chance)")
+    clear = rows[rows["p_adjusted"] < 1 - LEVEL]
     best = rows.iloc[int((rows["estimate"] / rows["se"]).abs().argmax())]
     size = f"{_short(best['estimate'], share)}{' points' if share else unit}"
     low, high = (_short(best[limit], share) for limit in ("ci_lower", "ci_upper"))
@@ -181,13 +181,15 @@ def watched(frame: "pd.DataFrame", label: str, *, share: bool = False, ax: "Axes
     return ax
 
 
-def chances(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
+def chances(frame: "pd.DataFrame", level: float, ax: "Axes | None" = None) -> "Axes":
     """Draw each arm's probability of being the best.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         ``Best.table`` of :func:`bankmkt.experiment.best_arm`.
+    level : float
+        ``Best.level``: the probability from which a winner is named.
     ax : matplotlib Axes, optional
 
     Returns
@@ -198,7 +200,8 @@ def chances(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     ax.barh(range(len(frame)), frame["p_best"], color=theme.BLUE, height=0.6)
     for y, value in enumerate(frame["p_best"]):
         ax.annotate(f"{value:.1%}", (value, y), (5, 0), textcoords="offset points", va="center", fontsize=9)
-    ax.axvline(0.95, color=theme.ORANGE, linestyle="--", label="enough to name a winner (95%)")
+    enough = f"{100 * level:.3g}%"
+    ax.axvline(level, color=theme.ORANGE, linestyle="--", label=f"enough to name a winner ({enough})")
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), borderpad=0)
     ax.set_yticks(range(len(frame)), [wording.capital(wording.words(str(arm))) for arm in frame["arm"]])
     ax.set_ylim(len(frame) - 0.4, -0.6)
@@ -208,8 +211,8 @@ def chances(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":
     ax.set_xlabel("probability of being the best arm")
     first = frame.iloc[0]
     name = wording.capital(wording.words(str(first["arm"])))
-    enough = "enough" if first["p_best"] >= 0.95 else "not enough"
-    theme.claim(ax, f"{name} is the best arm with {first['p_best']:.1%}: {enough} to name a winner", above=12)
+    verdict = "enough" if first["p_best"] >= level else f"not the {enough} it takes"
+    theme.claim(ax, f"{name} is the best arm with {first['p_best']:.1%}: {verdict} to name a winner", above=12)
     return ax
 
 
@@ -219,7 +222,7 @@ def levels(frame: "pd.DataFrame", label: str, title: str, *, share: bool = False
     Parameters
     ----------
     frame : pandas.DataFrame
-        Of :func:`bankmkt.experiment.arm_means`: arm, mean, variance.
+        Of :func:`bankmkt.experiment.arm_means`: arm, mean, ci_lower, ci_upper.
     label : str
         Of the axis.
     title : str
@@ -233,7 +236,7 @@ def levels(frame: "pd.DataFrame", label: str, title: str, *, share: bool = False
     matplotlib Axes
     """
     ax = theme.axes(ax, 3.6)
-    x, reach = range(len(frame)), 1.96 * frame["variance"] ** 0.5
+    x, reach = range(len(frame)), [frame["mean"] - frame["ci_lower"], frame["ci_upper"] - frame["mean"]]
     ax.errorbar(x, frame["mean"], yerr=reach, fmt="o", color=theme.BLUE, markersize=8, linewidth=2.5)
     for place, value in zip(x, frame["mean"], strict=True):
         text = f"{value:.1%}" if share else wording.number(value, ",.3g")
@@ -242,7 +245,7 @@ def levels(frame: "pd.DataFrame", label: str, title: str, *, share: bool = False
     ax.set_xlim(-0.5, len(frame) - 0.3)
     if share:
         theme.percent_axis(ax.yaxis)
-    ax.set_ylabel(f"{label} (95% interval)")
+    ax.set_ylabel(f"{label} ({LEVEL:.0%} interval)")
     ax.grid(visible=False, axis="x")
     theme.claim(ax, title)
     return ax

@@ -9,7 +9,18 @@ import tea_tasting as tt
 from bankmkt import datasets
 from bankmkt.confidence import holm
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
-from bankmkt.experiment import Metric, arm_means, best_arm, bootstrap, dose_effect, effects, looks, spending
+from bankmkt.experiment import (
+    Metric,
+    arm_means,
+    best_arm,
+    bootstrap,
+    check,
+    dose_by,
+    dose_effect,
+    effects,
+    looks,
+    spending,
+)  # fmt: skip
 from bankmkt.experiment.arms import differences
 from bankmkt.experiment.looks import always_valid
 
@@ -44,8 +55,6 @@ def test_hillstrom_in_one_frame(hillstrom):
     """MineThatData challenge: differences from no e-mail (REFERENCES of the project)."""
     from scipy.stats import chisquare
 
-    from bankmkt.experiment import check
-
     sizes = check(hillstrom, covariates=["recency", "history", "mens", "womens", "newbie"], k=1).table
     p = chisquare(hillstrom["arm"].value_counts()).pvalue
     assert sizes.set_index("check").loc["sizes", "p_value"] == pytest.approx(p)
@@ -63,7 +72,16 @@ def test_hillstrom_in_one_frame(hillstrom):
         assert found.loc[key, "estimate"] == pytest.approx(estimate, abs=5e-5 if key[0] == "spend" else 5e-6)
         assert found.loc[key, "se"] == pytest.approx(se, rel=0.01)
     np.testing.assert_allclose(found["p_adjusted"], holm(found["p_value"]))
-    assert best_arm(arm_means(hillstrom, "visit")).winner == "treatment"
+    assert best_arm(arm_means(hillstrom, "visit"), checks=None).winner == "treatment"
+
+
+def test_winsorising_rare_money_does_not_make_it_nothing(hillstrom):
+    """Fewer than 1 % bought, so the outermost 1 % are all buyers: refused, instead of an effect of 0 with p = 1."""
+    with pytest.raises(Refused, match="nothing would be left"):
+        effects(hillstrom, [Metric("spend", winsorise=0.01)])
+    found = effects(hillstrom, [Metric("spend", winsorise=0.01, nonzero=True)]).set_index("arm")
+    assert 0.6 < found.loc["treatment", "estimate"] < 0.77
+    assert found["note"].str.contains("of those whose spend is not 0").all()
 
 
 @pytest.mark.parametrize(("womens", "estimate", "se"), [(1, 0.0731, 0.0046), (0, 0.0111, 0.0044)])
@@ -97,7 +115,8 @@ def test_dose_is_least_squares_with_robust_errors():
     frame = pd.DataFrame(
         {"band": rng.integers(0, 3, 900), "wave": rng.integers(0, 2, 900), "unit": np.arange(900) % 45}
     )
-    frame["rate"] = frame["band"] + rng.choice([4.0, 6.0, 9.0], 900)
+    whole = frame.groupby("unit")[["band", "wave"]].transform("first")  # units are drawn as wholes
+    frame = frame.assign(**whole, rate=whole["band"] + rng.choice([4.0, 6.0, 9.0], 45)[frame["unit"]])
     frame["y"] = rng.normal(size=900) * frame["rate"] + 0.3 * frame["rate"] + frame["wave"]
     for formula, interact in (("y ~ rate + C(band) * C(wave)", True), ("y ~ rate + C(band) + C(wave)", False)):
         for kind, unit in (
@@ -162,6 +181,8 @@ def test_strata_are_weighed_as_all_customers_are():
     cells = frame.groupby(["tier", "arm"])["y"].agg(["mean", "var", "size"]).unstack("arm")
     gap = (cells["mean"]["b"] - cells["mean"]["control"]) @ share.loc[cells.index]
     noise = sum(cells["var"][a] / cells["size"][a] for a in ("b", "control")) @ share.loc[cells.index] ** 2
+    gaps = cells["mean"]["b"] - cells["mean"]["control"]
+    noise += (gaps - gap) ** 2 @ share.loc[cells.index] / 3000  # another draw has other shares of the strata
     row = differences(arm_means(frame, "y", strata=["tier"]), "control").iloc[0]
     assert row["estimate"] == pytest.approx(gap)
     assert row["se"] == pytest.approx(np.sqrt(noise))
@@ -191,6 +212,9 @@ def test_units_that_were_not_drawn_whole_are_refused():
     frame = people().assign(unit=np.arange(3000) % 30)
     with pytest.raises(Refused, match="not drawn as a whole"):
         arm_means(frame, "y", cluster="unit")
+    whole = frame.assign(arm=np.where(frame["unit"] % 2, "a", "control"))
+    with pytest.raises(Refused, match="strata that whole units belong to"):
+        arm_means(whole, "y", cluster="unit", strata=["tier"])
     few = frame.assign(arm=np.where(frame["unit"] < 3, "a", "control"))
     with pytest.raises(Refused, match="fewer than 5 units"):
         arm_means(few, "y", cluster="unit")
@@ -215,20 +239,113 @@ def test_few_converters_are_withheld():
     assert row.loc[row["metric"] == "rare", "estimate"].isna().all()
     assert row.loc[row["metric"] == "rare", "note"].str.contains("fewer than k = 10").all()
     assert row.loc[row["metric"] == "yes", "estimate"].notna().all()
+    means = arm_means(frame, "rare")
+    assert means[["mean", "variance", "ci_lower"]].isna().all(axis=None)
+    with pytest.raises(Refused, match="withheld"):
+        best_arm(means, checks=None)
+    few = frame.assign(y=frame["y"].where(frame["arm"].ne("b") | (frame["arm"] == "b").cumsum().le(3)))
+    with pytest.raises(Refused, match="with an outcome in an arm"):
+        effects(few, ["y"], planned=THIRDS, override=["attrition"])
+    almost = frame.assign(y=frame["y"].where(frame.groupby("arm").cumcount() > 2))
+    assert arm_means(almost, "y")["missing"].isna().all()
+
+
+def test_an_outcome_that_never_differs_has_no_interval():
+    """Neither an interval of 0 to 0 nor p = 1: nothing was seen that could differ."""
+    row = effects(people().assign(none=0.0), ["none"], planned=THIRDS, covariates=[]).iloc[0]
+    assert row["estimate"] == 0
+    assert row[["ci_lower", "ci_upper", "p_value", "relative"]].isna().all()
+    assert "no interval" in row["note"]
+
+
+def test_money_of_few_buyers_says_that_its_interval_may_be_too_narrow():
+    frame = people().assign(spent=lambda t: np.where(np.arange(3000) % 20 == 0, t["y"].abs(), 0.0))
+    notes = effects(frame, ["spent", "y", "yes"], planned=THIRDS, covariates=[]).groupby("metric")["note"].first()
+    assert notes.str.contains("too narrow").to_dict() == {"spent": True, "y": False, "yes": False}
+
+
+@pytest.mark.parametrize("kind", ["covariate", "strata"])
+def test_what_arms_have_in_common_is_known(kind):
+    """The covariance of arms' means, by drawing experiments again."""
+    rng, means, said = np.random.default_rng(8), [], []
+    for _ in range(150):
+        s, a, x = rng.integers(0, 2, 200), rng.random(200) < 0.4, rng.gamma(2.0, 1.0, 200)
+        y = (3.0 * s if kind == "strata" else 2 * x) * (1 + a) + rng.normal(size=200)
+        frame = pd.DataFrame({"arm": np.where(a, "b", "control"), "s": s, "x": x, "y": y})
+        own = {"metric": Metric("y", covariate="x")} if kind == "covariate" else {"metric": "y", "strata": ["s"]}
+        found = arm_means(frame, **own).set_index("arm")
+        means.append(found["mean"])
+        said.append([*found["variance"], found.loc["b", "covariance"]["control"]])
+    seen, (v1, v0, both) = np.cov(np.array(means).T), np.mean(said, axis=0)
+    np.testing.assert_allclose([v1, v0], np.diag(seen), rtol=0.35)  # 3 standard errors of 150 repeats
+    assert both / np.sqrt(v1 * v0) == pytest.approx(seen[0, 1] / np.sqrt(seen[0, 0] * seen[1, 1]), abs=0.2)
+    assert both / np.sqrt(v1 * v0) > 0.4
+
+
+def test_missing_denominators_are_attrition():
+    frame = people()
+    frame["below"] = frame["below"].where((frame["arm"] != "b") | (frame.index % 2 == 0))
+    with pytest.raises(Refused, match="attrition"):
+        effects(frame, [Metric("y", per="below")], planned=THIRDS, covariates=[])
+
+
+def test_arms_may_be_numbers_and_yes_no():
+    frame = people().assign(arm=lambda t: (t["arm"] == "b").astype(int))
+    wanted = {"0": 2 / 3, "1": 1 / 3}
+    named = effects(frame, ["y"], control="0", planned=wanted, covariates=[])
+    pd.testing.assert_frame_equal(named, effects(frame, ["y"], control=0, planned=wanted, covariates=[]))
+    assert named["arm"].tolist() == ["1"]
+    pd.testing.assert_frame_equal(arm_means(frame, "y"), arm_means(ibis.memtable(frame), "y"), check_dtype=False)
+    gaps = frame.assign(arm=pd.array([True, False, None] * 1000, dtype="boolean"))
+    with pytest.raises((ParameterError, DataError), match="missing for some"):
+        effects(gaps, ["y"], planned={"treatment": 0.5, "control": 0.5}, covariates=[])
+    with pytest.raises(DataError, match="missing for some"):
+        arm_means(ibis.memtable(gaps), "y")
+
+
+def test_infinity_is_refused_in_memory_and_in_the_engine():
+    frame = people()[["arm", "y"]]
+    frame.loc[5, "y"] = np.inf
+    for given in (frame, ibis.memtable(frame)):
+        with pytest.raises(DataError, match="infinity"):
+            arm_means(given, "y")
+
+
+def test_what_failed_its_checks_is_withheld_everywhere():
+    frame = people()
+    frame = frame[(frame["arm"] != "b") | (frame.index % 5 > 0)].assign(day=lambda t: np.arange(len(t)) // 500)
+    broken = check(frame, planned=THIRDS, covariates=[])
+    for result in (
+        lambda **how: arm_means(frame, "y", **how),
+        lambda **how: best_arm(arm_means(frame, "y"), **how),
+        lambda **how: bootstrap(frame, "y", draws=200, **how),
+        lambda **how: looks(frame, "y", "day", planned=3000, **how),
+    ):
+        with pytest.raises(Refused, match="check of sizes"):
+            result(checks=broken)
+        assert result(checks=broken, override=["sizes"]) is not None
+    for result in (lambda: bootstrap(frame, "y", planned=THIRDS), lambda: looks(frame, "y", "day", planned=3000)):
+        with pytest.raises(Refused, match=r"check of sizes|not recorded"):
+            result()
 
 
 def test_bootstrap_leans_with_the_data_and_agrees_where_they_are_normal():
     frame = people()
     usual = effects(frame, ["y"], planned=THIRDS, covariates=[]).set_index("arm")
-    drawn = bootstrap(frame, "y", draws=2000).set_index("arm")
+    sound = check(frame, planned=THIRDS, covariates=[])
+    drawn = bootstrap(frame, "y", draws=2000, checks=sound).set_index("arm")
     np.testing.assert_allclose(drawn["estimate"], usual.loc[drawn.index, "estimate"])
     for limit in ("ci_lower", "ci_upper"):
         np.testing.assert_allclose(drawn[limit], usual.loc[drawn.index, limit], atol=0.1 * usual["se"].max() * 2)
     rng = np.random.default_rng(5)
-    money = pd.DataFrame({"arm": np.where(np.arange(900) % 10 == 0, "a", "control"), "y": rng.lognormal(0, 1.5, 900)})
-    row = bootstrap(money, "y").iloc[0]
+    money = pd.DataFrame({"arm": np.where(np.arange(2500) % 10 == 0, "a", "control"), "y": rng.lognormal(0, 1.5, 2500)})
+    how = {"planned": {"a": 0.1, "control": 0.9}, "draws": 1000}
+    row = bootstrap(money, "y", **how).iloc[0]
     assert row["ci_upper"] - row["estimate"] > 1.2 * (row["estimate"] - row["ci_lower"])
-    assert bootstrap(frame, "y", covariate="x", draws=200)["se"].max() < 0.8 * drawn["se"].min()
+    assert row["estimate"] - row["ci_lower"] > 1.959 * row["se"]  # never narrower than the usual interval
+    assert bootstrap(frame, "y", covariate="x", draws=200, checks=sound)["se"].max() < 0.8 * drawn["se"].min()
+    with pytest.raises(Refused, match="fewer than 200 customers of an arm"):
+        bootstrap(money[:1250], "y", **how)
 
 
 def test_limits_of_looks_are_the_published_ones():
@@ -249,33 +366,82 @@ def test_always_valid_is_narrowest_where_it_is_planned():
 
 def test_a_look_at_the_end_of_the_plan_is_the_whole_experiment():
     frame = people().assign(day=np.arange(3000) // 300)
-    seen = looks(frame, "y", "day", planned=3000)
+    seen = looks(frame, "y", "day", planned=3000, shares=THIRDS)
     whole = effects(frame, ["y"], planned=THIRDS, covariates=[]).set_index("arm")
     last = seen[seen["look"] == 9].set_index("arm")
     np.testing.assert_allclose(last["estimate"], whole.loc[last.index, "estimate"])
     np.testing.assert_allclose(last["naive_upper"], whole.loc[last.index, "ci_upper"])
     assert (seen["always_upper"] > seen["naive_upper"]).all()
     assert seen["fraction"].iloc[-1] == 1
+    # two arms share the 5 %
+    np.testing.assert_allclose(
+        (last["spending_upper"] - last["estimate"]) / last["se"],
+        spending(seen["fraction"].drop_duplicates().to_numpy(), level=0.975)[-1],
+    )
     assert len(seen) == 18  # the first day has fewer than 100 customers of an arm
     with pytest.raises(DataError, match="looks"):
-        looks(frame, "y", "day", planned=3000, fewest=2000)
+        looks(frame, "y", "day", planned=3000, fewest=2000, shares=THIRDS)
     with pytest.raises(SchemaError, match="hour"):
         looks(frame, "y", "hour", planned=3000)
+
+
+def test_a_plan_that_is_overrun_has_a_last_look():
+    frame = people().assign(day=np.arange(3000) // 300)
+    seen = looks(frame, "y", "day", planned=2990, shares=THIRDS)
+    assert seen["fraction"].iloc[-1] > 1
+    assert seen["spending_upper"].notna().all()
+    early = looks(frame, "y", "day", planned=2000, shares=THIRDS)
+    assert early.groupby("look")["spending_upper"].first().isna().tolist() == [False] * 6 + [True] * 3
+    frame["y"] = frame["y"].where(frame.index % 10 > 0)
+    assert looks(frame, "y", "day", planned=3000, shares=THIRDS)["customers"].iloc[-1] == 2700
+
+
+def test_looks_do_not_tell_of_a_few_customers():
+    """A day on which few of an arm came, or few of them converted, is joined with the next."""
+    frame = people().assign(day=np.arange(3000) // 20, rare=lambda t: np.arange(3000) % 31 == 0)
+    seen = looks(frame, "rare", "day", planned=3000, shares=THIRDS)
+    for arm, part in frame.groupby("arm"):
+        grown = part.groupby("day")["rare"].agg(["size", "sum"]).cumsum()
+        grown = grown.reindex(range(150)).ffill().loc[seen["look"].unique()].diff()
+        assert (grown["size"].dropna() >= 10).all(), arm
+        assert not grown["sum"].between(1, 9).any(), arm
+    assert seen["look"].iloc[-1] == 149
+
+
+def test_few_units_make_a_winner_no_surer_than_t_allows():
+    means = pd.DataFrame({"arm": ["a", "b"], "mean": [0.0, 2.2], "variance": 0.5, "df": 4.0})
+    rng = np.random.default_rng(7)
+    drawn = means["mean"].to_numpy() + np.sqrt(0.5) * rng.standard_t(4, (400_000, 2))
+    found = best_arm(means, checks=None)
+    assert found.table["p_best"].iloc[0] == pytest.approx((drawn[:, 1] > drawn[:, 0]).mean(), abs=0.002)
+    assert not found.sure
+    assert best_arm(means.assign(df=np.inf), checks=None).sure
+
+
+def test_the_best_arm_is_that_of_the_difference():
+    """What arms have in common decides nothing: two arms are as sure as the test of their difference is."""
+    from scipy.stats import norm
+
+    frame = people()
+    for how in ({"metric": Metric("y", covariate="x")}, {"metric": "y", "strata": ["tier"]}):
+        means = arm_means(frame[frame["arm"] != "a"], **how)
+        row, found = differences(means, "control").iloc[0], best_arm(means, checks=None)
+        assert found.table["p_best"].iloc[0] == pytest.approx(norm.cdf(row["estimate"] / row["se"]), abs=1e-4)
 
 
 def test_best_arm_is_counted_right():
     means = pd.DataFrame({"arm": list("abc"), "mean": [1.0, 1.1, 1.05], "variance": [0.01, 0.02, 0.005]})
     rng = np.random.default_rng(6)
     drawn = rng.normal(means["mean"], np.sqrt(means["variance"]), (200_000, 3))
-    found = best_arm(means)
+    found = best_arm(means, checks=None)
     table = found.table.set_index("arm").loc[list("abc")]
     np.testing.assert_allclose(table["p_best"], np.bincount(drawn.argmax(axis=1)) / 200_000, atol=0.004)
     np.testing.assert_allclose(table["loss"], drawn.max(axis=1).mean() - means["mean"], atol=0.002)
     assert not found.sure
     with pytest.raises(Refused, match="no winner is named: b is the best arm"):
         assert found.winner
-    assert best_arm(means, value=100.0, cost={"b": 60.0, "c": 60.0}).winner == "a"
-    assert best_arm(means, highest=False).table["arm"].iloc[0] == "a"
+    assert best_arm(means, checks=None, value=100.0, cost={"b": 60.0, "c": 60.0}).winner == "a"
+    assert best_arm(means, checks=None, highest=False).table["arm"].iloc[0] == "a"
 
 
 def test_what_may_be_asked():
@@ -301,6 +467,46 @@ def test_what_may_be_asked():
     with pytest.raises(ParameterError, match="planned"):
         always_valid(1.0, 10, planned=1)
     with pytest.raises(ParameterError, match="cost"):
-        best_arm(arm_means(frame, "y"), cost={"mail": 1.0})
+        best_arm(arm_means(frame, "y"), checks=None, cost={"mail": 1.0})
     with pytest.raises(DataError, match="varies"):
         dose_effect(frame.assign(rate=1.0), ["y"], "rate")
+    with pytest.raises(ParameterError, match="covariates"):
+        dose_effect(frame, ["y"], "x", covariates="y")
+    with pytest.raises(ParameterError, match="groups"):
+        dose_by(frame, "y", "x", "tier")
+
+
+def branches(seed, n=40):
+    """Doses drawn for whole branches, whose customers are alike."""
+    rng = np.random.default_rng(seed)
+    unit = np.repeat(np.arange(n), 50)
+    x = rng.normal(size=n)[unit] + rng.normal(size=50 * n)
+    dose = rng.permutation(np.arange(n) % 3 + 1.0)[unit]
+    return pd.DataFrame({"unit": unit, "dose": dose, "x": x, "y": x + rng.normal(size=50 * n)})
+
+
+def test_a_dose_of_whole_branches_is_checked_by_branches():
+    """Customers of a branch are alike, so that by customers 58 % of sound draws would be refused."""
+    for seed in range(12):
+        assert dose_effect(branches(seed), ["y"], "dose", cluster="unit", covariates=["x"])["se"].notna().all()
+    with pytest.raises(Refused, match="fewer than 10 units"):
+        dose_effect(branches(1, 6), ["y"], "dose", cluster="unit")
+    with pytest.raises(Refused, match="not drawn as a whole"):
+        dose_effect(branches(1).assign(dose=lambda t: t.index % 3), ["y"], "dose", cluster="unit")
+
+
+def test_doses_tell_nothing_of_a_few():
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame(
+        {"dose": rng.choice([1.0, 2.0], 2000), "tier": np.repeat(["a", "b", "c", "d"], [995, 500, 500, 5])}
+    )
+    frame["took"], frame["rare"] = rng.random(2000) < 0.2, frame.index < 3
+    row = dose_effect(frame, ["rare", "took"], "dose").set_index("outcome")
+    assert row.loc["rare", ["estimate", "se", "mean"]].isna().all()
+    assert "withheld" in row.loc["rare", "override"]
+    by = dose_by(frame, "took", "dose", ["tier"]).set_index("group")
+    # d is too small, and one more is hidden, or the total would tell it
+    assert by["suppressed"].sum() == 2
+    assert by.loc["d", ["n", "estimate"]].isna().all()
+    assert dose_by(frame, "rare", "dose", ["tier"]).loc[0, ["n", "estimate"]].isna().all()
+    assert dose_by(frame, "took", "dose", ["tier"], k=1500)["suppressed"].all()

@@ -42,6 +42,27 @@ def test_lifts_name_what_stands_out():
     assert title(draw.lifts(effects(0.001), "share")) == "No effect stands out from chance among 1"
 
 
+def test_lifts_colour_what_the_title_counts():
+    """An interval that leaves 0 out is grey, and not counted, where the corrected p says that it may be chance."""
+    frame = effects(0.03, 0.05).assign(p_adjusted=[0.2, 0.01])
+    ax = draw.lifts(frame, "share")
+    dots = {line.get_xdata()[0]: line.get_color() for line in ax.lines if line.get_marker() == "o"}
+    assert dots[0.03] != dots[0.05]
+    assert title(ax).startswith("1 of 2 effects stand out")
+
+
+def test_lifts_of_groups_say_what_is_true_of_each():
+    """Slopes that are both far from 0 and hardly differ stand out, both of them."""
+    from bankmkt.experiment import dose_by
+
+    rng = np.random.default_rng(1)
+    people = pd.DataFrame({"rate": rng.choice([4.0, 6.0, 8.0], 6000), "new": rng.random(6000) < 0.5})
+    people["took"] = rng.random(6000) < 0.6 - (0.04 + 0.002 * people["new"]) * people["rate"]
+    by = dose_by(people, "took", "rate", ["new"])
+    assert by["p_same_adjusted"].min() > 0.05
+    assert title(draw.lifts(by, "points", what="group")).startswith("2 of 2 effects stand out")
+
+
 def test_lifts_draw_the_truth_and_skip_what_is_withheld():
     frame = effects(0.04, 0.02).assign(truth=[0.05, 0.0])
     frame.loc[1, ["estimate", "ci_lower", "ci_upper"]] = np.nan
@@ -77,15 +98,16 @@ def test_watched_says_when_zero_is_left_out():
 
 
 def test_chances_name_a_winner_only_if_sure():
-    sure = draw.chances(pd.DataFrame({"arm": ["mail", "control"], "p_best": [0.97, 0.03]}))
+    found = pd.DataFrame({"arm": ["mail", "control"], "p_best": [0.97, 0.03]})
+    sure = draw.chances(found, 0.95)
     assert title(sure) == "Mail is the best arm with 97.0%: enough to name a winner"
-    not_sure = draw.chances(pd.DataFrame({"arm": ["mail", "control"], "p_best": [0.6, 0.4]}))
-    assert title(not_sure).endswith("not enough to name a winner")
+    assert title(draw.chances(found, 0.975)).endswith("97.0%: not the 97.5% it takes to name a winner")
 
 
 def test_levels_draw_means_with_their_intervals():
     ax = draw.levels(
-        pd.DataFrame({"arm": ["low", "high"], "mean": [0.08, 0.07], "variance": 1e-6}), "took", "claim", share=True
-    )
+        pd.DataFrame({"arm": ["low", "high"], "mean": [0.08, 0.07], "ci_lower": 0.06, "ci_upper": 0.1}),
+        "took", "claim", share=True,
+    )  # fmt: skip
     assert title(ax) == "claim"
     assert {text.get_text() for text in ax.texts} == {"8.0%", "7.0%"}
