@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bankmkt.confidence import holm
-from bankmkt.experiment.lots import redrawn, ways
+from bankmkt.experiment.lots import MANY, redrawn, ways
 from bankmkt.experiment.omnibus import omnibus
 from bankmkt.privacy import discloses
 
@@ -73,7 +73,9 @@ def _counted(test: Any, seen: Floats, again: Any, freedom: int) -> float:
     from scipy.stats import chi2
 
     now = float(test(seen))
-    return redrawn(now, lambda rng, number: test(again(rng, number)), approximate=float(chi2.sf(now, freedom)))
+    return redrawn(
+        now, lambda rng, number: test(again(rng, number)), approximate=float(chi2.sf(now, freedom)), draws=MANY
+    )
 
 
 def apart(
@@ -169,7 +171,7 @@ def attrition(
     total_few = bool(discloses(cells["lost"].sum(), cells["n"].sum(), k))
     how_many = f"{share_lost:.1%} of customers" if not total_few else f"fewer than {k} customers"
     how_many = "nearly all customers" if total_few and share_lost > 0.5 else how_many
-    more = "an arm's share is about too few customers to show" if few or total_few else (
+    more = "an arm's share is about too few to show" if few or total_few else (
         f"{gap:+.1%} more in one arm than in the control".replace("+-", "−")
     )  # fmt: skip
     figure = np.nan if few or total_few else share_lost
@@ -193,14 +195,14 @@ def _lost(by: Floats) -> float:
         drawn = rng.hypergeometric(*sizes, size=(number, len(n)))
         return np.asarray(np.abs((drawn - wanted).sum(axis=1)))
 
-    return redrawn(float(off), again, approximate=float(2 * norm.sf(off / spread)))
+    return redrawn(float(off), again, approximate=float(2 * norm.sf(off / spread)), draws=MANY)
 
 
 def _units_lost(pair: pd.DataFrame, column: str, place: int) -> float:
     totals = pair.groupby("stratum")[[column, "n"]].transform("sum")
     off = pair[column] - pair["n"] * totals[column] / totals["n"]
     z: Floats = np.where(pair["place"] == place, 1.0, 0.0)[:, None]
-    return omnibus(z, off.to_numpy(float)[:, None], pair["stratum"].to_numpy(np.int64))[0]
+    return omnibus(z, off.to_numpy(float)[:, None], pair["stratum"].to_numpy(np.int64), draws=MANY)[0]
 
 
 def contact(cells: pd.DataFrame, got: Mapping[str, str], k: int) -> list[dict[str, Any]]:

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-DRAWS = 4999
-"""Draws that a small p-value is counted from."""
+DRAWS, MANY = 1999, 49_999
+"""Draws that a small p-value is counted from; the second where they are cheap and there are several p-values."""
 
-DOUBT, SURE = 0.01, 1e-12
-"""Between these an approximate p-value is counted by drawing again: above nothing fails, below no formula errs."""
+DOUBT = 0.01
+"""From here on a p-value by formula will do, as nothing fails there."""
 
 ENOUGH = 10
 """Draws with as much of a difference after which it is plain that chance makes it."""
@@ -20,7 +20,13 @@ SEED = 20240229
 """Of the draws, so that the same data always give the same answer."""
 
 
-def redrawn(seen: float, draw: Callable[[np.random.Generator, int], Any], *, approximate: float | None = None) -> float:
+def redrawn(
+    seen: float,
+    draw: Callable[[np.random.Generator, int], Any],
+    *,
+    approximate: float = 0.0,
+    draws: int = DRAWS,
+) -> float:
     """Return the chance of a statistic as large as the one seen, counted by drawing lots again.
 
     Parameters
@@ -30,7 +36,9 @@ def redrawn(seen: float, draw: Callable[[np.random.Generator, int], Any], *, app
     draw
         Given a generator and a number, that many statistics of lots drawn again.
     approximate
-        A p-value by formula, returned if it is above :data:`DOUBT` or below :data:`SURE`.
+        A p-value by formula, returned if it is :data:`DOUBT` or more.
+    draws
+        At most so many draws.
 
     Notes
     -----
@@ -42,10 +50,10 @@ def redrawn(seen: float, draw: Callable[[np.random.Generator, int], Any], *, app
     >>> redrawn(3.0, lambda rng, size: np.abs(rng.normal(size=size))) < 0.01
     True
     """
-    if approximate is not None and not SURE < approximate < DOUBT:
+    if approximate >= DOUBT:
         return approximate
     rng, hits, done = np.random.default_rng(SEED), 0, 0
-    for size in (100, 400, DRAWS - 500):
+    for size in (100, 400, draws - 500):
         hits += int((np.asarray(draw(rng, size)) >= seen - 1e-9 * abs(seen)).sum())
         done += size
         if hits >= ENOUGH:

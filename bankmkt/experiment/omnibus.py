@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bankmkt.errors import DataError
-from bankmkt.experiment.lots import redrawn, shuffled
+from bankmkt.experiment.lots import DOUBT, DRAWS, redrawn, shuffled
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -101,7 +101,7 @@ class Totals:
         return pd.DataFrame() if self.sums is None else self.sums
 
 
-def omnibus(z: Floats, x: Floats, stratum: Places) -> tuple[float, int]:
+def omnibus(z: Floats, x: Floats, stratum: Places, *, draws: int = DRAWS) -> tuple[float, int]:
     """Test whether what was drawn is unrelated to what was known, within strata.
 
     Parameters
@@ -112,6 +112,8 @@ def omnibus(z: Floats, x: Floats, stratum: Places) -> tuple[float, int]:
         What was known before: customers × columns.
     stratum
         Number of each customer's stratum, within which lots were drawn.
+    draws
+        Lots that are drawn again at most.
 
     Returns
     -------
@@ -123,9 +125,9 @@ def omnibus(z: Floats, x: Floats, stratum: Places) -> tuple[float, int]:
     The sums of products of z and x, centred within strata, against their covariance over all permutations within
     strata: chi-square (Hansen & Bowers 2008, *Statistical Science* 23, for several arms and for doses). No model of x
     is needed; collinear columns count once. With fewer than :data:`FEW` lots per column the largest standardised
-    product is the statistic, as all columns together could not differ from chance. A p-value that matters is counted by
-    drawing the lots again (:func:`bankmkt.experiment.lots.redrawn`), which holds for rare columns, heavy tails and few
-    units; beyond :data:`WHOLE` lots columns that are too rare for the formula are left out instead.
+    product is the statistic, as all columns together could not differ from chance. The p-value is counted by drawing
+    lots again (:func:`bankmkt.experiment.lots.redrawn`) where there are so few lots, or where it is small and a column
+    is too rare or heavy-tailed for the formula; beyond :data:`WHOLE` lots such columns are left out instead.
 
     Examples
     --------
@@ -140,13 +142,15 @@ def omnibus(z: Floats, x: Floats, stratum: Places) -> tuple[float, int]:
     x = x - x.mean(axis=0)
     spread = x.std(axis=0)
     x = x[:, spread > 0] / spread[spread > 0]
+    plain = usual(np.array([(x**power).mean(axis=0) for power in (1, 2, 3)]), smallest(z))
     if len(x) > WHOLE:
-        x = x[:, usual(np.array([(x**power).mean(axis=0) for power in (1, 2, 3)]), smallest(z))]
+        x = x[:, plain]
     sums = Products()
     sums.add(z, x, stratum)
     moved, covariance = sums.centred()
     p, df, statistic = by_formula(moved, covariance, len(x))
-    if not df or len(x) > WHOLE:
+    few = df * FEW > len(x)
+    if not df or len(x) > WHOLE or (not few and (p >= DOUBT or len(plain) == x.shape[1])):
         return p, df
     # centred within strata, the products of lots drawn again need no more than x
     sizes = np.bincount(stratum)
@@ -155,8 +159,7 @@ def omnibus(z: Floats, x: Floats, stratum: Places) -> tuple[float, int]:
     def draw(rng: np.random.Generator, number: int) -> list[float]:
         return [statistic(z[shuffled(stratum, rng)].T @ known) for _ in range(number)]
 
-    few = df * FEW > len(x)
-    return redrawn(statistic(moved), draw, approximate=None if few else p), df
+    return redrawn(statistic(moved), draw, draws=draws), df
 
 
 def by_formula(moved: Floats, covariance: Floats, lots: int) -> tuple[float, int, Any]:
