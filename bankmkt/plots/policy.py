@@ -3,6 +3,7 @@
 import textwrap
 from typing import TYPE_CHECKING
 
+from bankmkt.confidence import LEVEL
 from bankmkt.errors import DataError
 from bankmkt.plots import theme
 from bankmkt.plots.wording import capital, number, quantity
@@ -90,34 +91,35 @@ def gains(frame: "pd.DataFrame", currency: str = "yuan", ax: "Axes | None" = Non
     unit = theme.money_axis(ax.xaxis, float(limits.abs().to_numpy().max()), currency)
     for y, r in enumerate(rows.to_dict("records")):
         low, high = r["difference_ci_lower"], r["difference_ci_upper"]
-        colour = theme.BLUE if low > 0 else theme.VERMILION if high < 0 else theme.GREY
+        sure = r["p_adjusted"] < 1 - LEVEL
+        colour = theme.GREY if not sure else theme.BLUE if r["difference"] > 0 else theme.VERMILION
         ax.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="round")
         ax.plot(r["difference"], y, "o", color=colour, markersize=8)
     ax.axvline(0, color=theme.INK, linewidth=1)
     labels = [f"{capital(r['policy'])} ({r['customers']:,.0f} contacted)" for r in rows.to_dict("records")]
     ax.set_yticks(range(len(rows)), [textwrap.fill(label, 34) for label in labels])
     ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_xlabel(f"the list is worth more by …, {unit}, after cost (95% interval)")
+    ax.set_xlabel(f"the list is worth more by …, {unit}, after cost (95% interval); grey: not sure, all being compared")
     ax.grid(axis="y", visible=False)
     theme.claim(ax, gains_claim(frame, currency))
     return ax
 
 
 def gains_claim(frame: "pd.DataFrame", currency: str = "yuan") -> str:
-    """Say what the list is worth and what it surely beats, without a full stop.
+    """Say what the list is worth and what it surely beats (of all comparisons together), without a full stop.
 
     Examples
     --------
     >>> import pandas as pd
     >>> rows = {"policy": ["by T", "nobody"], "value": [5000.0, 0.0], "ci_lower": [1000.0, 0.0],
-    ...         "ci_upper": [9000.0, 0.0], "difference_ci_lower": [float("nan"), 900.0]}
+    ...         "ci_upper": [9000.0, 0.0], "difference": [float("nan"), 5000.0], "p_adjusted": [float("nan"), 0.01]}
     >>> gains_claim(pd.DataFrame(rows))
     'The list is worth 5.00 thousand yuan (1.00 to 9.00 thousand), surely more than nobody'
     """
     first = frame.iloc[0]
     size, word = theme.scale(max(abs(first["ci_lower"]), abs(first["ci_upper"])))
     low, high = (number(first[name] / size, ",.2f") for name in ("ci_lower", "ci_upper"))
-    beaten = frame.loc[frame["difference_ci_lower"] > 0, "policy"].tolist()
+    beaten = frame.loc[(frame["difference"] > 0) & (frame["p_adjusted"] < 1 - LEVEL), "policy"].tolist()
     end = f", surely more than {' or '.join(beaten)}" if beaten else ", which no comparison makes sure"
     return (
         f"The list is worth {quantity(first['value'], currency)} ({low} to {high} {word.strip()}".rstrip() + f"){end}"

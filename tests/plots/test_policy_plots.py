@@ -22,6 +22,7 @@ def comparison():
         "policy": ["by T", "nobody", "at random"], "customers": [500.0, 0, 500], "value": [5000.0, 0, 2000],
         "ci_lower": [1000.0, 0, 1500], "ci_upper": [9000.0, 0, 2500], "difference": [np.nan, 5000, 3000],
         "difference_ci_lower": [np.nan, 1000, -500], "difference_ci_upper": [np.nan, 9000, 6500],
+        "p_adjusted": [np.nan, 0.02, 0.2],
     })  # fmt: skip
 
 
@@ -46,6 +47,10 @@ def test_gains_draw_each_difference_and_say_what_is_beaten():
     assert "dollars" in ax.get_xlabel()
     assert "surely more than nobody" in title(ax).replace("\n", " ")
     assert "random" not in title(ax)
+    several = comparison().assign(p_adjusted=[np.nan, 0.06, 0.2])  # sure by itself, not among all that is compared
+    assert "which no comparison makes sure" in policy.gains_claim(several)
+    colours = {line.get_color() for line in policy.gains(several).lines[:2]}
+    assert colours.isdisjoint({line.get_color() for line in ax.lines[:2]})
     with pytest.raises(DataError):
         policy.gains(comparison().iloc[:1])
 
