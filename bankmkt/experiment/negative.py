@@ -1,4 +1,4 @@
-"""Negative controls: comparisons in which there can be no effect, so that whatever a method finds is its bias."""
+"""Negative controls: comparisons in which there can be no effect, so that what a method finds is a warning."""
 
 from typing import Any
 
@@ -13,8 +13,11 @@ def outcome_before(bank: Any, name: int | str, *, org_id: int | str | None = Non
     """Describe a campaign's customers one outcome window before it, when it can have changed nothing.
 
     A negative-control outcome: all is as in the campaign's panel, but what was known and what happened is a window
-    earlier, and ends where the campaign begins. A method that finds an effect here takes for one what makes people
-    join. That it finds none is no proof: what came with the campaign's own months is not seen.
+    earlier, and ends where the campaign begins. A method that finds an effect here is warned, not refuted: either what
+    makes people join is hidden from it, then and in the campaign; or people joined, or were chosen, by what happened
+    in this very window, which the campaign's own panel shows and the earlier one cannot. That it finds none is no
+    proof either: what came with the campaign's own months is not seen. Only an estimate by the recorded chances of
+    being chosen should find nothing in both cases.
 
     Parameters
     ----------
