@@ -9,11 +9,13 @@ from bankmkt.confidence import Z, holm
 from bankmkt.privacy import K
 from bankmkt.uplift.evaluation import check_scores
 from bankmkt.uplift.heterogeneity import groups, heterogeneity, traits
-from bankmkt.uplift.qini import effect_scores, places
+from bankmkt.uplift.qini import crossed, effect_scores, places
 from bankmkt.uplift.study import Floats, Study
 
 
-def calibration(study: Study, scores: Any, *, expected: Floats | None = None, parts: int = 10) -> pd.DataFrame:
+def calibration(
+    study: Study, scores: Any, *, expected: Floats | None = None, held_out: bool = False, parts: int = 10
+) -> pd.DataFrame:
     """Say how far each model's predicted effects are from those that were measured.
 
     The effect scores are regressed on each score. A model that may be taken at its word has slope 1 and intercept 0:
@@ -22,7 +24,7 @@ def calibration(study: Study, scores: Any, *, expected: Floats | None = None, pa
 
     Parameters
     ----------
-    study, scores, expected
+    study, scores, expected, held_out
         As of :func:`bankmkt.uplift.evaluate`; scores are predicted effects, in units of the outcome.
     parts
         Groups by score for ``typical_error``.
@@ -62,7 +64,7 @@ def calibration(study: Study, scores: Any, *, expected: Floats | None = None, pa
     for model, arm in pairs:
         effects, score = psi[:, study.treated.index(arm)], table[model, arm].to_numpy()
         row = {"model": model, "arm": arm, "predicted": float(score.mean()), "effect": float(effects.mean())}
-        line, covariance = _line(score, effects)
+        line, covariance = _line(score, effects, held_out)
         se = np.sqrt(np.diag(covariance))
         for name, at in (("slope", 1), ("intercept", 0)):
             row |= {
@@ -76,7 +78,7 @@ def calibration(study: Study, scores: Any, *, expected: Floats | None = None, pa
     return pd.DataFrame(rows)
 
 
-def _line(score: Floats, effects: Floats) -> tuple[Floats, Floats]:
+def _line(score: Floats, effects: Floats, held_out: bool) -> tuple[Floats, Floats]:
     """Return intercept and slope of effects on a score, and their covariance."""
     if np.ptp(score) == 0:
         return np.full(2, np.nan), np.full((2, 2), np.nan)
@@ -84,6 +86,7 @@ def _line(score: Floats, effects: Floats) -> tuple[Floats, Floats]:
     inverse = np.diag(1 / (x**2).sum(axis=0))
     line = inverse @ (x.T @ effects)
     meat = x * (effects - x @ line)[:, None]
+    meat[:, 1] = crossed(meat[:, 1], 0.0, held_out)
     back = np.array([[1.0, -score.mean()], [0.0, 1.0]])  # from the centred score to the score itself
     return back @ line, back @ inverse @ (meat.T @ meat) @ inverse @ back.T
 
@@ -106,13 +109,14 @@ def who_reacts(
     parts: int = 5,
     part: float = 0.2,
     expected: Floats | None = None,
+    held_out: bool = False,
     k: int = K,
 ) -> pd.DataFrame:
     """Put what a score says about who reacts into one table: whether effects differ, by how much, between whom.
 
     Parameters
     ----------
-    study, score, arm, expected, k
+    study, score, arm, expected, held_out, k
         As of :func:`bankmkt.uplift.groups`.
     parts
         Number of groups.
@@ -134,14 +138,15 @@ def who_reacts(
     References
     ----------
     Chernozhukov, Demirer, Duflo & Fernández-Val (2018), NBER 24678. They split the sample many times and take medians;
-    here scores are out of fold, so one pass has every customer in it (Semenova & Chernozhukov 2021).
+    here one pass has every customer in it, with intervals wide enough for scores whose models learned from each other.
     """
     from scipy.stats import norm
 
-    found = groups(study, score, arm, parts=parts, expected=expected, k=k)
+    found = groups(study, score, arm, parts=parts, expected=expected, held_out=held_out, k=k)
     place = 0 if arm is None else study.treated.index(arm)
     values = np.asarray(score, float)
-    both = heterogeneity(study, {"score": np.tile(values[:, None], (1, len(study.treated)))}, expected=expected)
+    every = {"score": np.tile(values[:, None], (1, len(study.treated)))}
+    both = heterogeneity(study, every, expected=expected, held_out=held_out)
     one = both.iloc[place]
     effects = effect_scores(study, expected)[:, place]
     half = Z * float(effects.std() / np.sqrt(len(effects)))

@@ -10,7 +10,7 @@ from bankmkt.errors import ParameterError
 from bankmkt.experiment.estimate import standard_error
 from bankmkt.uplift.draws import DRAWS, check_draws, largest, multiplied
 from bankmkt.uplift.evaluation import check_scores
-from bankmkt.uplift.qini import effect_scores, places
+from bankmkt.uplift.qini import crossed, effect_scores, places
 from bankmkt.uplift.study import Floats, Study
 
 POINTS = 20
@@ -22,6 +22,7 @@ def curve(
     scores: Any,
     *,
     expected: Floats | None = None,
+    held_out: bool = False,
     points: int = POINTS,
     draws: int = DRAWS,
     seed: int = 7,
@@ -30,7 +31,7 @@ def curve(
 
     Parameters
     ----------
-    study, scores, expected
+    study, scores, expected, held_out
         As of :func:`bankmkt.uplift.evaluate`.
     points
         Number of equal parts at whose ends the curve is computed.
@@ -81,7 +82,9 @@ def curve(
     for model, arm in pairs:
         place = study.treated.index(arm)
         score = table[model, arm].to_numpy()
-        gain, above, of_gain, of_above = _curve(score, psi[:, place], shares)
+        gain, above, of_whole, of_above = _curve(score, psi[:, place], shares)
+        of_above = crossed(of_above, 0.0, held_out)
+        of_gain = of_whole + of_above
         rows = pd.DataFrame({"model": model, "arm": arm, "share": shares, "gain": gain})
         se = np.array([standard_error(one) for one in of_gain.T])
         rows["gain_ci_lower"], rows["gain_ci_upper"] = gain - Z * se, gain + Z * se
@@ -97,7 +100,7 @@ def curve(
 
 
 def _curve(score: Floats, effects: Floats, shares: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the uplift and the Qini curve at some shares, and everybody's influence on each point of both."""
+    """Return the uplift and the Qini curve at some shares; influences on the share of the whole effect, and on Qini."""
     n, mean = len(score), float(effects.mean())
     values, group = np.unique(-score, return_inverse=True)
     size = np.bincount(group, minlength=len(values))
@@ -105,16 +108,16 @@ def _curve(score: Floats, effects: Floats, shares: Floats) -> tuple[Floats, Floa
     level = np.bincount(group, effects, minlength=len(values)) / size
     smooth = _near_border(score, effects, shares)
     gain, above = np.empty(len(shares)), np.empty(len(shares))
-    of_gain, of_above = np.empty((n, len(shares))), np.empty((n, len(shares)))
+    of_whole, of_above = np.empty((n, len(shares))), np.empty((n, len(shares)))
     for j, share in enumerate(shares):
         inside = np.clip((share - before) / here, 0, 1)[group]
         border = min(int(np.searchsorted(before, share, "right")) - 1, len(values) - 1)
         at = level[border] if size[border] > n / 100 else smooth[j]
         gain[j] = float((inside * effects).mean())
         above[j] = gain[j] - share * mean
-        of_gain[:, j] = inside * effects - gain[j] - at * (inside - share)
-        of_above[:, j] = of_gain[:, j] - share * (effects - mean)
-    return gain, above, of_gain, of_above
+        of_whole[:, j] = share * (effects - mean)
+        of_above[:, j] = inside * effects - gain[j] - at * (inside - share) - of_whole[:, j]
+    return gain, above, of_whole, of_above
 
 
 def _near_border(score: Floats, effects: Floats, shares: Floats) -> Floats:

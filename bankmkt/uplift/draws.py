@@ -10,7 +10,7 @@ from bankmkt.confidence import LEVEL
 from bankmkt.errors import ParameterError
 from bankmkt.experiment.estimate import standard_error
 from bankmkt.uplift.evaluation import check_scores
-from bankmkt.uplift.qini import effect_scores, qini
+from bankmkt.uplift.qini import crossed, effect_scores, qini
 from bankmkt.uplift.study import Floats, Study
 
 DRAWS = 1000
@@ -19,7 +19,13 @@ BLOCK = 16_384
 
 
 def q_draws(
-    study: Study, scores: Any, *, expected: Floats | None = None, draws: int = DRAWS, seed: int = 7
+    study: Study,
+    scores: Any,
+    *,
+    expected: Floats | None = None,
+    held_out: bool = False,
+    draws: int = DRAWS,
+    seed: int = 7,
 ) -> pd.DataFrame:
     """Draw what Q of each model could have been, jointly, by a multiplier bootstrap.
 
@@ -28,7 +34,7 @@ def q_draws(
 
     Parameters
     ----------
-    study, scores, expected
+    study, scores, expected, held_out
         As of :func:`bankmkt.uplift.evaluate`.
     draws
         Number of draws.
@@ -59,18 +65,24 @@ def q_draws(
     """
     check_draws(draws, seed)
     table = check_scores(study, scores)
-    q, influence = _influences(table, effect_scores(study, expected), study.treated)
+    q, influence = _influences(table, effect_scores(study, expected), study.treated, held_out)
     return pd.DataFrame(q + multiplied(influence, draws, seed), columns=table.columns)
 
 
 def joint_intervals(
-    study: Study, scores: Any, *, expected: Floats | None = None, draws: int = DRAWS, seed: int = 7
+    study: Study,
+    scores: Any,
+    *,
+    expected: Floats | None = None,
+    held_out: bool = False,
+    draws: int = DRAWS,
+    seed: int = 7,
 ) -> pd.DataFrame:
     """Give intervals of Q that hold for all models and arms at once, to say which of many are better than chance.
 
     Parameters
     ----------
-    study, scores, expected, draws, seed
+    study, scores, expected, held_out, draws, seed
         As of :func:`q_draws`.
 
     Returns
@@ -90,7 +102,7 @@ def joint_intervals(
     """
     check_draws(draws, seed)
     table = check_scores(study, scores)
-    q, influence = _influences(table, effect_scores(study, expected), study.treated)
+    q, influence = _influences(table, effect_scores(study, expected), study.treated, held_out)
     se = np.array([standard_error(one) for one in influence.T])
     wide = largest(multiplied(influence[:, se > 0], draws, seed), se[se > 0], LEVEL) if (se > 0).any() else 0.0
     out = pd.DataFrame(list(table.columns), columns=["model", "arm"])
@@ -134,7 +146,7 @@ def check_draws(draws: Any, seed: Any) -> None:
         raise ParameterError("seed", seed, "an integer from 0", "pass seed=7")
 
 
-def _influences(table: pd.DataFrame, psi: Floats, treated: tuple[str, ...]) -> tuple[Floats, Floats]:
+def _influences(table: pd.DataFrame, psi: Floats, treated: tuple[str, ...], held_out: bool) -> tuple[Floats, Floats]:
     pairs: list[Any] = table.columns.tolist()
     found = [qini(table[pair].to_numpy(), psi[:, treated.index(pair[1])]) for pair in pairs]
-    return np.array([q for q, _ in found]), np.column_stack([influence for _, influence in found])
+    return np.array([q for q, _ in found]), crossed(np.column_stack([each for _, each in found]), 0.0, held_out)

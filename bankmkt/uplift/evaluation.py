@@ -10,14 +10,14 @@ import pandas as pd
 from bankmkt.confidence import Z, holm
 from bankmkt.errors import DataError, ParameterError, SchemaError
 from bankmkt.experiment.estimate import standard_error
-from bankmkt.uplift.qini import effect_scores, places, qini
+from bankmkt.uplift.qini import crossed, effect_scores, places, qini
 from bankmkt.uplift.study import Floats, Study, check_index
 
 AT = (0.1, 0.2, 0.3)
 """Parts of the customers, best first, whose mean effect is shown."""
 
 
-def evaluate(study: Study, scores: Any, *, expected: Floats | None = None) -> pd.DataFrame:
+def evaluate(study: Study, scores: Any, *, expected: Floats | None = None, held_out: bool = False) -> pd.DataFrame:
     """Say how well each model's scores put customers in order of the campaign's effect on them.
 
     Parameters
@@ -29,6 +29,9 @@ def evaluate(study: Study, scores: Any, *, expected: Floats | None = None) -> pd
         such columns as arrays. The higher, the earlier a customer would be contacted.
     expected
         As of :func:`bankmkt.uplift.effect_scores`.
+    held_out
+        Whether all models were learned from other customers than these. Of :func:`bankmkt.uplift.cross_fit` they
+        were not: its folds learn from each other, and intervals are wider by :data:`bankmkt.uplift.qini.CROSSED`.
 
     Returns
     -------
@@ -48,9 +51,9 @@ def evaluate(study: Study, scores: Any, *, expected: Floats | None = None) -> pd
 
     Notes
     -----
-    The interval is normal, with the standard error of Q's influence; its coverage is simulated in
-    ``tests/uplift/test_uplift_evaluation.py``. Other libraries divide Q by the effect (which explodes near none) or
-    count the gain on the treated part only; ``docs/uplift.md`` has the factors.
+    The interval is normal, with the standard error of Q's influence, widened unless scores are held out; its coverage
+    is simulated in ``tests/simulations/sim_uplift.py``. Other libraries divide Q by the effect (which explodes near
+    none) or count the gain on the treated part only; ``docs/uplift.md`` has the factors.
 
     Examples
     --------
@@ -65,26 +68,26 @@ def evaluate(study: Study, scores: Any, *, expected: Floats | None = None) -> pd
     """
     table, psi = check_scores(study, scores), effect_scores(study, expected)
     pairs: list[Any] = table.columns.tolist()
-    rows = [_row(study, model, arm, table[model, arm].to_numpy(), psi) for model, arm in pairs]
+    rows = [_row(study, model, arm, table[model, arm].to_numpy(), psi, held_out) for model, arm in pairs]
     found = pd.DataFrame(rows)
     found.insert(list(found.columns).index("p_value") + 1, "p_adjusted", holm(found["p_value"]))
     return found
 
 
-def _row(study: Study, model: str, arm: str, score: Floats, psi: Floats) -> dict[str, Any]:
+def _row(study: Study, model: str, arm: str, score: Floats, psi: Floats, held_out: bool) -> dict[str, Any]:
     from scipy.stats import norm
 
     place = study.treated.index(arm)
     effects = psi[:, place]
     q, influence = qini(score, effects)
-    se = standard_error(influence)
+    se = standard_error(crossed(influence, 0.0, held_out))
     row: dict[str, Any] = {"model": model, "arm": arm, "q": q, "q_ci_lower": q - Z * se, "q_ci_upper": q + Z * se}
     row |= {"q_se": se, "p_value": float(2 * norm.sf(abs(q) / se)) if se > 0 else np.nan}
     whole = float(effects.mean())
     half = Z * standard_error(effects - whole)
     row |= {"effect": whole, "effect_ci_lower": whole - half, "effect_ci_upper": whole + half, "auuc": q + whole / 2}
     for part in AT:
-        top, name = mean_of_best(score, effects, part), f"effect_{round(100 * part)}"
+        top, name = mean_of_best(score, effects, part, held_out), f"effect_{round(100 * part)}"
         row |= {name: top[0], f"{name}_ci_lower": top[0] - Z * top[1], f"{name}_ci_upper": top[0] + Z * top[1]}
     if study.truth is not None:
         truth = study.truth[:, place]
@@ -95,7 +98,7 @@ def _row(study: Study, model: str, arm: str, score: Floats, psi: Floats) -> dict
     return row
 
 
-def mean_of_best(score: Floats, effects: Floats, part: float) -> tuple[float, float]:
+def mean_of_best(score: Floats, effects: Floats, part: float, held_out: bool = False) -> tuple[float, float]:
     """Return the mean effect on the best part of the customers, and its standard error; ties are taken in shares."""
     n = len(score)
     wanted = part * n
@@ -106,7 +109,7 @@ def mean_of_best(score: Floats, effects: Floats, part: float) -> tuple[float, fl
     # The border moves with the sample; what it adds is the mean effect at the border, which the second term takes off.
     at_border = float(effects[level].mean()) if level.sum() > 1 else _near(score, effects, border)
     influence = (weight * (effects - at_border)) / part + at_border - mean
-    return mean, standard_error(influence)
+    return mean, standard_error(crossed(influence, effects - effects.mean(), held_out))
 
 
 def _near(score: Floats, effects: Floats, border: float) -> float:
@@ -116,12 +119,14 @@ def _near(score: Floats, effects: Floats, border: float) -> float:
     return float(effects[nearest].mean())
 
 
-def compare_models(study: Study, scores: Any, *, expected: Floats | None = None) -> pd.DataFrame:
+def compare_models(
+    study: Study, scores: Any, *, expected: Floats | None = None, held_out: bool = False
+) -> pd.DataFrame:
     """Say which of every two models orders customers better, on the same customers.
 
     Parameters
     ----------
-    study, scores, expected
+    study, scores, expected, held_out
         As of :func:`evaluate`.
 
     Returns
@@ -146,7 +151,7 @@ def compare_models(study: Study, scores: Any, *, expected: Floats | None = None)
         found = {model: qini(table[model, arm].to_numpy(), psi[:, place]) for model in models}
         for one, other in itertools.combinations(models, 2):
             difference = found[one][0] - found[other][0]
-            se = standard_error(found[one][1] - found[other][1])
+            se = standard_error(crossed(found[one][1] - found[other][1], 0.0, held_out))
             p = float(2 * norm.sf(abs(difference) / se)) if se > 0 else np.nan
             row = {"arm": arm, "one": one, "other": other, "difference": difference}
             rows.append(row | {"ci_lower": difference - Z * se, "ci_upper": difference + Z * se, "p_value": p})

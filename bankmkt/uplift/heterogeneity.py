@@ -7,14 +7,22 @@ import pandas as pd
 
 from bankmkt.confidence import Z, holm
 from bankmkt.errors import ParameterError, one_of
+from bankmkt.experiment.estimate import standard_error
 from bankmkt.privacy import K, check_k
 from bankmkt.uplift.evaluation import check_scores
-from bankmkt.uplift.qini import effect_scores, places
+from bankmkt.uplift.qini import crossed, effect_scores, places
 from bankmkt.uplift.study import Floats, Study, check_index
 
 
 def groups(
-    study: Study, score: Any, arm: str | None = None, *, parts: int = 10, expected: Floats | None = None, k: int = K
+    study: Study,
+    score: Any,
+    arm: str | None = None,
+    *,
+    parts: int = 10,
+    expected: Floats | None = None,
+    held_out: bool = False,
+    k: int = K,
 ) -> pd.DataFrame:
     """Show the effect by tenths of a score: the table a campaign manager reads first.
 
@@ -30,6 +38,8 @@ def groups(
         Number of groups of about equal size; equal scores stay together.
     expected
         As of :func:`bankmkt.uplift.effect_scores`.
+    held_out
+        As of :func:`bankmkt.uplift.evaluate`.
     k
         Fewest customers of an arm that a group may have; smaller groups' figures are null.
 
@@ -73,7 +83,8 @@ def groups(
             weight = 1 / study.propensity[of, code]
             sizes.append(int(of.sum()))
             rates.append(float(weight @ study.outcome[of] / weight.sum()) if of.any() else np.nan)
-        effect, half = float(psi[here].mean()), Z * float(psi[here].std() / np.sqrt(here.sum()))
+        effect = float(psi[here].mean())
+        half = Z * standard_error(crossed(here / here.mean() * (psi - effect), psi - psi.mean(), held_out))
         figures = {"score": float(values[here].mean()), "rate_treated": rates[0], "rate_control": rates[1]}
         figures |= {"effect": effect, "ci_lower": effect - half, "ci_upper": effect + half}
         if study.truth is not None:
@@ -84,7 +95,7 @@ def groups(
     return pd.DataFrame(rows)
 
 
-def heterogeneity(study: Study, scores: Any, *, expected: Floats | None = None) -> pd.DataFrame:
+def heterogeneity(study: Study, scores: Any, *, expected: Floats | None = None, held_out: bool = False) -> pd.DataFrame:
     """Test whether effects differ as scores say, and whether they differ by as much.
 
     The effect scores are regressed on each model's score: the best linear predictor of the effect. A slope of 0 means
@@ -93,7 +104,7 @@ def heterogeneity(study: Study, scores: Any, *, expected: Floats | None = None) 
 
     Parameters
     ----------
-    study, scores, expected
+    study, scores, expected, held_out
         As of :func:`bankmkt.uplift.evaluate`.
 
     Returns
@@ -125,7 +136,7 @@ def heterogeneity(study: Study, scores: Any, *, expected: Floats | None = None) 
         slope = se = np.nan
         if np.ptp(score) > 0:
             slope = float(x @ effects / spread)
-            se = float(np.sqrt(np.sum((x * (effects - mean - slope * x)) ** 2)) / spread)
+            se = standard_error(crossed(x * (effects - mean - slope * x) / spread * len(x), 0.0, held_out))
         p = float(2 * norm.sf(abs(slope) / se)) if se > 0 else np.nan
         rows.append(
             row | {"slope": slope, "slope_ci_lower": slope - Z * se, "slope_ci_upper": slope + Z * se, "p_value": p}

@@ -11,6 +11,17 @@ import numpy.typing as npt
 from bankmkt.errors import ParameterError
 from bankmkt.uplift.study import Floats, Study
 
+CROSSED = 2**0.5
+"""Factor on the standard error of an order's figures where customers' scores come from models of each other.
+
+Of two customers in different folds each is scored by a model that has seen the other. Write the score as a sum over
+those it was learned from: then Q is a sum over pairs, and every pair is in it twice. Where effects do not differ that
+doubles Q's variance (a degenerate U-statistic: Hoeffding 1948; Serfling 1980, 5.5); where they do, the part that the
+influence knows outweighs it, and the factor is too wide. Splitting once has no such pairs but half of the customers to
+judge by, so its error is larger by the same factor (Chernozhukov, Demirer, Duflo & Fernández-Val 2018, who take
+medians over many splits, and double p-values). ``tests/simulations/sim_uplift.py`` shows what it does.
+"""
+
 
 def effect_scores(study: Study, expected: Floats | None = None) -> Floats:
     """Return ψ: for each customer and treated arm a number whose mean over any group estimates the group's mean effect.
@@ -72,6 +83,30 @@ def places(score: npt.ArrayLike) -> Floats:
 
     values = np.asarray(score, float)
     return np.asarray((rankdata(values) - 0.5) / len(values))
+
+
+def crossed(influence: Floats, whole: Floats | float, held_out: bool) -> Floats:
+    """Return influences on a figure of an order, wide enough for cross-fitted scores.
+
+    Parameters
+    ----------
+    influence
+        On the figure.
+    whole
+        The part of it that is the effect on everybody, in which no score is: it is not widened.
+    held_out
+        Whether the scores' models were learned from other customers altogether.
+
+    Raises
+    ------
+    ParameterError
+        If ``held_out`` is neither True nor False.
+    """
+    if not isinstance(held_out, bool):
+        raise ParameterError(
+            "held_out", held_out, "True or False", "True only where no model has learned from any of these customers"
+        )
+    return influence if held_out else whole + CROSSED * (influence - whole)
 
 
 def qini(score: npt.ArrayLike, psi: npt.ArrayLike) -> tuple[float, Floats]:

@@ -100,9 +100,9 @@ def _together(rng, repeats):
         off = np.abs(q - truths) / se
         joint += (off <= largest(multiplied(influence, 400, number), se, 0.95)).all()
         single += (off <= Z).all()
-        curves = curve(study, {"x": x}, points=10, draws=400, seed=number)
+        curves = curve(study, {"x": x}, held_out=True, points=10, draws=400, seed=number)
         band += ((curves.band_lower - 1e-9 <= whole) & (whole <= curves.band_upper + 1e-9)).all()
-        line = calibration(study, {"x": 0.6 * x - 0.1}).iloc[0]
+        line = calibration(study, {"x": 0.6 * x - 0.1}, held_out=True).iloc[0]
         slope += line.slope_ci_lower <= 0.5 <= line.slope_ci_upper
         intercept += line.intercept_ci_lower <= 0.05 <= line.intercept_ci_upper
     out = [

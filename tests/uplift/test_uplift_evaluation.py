@@ -68,10 +68,10 @@ def test_heavy_tailed_money_and_unequal_chances():
         effect = np.clip(x, 0, None)
         y = rng.lognormal(1, 1, 5000) + 3 * x**2 + effect * treated
         study = Study(pd.DataFrame({"x": x}), treated, y, propensity=pd.Series(chance), truth=effect)
-        row = evaluate(study, {"x": x}).iloc[0]
+        row = evaluate(study, {"x": x}, held_out=True).iloc[0]
         hits += row.covers
         wrong = Study(pd.DataFrame({"x": x}), treated, y, float(treated.mean()), truth=effect, randomised=False)
-        naive += evaluate(wrong, {"x": x}).covers.iloc[0]
+        naive += evaluate(wrong, {"x": x}, held_out=True).covers.iloc[0]
     assert binomtest(hits, RUNS, 0.95, alternative="less").pvalue > 1e-3, hits / RUNS
     assert naive < 0.9 * RUNS  # as if chances were equal
 
@@ -85,7 +85,7 @@ def test_several_arms_each_against_the_control():
         truth = pd.DataFrame({"a": x, "b": -x})
         y = rng.normal(size=4000) + np.where(arm == "a", truth["a"], np.where(arm == "b", truth["b"], 0))
         study = Study(pd.DataFrame({"x": x}), arm, y, propensity=chances, truth=truth)
-        hits += evaluate(study, {"x": np.column_stack([x, x])}).covers.to_numpy()
+        hits += evaluate(study, {"x": np.column_stack([x, x])}, held_out=True).covers.to_numpy()
     assert all(binomtest(int(n), RUNS, 0.95, alternative="less").pvalue > 1e-3 for n in hits), hits / RUNS
 
 
@@ -136,7 +136,7 @@ def test_models_are_compared_on_the_same_customers():
         x, _, _, treated, y = world(rng, 4000, base=0.3, lift=0.1)
         study = study_of(x, treated, y)
         noise = {str(n): rng.normal(size=4000) for n in range(3)}
-        false += (compare_models(study, noise).p_adjusted < 0.05).any()
+        false += (compare_models(study, noise, held_out=True).p_adjusted < 0.05).any()
     assert binomtest(int(false), RUNS, 0.05, alternative="greater").pvalue > 1e-3, false / RUNS
     for _ in range(40):
         x, _, _, treated, y = world(rng, 10_000, base=0.4, lift=0.2)
@@ -149,7 +149,7 @@ def test_groups_are_the_gates_and_cover():
     rng, hits = np.random.default_rng(9), []
     for _ in range(200):
         x, _, effect, treated, y = world(rng, 5000, base=0.3, lift=0.1)
-        found = groups(study_of(x, treated, y, truth=effect), x, parts=5)
+        found = groups(study_of(x, treated, y, truth=effect), x, parts=5, held_out=True)
         assert found.customers.sum() == 5000
         hits += ((found.truth > found.ci_lower) & (found.truth < found.ci_upper)).tolist()
     assert binomtest(sum(hits), len(hits), 0.95, alternative="less").pvalue > 1e-3
