@@ -1,9 +1,11 @@
 """Who is chosen by age, gender or city, and limits on how differently groups are chosen."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bankmkt.confidence import Z
@@ -14,21 +16,26 @@ from bankmkt.uplift.study import Floats, Study, check_index
 
 VALUES = 12
 """Different numbers from which a column is cut into quarters."""
+UNKNOWN, OTHER = "not known", "other values"
 COLUMNS = [
     "column", "group", "customers", "chosen", "rate", "rate_ci_lower", "rate_ci_upper", "ratio", "effect",
     "effect_ci_lower", "effect_ci_upper", "suppressed",
 ]  # fmt: skip
 
 
-def grouped(study: Study, groups: Any) -> pd.DataFrame:
-    """Return the groups that are reported: columns of ``X`` or of a frame, as texts; many numbers in quarters.
+def grouped(study: Study, groups: Any, k: int = K) -> pd.DataFrame:
+    """Return the groups that are reported: columns of ``X`` or of a frame, as ordered texts.
+
+    Many numbers are cut near their quartiles, at round numbers, and the ends are left open: no customer's own figure is
+    a group's name. Values that fewer than ``k`` customers have are put together.
 
     Examples
     --------
     >>> X = pd.DataFrame({"age": np.arange(20.0, 60), "city": ["north", "south"] * 20})
     >>> study = Study(X, [0, 1] * 20, [0.0, 1.0] * 20, propensity=0.5)
-    >>> grouped(study, ["age", "city"]).iloc[[0, 39]].values.tolist()
-    [['20 to 29', 'north'], ['50 to 59', 'south']]
+    >>> found = grouped(study, ["age", "city"])
+    >>> found["age"].cat.categories.tolist(), found["city"].cat.categories.tolist()
+    (['below 30', '30 to below 40', '40 to below 49', '49 and more'], ['north', 'south'])
     """
     if groups is None:
         return pd.DataFrame(index=range(len(study)))
@@ -44,19 +51,35 @@ def grouped(study: Study, groups: Any) -> pd.DataFrame:
         frame = study.X[list(groups)].reset_index(drop=True)
     else:
         raise ParameterError("groups", groups, "a list of columns of X, or a frame", 'such as groups=["city_tier"]')
-    return pd.DataFrame({str(name): _texts(column) for name, column in frame.items()})
+    return pd.DataFrame({str(name): _texts(column, k) for name, column in frame.items()})
 
 
-def _texts(column: pd.Series) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        x = column.astype(float)
-        if x.nunique() > VALUES:
-            quarter = pd.qcut(x, 4, labels=False, duplicates="drop")
-            ends = x.groupby(quarter).agg(["min", "max"])
-            names = {place: f"{row['min']:,.10g} to {row['max']:,.10g}" for place, row in ends.iterrows()}
-            return quarter.map(names).fillna("not known")
-        return x.map(lambda value: "not known" if np.isnan(value) else f"{value:,.10g}")
-    return column.astype(object).where(column.notna(), "not known").astype(str)
+def _texts(column: pd.Series, k: int) -> pd.Series:
+    number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if number and column.nunique() > VALUES:
+        x = column.to_numpy(dtype=float, na_value=np.nan)
+        cuts = _round_cuts(x[~np.isnan(x)])
+        inner = [f"{low:,.10g} to below {high:,.10g}" for low, high in itertools.pairwise(cuts)]
+        names = [f"below {cuts[0]:,.10g}", *inner, f"{cuts[-1]:,.10g} and more", UNKNOWN]
+        place = np.where(np.isnan(x), len(names) - 1, np.searchsorted(cuts, x, side="right"))
+        found = pd.Series(np.array(names, dtype=object)[place], column.index)
+    else:
+        known = sorted(column.dropna().unique())
+        texts = {value: f"{value:,.10g}" if number else str(value) for value in known}
+        found = column.astype(object).map(texts).fillna(UNKNOWN)
+        sizes = found.value_counts()
+        found = found.where(~found.isin(sizes.index[sizes < k]), OTHER)
+        names = [*texts.values(), OTHER, UNKNOWN]
+    here = set(found)
+    return found.astype(pd.CategoricalDtype([name for name in dict.fromkeys(names) if name in here], ordered=True))
+
+
+def _round_cuts(x: Floats) -> list[float]:
+    """Return the quartiles, rounded to some two digits of their distance."""
+    quartiles = np.quantile(x, [0.25, 0.5, 0.75])
+    apart = quartiles[2] - quartiles[0] or x.max() - x.min()
+    digits = 1 - int(np.floor(np.log10(apart)))
+    return sorted({round(float(each), digits) for each in quartiles})
 
 
 def ratio_limits(
@@ -104,27 +127,41 @@ def ratio_limits(
     return np.asarray(cell, dtype=np.int64), limits
 
 
-def by_group(study: Study, psi: Floats, arm: Integers, frame: pd.DataFrame, k: int = K) -> pd.DataFrame:
+def by_group(
+    study: Study, psi: Floats, arm: Integers, frame: pd.DataFrame, judged: npt.NDArray[np.bool_], k: int = K
+) -> pd.DataFrame:
     """Report who is chosen.
+
+    Parameters
+    ----------
+    study, psi, arm, frame
+        All customers, their effect scores, the arm chosen for them, and their groups.
+    judged
+        Customers kept apart from the choice: effects are measured on them.
+    k
+        Fewest customers that a figure may be about.
 
     Returns
     -------
     pandas.DataFrame
         A row per column and group: column, group, customers, chosen, rate with its interval (95 %, Wilson), ratio (of
         the rate to the highest of the column), effect (mean on those chosen, of the arm that they get) with its
-        interval, suppressed. Groups about which fewer than ``k`` customers would be told have no figures.
+        interval, missing with fewer than ``k`` customers who were left alone or who had that arm; suppressed. Groups
+        about which fewer than ``k`` customers would be told have no figures.
     """
     some, own = arm > 0, np.where(arm > 0, psi[np.arange(len(arm)), np.maximum(arm - 1, 0)], 0.0)
     rows: list[dict[str, Any]] = []
     for name, column in frame.items():
-        for group in sorted(column.unique()):
+        for group in column.cat.categories:
             here = (column == group).to_numpy()
-            n, chosen, effects = int(here.sum()), int((here & some).sum()), own[here & some]
+            n, chosen, effects = int(here.sum()), int((here & some).sum()), own[here & some & judged]
             rate, middle, half = _wilson(chosen, n)
             row = {"column": name, "group": group, "customers": n, "chosen": chosen, "rate": rate}
             row |= {"rate_ci_lower": middle - half, "rate_ci_upper": middle + half}
-            effect = float(effects.mean()) if chosen else np.nan
-            wide = Z * float(effects.std() / np.sqrt(chosen)) if chosen else np.nan
+            mine, own_arm = study.arm[here & some & judged], arm[here & some & judged]
+            told = min((mine == 0).sum(), (mine == own_arm).sum()) >= k
+            effect = float(effects.mean()) if told else np.nan
+            wide = Z * float(effects.std() / np.sqrt(len(effects))) if told else np.nan
             rows.append(row | {"effect": effect, "effect_ci_lower": effect - wide, "effect_ci_upper": effect + wide})
     found = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in ("ratio", "suppressed")])
     if found.empty:

@@ -1,6 +1,6 @@
 """Whether customers may be chosen by a model: what has to hold, and why the list is withheld if it does not."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ import pandas as pd
 from bankmkt.confidence import LEVEL
 from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.experiment.estimate import normal_interval, standard_error
-from bankmkt.uplift.qini import qini
+from bankmkt.uplift.campaign_study import JOINED
+from bankmkt.uplift.qini import crossed, qini
 from bankmkt.uplift.study import Floats, Study
 
 BASELINES = ("response", "random")
@@ -23,7 +24,7 @@ COLUMNS = ["gate", "arm", "figure", "ci_lower", "ci_upper", "wanted", "passed", 
 
 
 def order_gate(
-    study: Study, table: pd.DataFrame, psi: Floats, model: str | None = None
+    study: Study, table: pd.DataFrame, psi: Floats, model: str | None = None, held_out: bool = False
 ) -> tuple[str, list[dict[str, Any]]]:
     """Choose the model that orders customers best, and say for each arm whether it is better than chance.
 
@@ -38,6 +39,8 @@ def order_gate(
         Of :func:`bankmkt.uplift.effect_scores`.
     model
         Chosen by the reader beforehand; by default the one with the largest sum of Q over the arms.
+    held_out
+        As of :func:`bankmkt.uplift.evaluate`.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def order_gate(
     rows = []
     for place, arm in enumerate(study.treated):
         q, influence = found[best, arm]
-        half = limit * standard_error(influence)
+        half = limit * standard_error(crossed(influence, 0.0, held_out))
         low, high = normal_interval(float(psi[:, place].mean()), standard_error(psi[:, place] - psi[:, place].mean()))
         passed = q - half > 0
         verdict = "is better than chance" if passed else "cannot be told from chance"
@@ -86,6 +89,11 @@ def candidates(table: pd.DataFrame, model: str | None) -> list[str]:
 
 def design_gates(study: Study, expected: Floats | None, checks: Any) -> list[dict[str, Any]]:
     """Say whether the campaign's arms can be compared: drawn by lot or adjusted for, with overlap, checks passed."""
+    if JOINED in study.treated:
+        raise Refused(
+            "no list: customers joined this campaign of themselves", None, "an arm that the bank can give a customer",
+            "draw by lot who is invited, and learn from that; whom joining changed, evaluate and groups still say",
+        )  # fmt: skip
     adjusted = study.randomised or expected is not None
     says = "arms were drawn by lot" if study.randomised else "arms were not drawn by lot; outcomes are adjusted"
     if not adjusted:
@@ -104,9 +112,56 @@ def design_gates(study: Study, expected: Floats | None, checks: Any) -> list[dic
     return rows
 
 
+def list_gate(
+    comparison: pd.DataFrame, given: Collection[str], orders: Sequence[dict[str, Any]], idle: bool
+) -> dict[str, Any]:
+    """Say whether a list does better than the best choice without a model.
+
+    Parameters
+    ----------
+    comparison
+        Of :func:`bankmkt.uplift.policy_value.compare`: the list by rules of which each was found on one half of the
+        customers and is tried on the other; none of them are the customers on whom the list is valued.
+    given
+        Arms on the list.
+    orders
+        Rows of :func:`order_gate`.
+    idle
+        Whether limits allow that nobody is contacted.
+
+    Notes
+    -----
+    Asked is that the list was worth more, not that it surely is: a list that takes all but a few is hardly to be
+    told from everybody. What the interval holds is said.
+    """
+    name, figure, low, high = best_without_model(comparison, idle)
+    passed = figure > 0 and any(row["passed"] and row["arm"] in given for row in orders)
+    says = (
+        f"found on one half of the customers and tried on the other, the list is worth {figure:,.0f} yuan more than "
+        f"{name} ({low:,.0f} to {high:,.0f}), the best choice without a model"
+    )
+    if figure > 0 and not passed:
+        says = "the list would give nobody an arm whose order is better than chance"
+    return _row("list", "", figure, passed, "more than the best choice without a model", says, low, high)
+
+
+def best_without_model(comparison: pd.DataFrame, idle: bool) -> tuple[str, float, float, float]:
+    """Return the best choice without a model, and how much more the list is worth, with its interval."""
+    rest = comparison.iloc[1:].set_index("policy")
+    rest = rest.drop(["by response", "the best possible", *(() if idle else ("nobody",))], errors="ignore")
+    name = str(rest["difference"].idxmin())
+    figure, low, high = (
+        float(rest[column][name]) for column in ("difference", "difference_ci_lower", "difference_ci_upper")
+    )
+    return name, figure, low, high
+
+
 def withhold(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return the gates as a frame, or raise Refused: at the design, or where no arm's order is better than chance."""
-    if broken := [row["says"] for row in rows if row["gate"] != "order" and not row["passed"]]:
+    """Return the gates as a frame, or raise Refused: at the design, the orders (where none passed), or the list."""
+    for row in rows:
+        if row["gate"] == "list" and not row["passed"]:
+            raise Refused(f"no list: {row['says']}", todo="choose without a model, or learn from a larger experiment")
+    if broken := [row["says"] for row in rows if row["gate"] not in ("order", "list") and not row["passed"]]:
         raise Refused(f"no list: {'; '.join(broken)}", todo="repeat the campaign with arms drawn by lot")
     orders = [row for row in rows if row["gate"] == "order"]
     if orders and not any(row["passed"] for row in orders):

@@ -12,17 +12,19 @@ from bankmkt.errors import ParameterError, Refused
 from bankmkt.privacy import K, check_k
 from bankmkt.uplift.evaluation import check_scores
 from bankmkt.uplift.fairness import by_group, grouped, ratio_limits
-from bankmkt.uplift.gates import candidates, critical, design_gates, order_gate, withhold
+from bankmkt.uplift.gates import best_without_model, candidates, design_gates, list_gate, order_gate, withhold
 from bankmkt.uplift.policy_effects import Line, harmed, line
 from bankmkt.uplift.policy_limits import limits_of
 from bankmkt.uplift.policy_solver import Choice, Integers, Limit, solve, used
-from bankmkt.uplift.policy_value import compare, others, shares, worth
+from bankmkt.uplift.policy_value import Flags, compare, others, shares
 from bankmkt.uplift.qini import effect_scores
 from bankmkt.uplift.regret import regret
 from bankmkt.uplift.study import Floats, Study
 
 NOBODY = "none"
 """Arm of customers who are left alone."""
+JUDGE = 0.5
+"""Share of customers kept apart to measure on them what a list is worth."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,13 @@ class Policy:
         allow), at random and by response with every arm given to as many as by the policy, and the best possible where
         the truth is known. policy, customers, cost, value (yuan in all, net
         of cost, measured by doubly robust scores) with ci_lower, ci_upper; difference (the policy less this) with its
-        interval, p_value (of having been chosen among several models, too), p_adjusted (Holm); with truth value_true.
+        interval, p_value, p_adjusted (Holm); with truth value_true. Values are those of all customers, measured on
+        those kept apart.
     gates
         gate, arm, figure, ci_lower, ci_upper, wanted, passed, says: what was asked before a list was made.
     fairness
         Of the groups named: column, group, customers, chosen, rate, ratio (to the column's highest), effect on those
-        chosen, with intervals.
+        chosen, measured on those kept apart, with intervals.
     harmed
         A row per arm that harms a group: arm, customers, share, effect, ci_lower, ci_upper, traits (in words). They are
         left out of the list.
@@ -150,14 +153,17 @@ def policy(
     groups: Sequence[str] | pd.DataFrame | None = None,
     max_ratio: Mapping[str, float] | float | None = None,
     checks: Any = None,
+    judge: float = JUDGE,
+    held_out: bool = False,
     seed: int = 7,
     k: int = K,
 ) -> Policy:
     """Choose whom to contact and with what, and say what it is worth, or refuse.
 
     A list by a model is made only if arms were drawn by lot or outcomes are adjusted for who was invited, no check of
-    the experiment failed, and the model's order of customers is better than chance. An arm whose order is not is
-    taken to change everybody alike.
+    the experiment failed, the model's order of customers is better than chance, and the list does better than the best
+    choice without a model, tried on customers by whom it was not found. An arm whose order is chance is taken to change
+    everybody alike.
 
     Parameters
     ----------
@@ -166,7 +172,7 @@ def policy(
     scores
         Of :func:`bankmkt.uplift.cross_fit`, or of other customers' models: nobody's by a model that has seen them.
     model
-        Whose scores; by default the one of the largest Q. All intervals then allow for its having been chosen.
+        Whose scores; by default the one of the largest Q. Its gate then allows for its having been chosen.
     expected
         As of :func:`bankmkt.uplift.effect_scores`; a must if arms were not drawn by lot.
     budget
@@ -181,6 +187,11 @@ def policy(
         Most that one group's rate of being chosen may be of another's, of all ``groups`` or by column.
     checks
         What :func:`bankmkt.experiment.check` found.
+    judge
+        Share of customers of each arm kept apart, drawn by ``seed``: model, gates, effects and harm are found without
+        them, and on them alone is measured what the list is worth.
+    held_out
+        As of :func:`bankmkt.uplift.evaluate`.
     seed
         Of lots between customers who are worth the same.
     k
@@ -199,10 +210,11 @@ def policy(
 
     Notes
     -----
-    An effect is expected to be a straight line of the score (its best linear predictor, slope 0 or more), so that
-    scores of any scale can be set against cost. Values are means of doubly robust effect scores over the chosen, the
-    customers being taken as drawn from a larger population. With several models, values and differences of all of
-    their choices have joint intervals, so that the chosen one's holds. ``docs/policy.md`` has the simulations.
+    The rule is found on one part of the customers, chooses among all of them, and is valued on the other part; figures
+    are those of all customers. An effect is expected to be a straight line of the score (its best linear predictor,
+    slope 0 or more), so that scores of any scale can be set against cost. Values are means of doubly robust effect
+    scores over the chosen, the customers being taken as drawn from a larger population. ``docs/policy.md`` has the
+    simulations.
 
     References
     ----------
@@ -225,38 +237,48 @@ def policy(
         raise ParameterError("seed", seed, "an integer from 0", "pass seed=7")
     if study.value <= 0:
         raise ParameterError("value", study.value, "more than 0", "turn the outcome round: count what is wanted")
-    frame = grouped(study, groups)
+    frame = grouped(study, groups, k)
     cell, ratios = ratio_limits(frame, max_ratio, len(study.treated))
     cells = int(cell.max()) + 1
     limits = limits_of(study.treated, study.cost[1:], len(study), cells, budget, capacity, at_least) + ratios
-    tried = candidates(table, model)
+    candidates(table, model)
     design = design_gates(study, expected, checks)
     withhold(design)
-    best, orders = order_gate(study, table, psi, model)
-    gates = withhold(design + orders)
-    ordered = {row["arm"]: row["passed"] for row in orders}
-    picks = {name: _pick(study, psi, _of(table, name), ordered, cell, limits, seed) for name in tried}
-    lines, net, harm, choice = picks[best]
+    judged = _kept_apart(study, judge, seed)
+    best, orders = order_gate(study, table[~judged], psi[~judged], model, held_out)
+    withhold(design + orders)
+    own, ordered = _of(table, best), {row["arm"]: row["passed"] for row in orders}
+    lines, net, harm, choice = _pick(study, psi, own, ~judged, ordered, cell, limits, seed)
     if not (choice.arm > 0).any():
         raise Refused(_nobody(study, net, harm, limits), todo="leave these customers alone, or lower the cost")
-    mine = {name: shares(pick[3].arm, len(study.treated)) for name, pick in picks.items()}
-    limit = critical(np.column_stack([_centred(worth(study, psi, share)) for share in mine.values()]))
     fits = {arm: _fits(place, cell, limits) for place, arm in enumerate(study.treated)}
+    half, tried = _kept_apart(study, 0.5, seed + 1), choice.arm.copy()
+    for one in (half, ~half):
+        found = _pick(study, psi, own, ~judged & one, ordered, cell, limits, seed)[3]
+        tried[~judged & ~one] = found.arm[~judged & ~one]
+    trial = f"by {best}", shares(tried, len(study.treated))
+    first = compare(study, psi, ~judged, trial, others(study, None, tried, fits, seed), held_out)
+    given = {study.treated[place - 1] for place in np.unique(choice.arm[choice.arm > 0])}
+    idle = all(limit.most >= 0 for limit in limits)
+    gates = withhold([*design, *orders, list_gate(first, given, orders, idle)])
     rest = others(study, _response(study, table, expected), choice.arm, fits, seed)
     best_possible = regret(study, cell, limits, seed)
     if best_possible is not None:
         rest["the best possible"] = shares(best_possible, len(study.treated))
-    comparison = compare(study, psi, best, mine, rest, limit)
+    comparison = compare(study, psi, judged, (f"by {best}", shares(choice.arm, len(study.treated))), rest, held_out)
     lost = None
     if best_possible is not None:
         lost = float(comparison["value_true"].iloc[-1] - comparison["value_true"].iloc[0])
-    customers = _told(_of(table, best), lines, net, harm, choice.arm).set_axis(study.index)
+    customers = _told(own, lines, net, harm, choice.arm).set_axis(study.index)
     made_from, prices = _fingerprint(study, table, expected), _prices(choice, cell, limits)
-    customers = _marked(customers, made_from, True, prices, _of(table, best))
+    customers = _marked(customers, made_from, True, prices, own)
     left = tuple(f"{row['says']}; so it is taken to change everybody alike" for row in orders if not row["passed"])
+    left += (f"valued on {judged.sum():,} customers by whom the list was not made",)
+    name, _, low, _ = best_without_model(comparison, idle)
+    left += (f"not shown to be worth more than {name}",) if low <= 0 else ()
     return Policy(
-        best, customers, comparison, gates, by_group(study, psi, choice.arm, frame, k),
-        harmed(study, psi, _of(table, best), lines, k), prices, lost, tuple(lines),
+        best, customers, comparison, gates, by_group(study, psi, choice.arm, frame, judged, k),
+        harmed(study, psi, own, lines, judged, k), prices, lost, tuple(lines),
         study.value, dict(zip(study.treated, study.cost[1:].tolist(), strict=True)), left, seed,
         made_from,
     )  # fmt: skip
@@ -282,13 +304,28 @@ def _of(table: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 def _pick(
-    study: Study, psi: Floats, scores: pd.DataFrame, ordered: Mapping[str, bool], cell: Integers,
+    study: Study, psi: Floats, scores: pd.DataFrame, rows: Flags, ordered: Mapping[str, bool], cell: Integers,
     limits: Sequence[Limit], seed: int,
 ) -> tuple[list[Line], Floats, Any, Choice]:  # fmt: skip
-    """Return one model's lines, net values, who is harmed, and its choice."""
-    lines = [line(arm, scores[arm].to_numpy(), psi[:, place], ordered[arm]) for place, arm in enumerate(study.treated)]
+    """Find lines on some customers; return them, all customers' net values, who is harmed, and the choice."""
+    lines = [
+        line(arm, scores.loc[rows, arm].to_numpy(), psi[rows, place], ordered[arm])
+        for place, arm in enumerate(study.treated)
+    ]
     net, harm = _net(scores, lines, study.value, study.cost[1:])
     return lines, net, harm, solve(np.where(harm, -np.inf, net), cell, limits, seed=seed)
+
+
+def _kept_apart(study: Study, judge: Any, seed: int) -> Flags:
+    """Draw the customers on whom the list is valued: the same share of every arm."""
+    if isinstance(judge, bool) or not isinstance(judge, int | float) or not 0.1 <= judge <= 0.9:
+        raise ParameterError("judge", judge, "a share of the customers from 0.1 to 0.9", f"pass judge={JUDGE}")
+    draw = np.random.default_rng(seed).random(len(study))
+    judged = np.zeros(len(study), bool)
+    for arm in range(len(study.arms)):
+        mine = np.flatnonzero(study.arm == arm)
+        judged[mine[np.argsort(draw[mine])[: round(judge * len(mine))]]] = True
+    return judged
 
 
 def _net(scores: pd.DataFrame, lines: Sequence[Line], value: float, costs: Floats) -> tuple[Floats, Any]:
@@ -357,10 +394,6 @@ def _fingerprint(study: Study, table: pd.DataFrame, expected: Floats | None) -> 
     for array in (study.arm, study.propensity, study.outcome, *given):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _centred(each: Floats) -> Floats:
-    return each - each.mean()
 
 
 def _nobody(study: Study, net: Floats, harm: Any, limits: Sequence[Limit]) -> str:

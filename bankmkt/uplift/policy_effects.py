@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bankmkt.confidence import LEVEL, Z
@@ -12,6 +13,7 @@ from bankmkt.privacy import K
 from bankmkt.uplift.reasons import contrast
 from bankmkt.uplift.study import Floats, Study
 
+Flags = npt.NDArray[np.bool_]
 TRAITS = 3
 
 
@@ -37,7 +39,7 @@ def line(arm: str, score: Floats, effects: Floats, ordered: bool) -> Line:
     arm
         Its name.
     score, effects
-        Out of fold, and of :func:`bankmkt.uplift.effect_scores`.
+        Out of fold, and of :func:`bankmkt.uplift.effect_scores`; equal scores have no slope.
     ordered
         Whether the score is better than chance.
 
@@ -50,7 +52,7 @@ def line(arm: str, score: Floats, effects: Floats, ordered: bool) -> Line:
 
     mean = float(effects.mean())
     x = score - score.mean()
-    slope = max(float(x @ effects / (x @ x)), 0.0) if ordered else 0.0
+    slope = max(float(x @ effects / (x @ x)), 0.0) if ordered and np.ptp(score) > 0 else 0.0
     rest = effects - mean - slope * x
     if slope == 0.0:
         upper = mean + Z * standard_error(rest)
@@ -67,22 +69,36 @@ def line(arm: str, score: Floats, effects: Floats, ordered: bool) -> Line:
     )
 
 
-def harmed(study: Study, psi: Floats, table: pd.DataFrame, lines: list[Line], k: int = K) -> pd.DataFrame:
-    """Describe whom contact harms.
+def harmed(
+    study: Study, psi: Floats, table: pd.DataFrame, lines: list[Line], judged: Flags, k: int = K
+) -> pd.DataFrame:
+    """Describe whom contact harms, and measure it on customers by whom they were not found.
+
+    Parameters
+    ----------
+    study, psi, table
+        All customers, their effect scores and the model's scores by arm.
+    lines
+        Found without the customers kept apart.
+    judged
+        Customers kept apart: the effect is theirs.
+    k
+        Fewest customers of an arm.
 
     Returns
     -------
     pandas.DataFrame
-        A row per arm that harms a group of customers: arm, customers, share (of all), effect (on them, measured) with
-        ci_lower, ci_upper, traits (in words, how they differ from the others). Groups with fewer than ``k``
-        customers in either arm are left out here, as they are from the list.
+        A row per arm that harms a group of customers: arm, customers, share (of all), effect (on them, measured on
+        those kept apart) with ci_lower, ci_upper, traits (in words, how they differ from the others). Groups with fewer
+        than ``k`` customers in either arm are left out here, as they are from the list.
     """
     rows: list[dict[str, Any]] = []
     for place, each in enumerate(lines):
         here = table[each.arm].to_numpy() <= each.harm_below
-        if min((here & (study.arm == place + 1)).sum(), (here & (study.arm == 0)).sum()) < k:
+        seen = here & judged
+        if min((seen & (study.arm == place + 1)).sum(), (seen & (study.arm == 0)).sum()) < k:
             continue
-        mine = psi[here, place]
+        mine = psi[seen, place]
         half = Z * standard_error(mine - mine.mean())
         told = contrast(study.X, here)[:TRAITS] if not here.all() else []
         rows.append({

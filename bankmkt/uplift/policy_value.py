@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bankmkt.confidence import Z, holm
 from bankmkt.experiment.estimate import standard_error
-from bankmkt.uplift.gates import maxima
 from bankmkt.uplift.policy_solver import Integers, Limit, solve
+from bankmkt.uplift.qini import crossed
 from bankmkt.uplift.study import Floats, Study
 
-RARE = 1e-3
-"""p-values below this are Bonferroni's: draws would be too few."""
+Flags = npt.NDArray[np.bool_]
 
 
 def shares(arm: Integers, arms: int) -> Floats:
@@ -66,67 +66,59 @@ def others(
 
 
 def compare(
-    study: Study, psi: Floats, mine: str, tried: Mapping[str, Floats], rest: Mapping[str, Floats], limit: float
+    study: Study, psi: Floats, judged: Flags, mine: tuple[str, Floats], rest: Mapping[str, Floats], held_out: bool
 ) -> pd.DataFrame:
-    """Value the chosen model's choice and others, and their differences, on the same customers.
+    """Value a list and other choices, and their differences, on the customers kept apart, as for all customers.
 
     Parameters
     ----------
     study, psi
-        Customers whose scores were not learned from them, and their effect scores.
+        All customers, and their effect scores.
+    judged
+        Customers kept apart: nothing about the list was learned from them.
     mine
-        The chosen model.
-    tried
-        Choices by all models among which it was chosen.
+        The list's name and shares.
     rest
         Other choices, of :func:`others`.
-    limit
-        Standard errors on either side of the chosen one's value, for having been chosen.
+    held_out
+        As of :func:`bankmkt.uplift.evaluate`.
 
     Returns
     -------
     pandas.DataFrame
         As :attr:`bankmkt.uplift.Policy.comparison`.
     """
-    n, own = len(study), worth(study, psi, tried[mine])
-    rows = [_valued(study, psi, f"by {mine}", tried[mine], limit)]
+    from scipy.stats import norm
+
+    n, own = len(study), _own(study, psi, judged, mine[1])
+    rows = [_valued(study, mine[0], mine[1], own, held_out)]
     for name, share in rest.items():
-        base = worth(study, psi, share)
-        apart = own - base
-        se = standard_error(apart - apart.mean())
-        row = _valued(study, psi, name, share, Z)
-        row |= {"difference": n * float(apart.mean())}
-        row |= {"difference_ci_lower": n * (apart.mean() - limit * se), "p_value": np.nan}
-        row |= {"difference_ci_upper": n * (apart.mean() + limit * se)}
-        if se > 0:
-            every = np.column_stack([worth(study, psi, each) - base for each in tried.values()])
-            row["p_value"] = _p_value(abs(float(apart.mean())) / se, every)
-        rows.append(row)
+        base = _own(study, psi, judged, share)
+        apart, se = float((own[0] - base[0]).mean()), _error(own[0] - base[0], own[1] - base[1], held_out)
+        row = _valued(study, name, share, base, held_out) | {"difference": n * apart}
+        row |= {"difference_ci_lower": n * (apart - Z * se), "difference_ci_upper": n * (apart + Z * se)}
+        rows.append(row | {"p_value": float(2 * norm.sf(abs(apart) / se)) if se > 0 else np.nan})
     found = pd.DataFrame(rows)
     found["p_adjusted"] = holm(found["p_value"])
     return found
 
 
-def _valued(study: Study, psi: Floats, name: str, share: Floats, limit: float) -> dict[str, Any]:
-    each, n = worth(study, psi, share), len(study)
-    half = limit * standard_error(each - each.mean())
+def _own(study: Study, psi: Floats, judged: Flags, share: Floats) -> tuple[Floats, Floats]:
+    """Return yuan of each customer kept apart: by a choice, and if as many were drawn by lot."""
+    lot = np.broadcast_to(share[judged].mean(axis=0), share.shape)
+    return worth(study, psi, share)[judged], worth(study, psi, lot)[judged]
+
+
+def _error(own: Floats, lot: Floats, held_out: bool) -> float:
+    return standard_error(crossed(own - own.mean(), lot - lot.mean(), held_out))
+
+
+def _valued(study: Study, name: str, share: Floats, own: tuple[Floats, Floats], held_out: bool) -> dict[str, Any]:
+    n, mean = len(study), float(own[0].mean())
+    half = Z * _error(*own, held_out)
     row: dict[str, Any] = {"policy": name, "customers": float(share.sum())}
-    row |= {"cost": float(share.sum(axis=0) @ study.cost[1:]), "value": n * float(each.mean())}
-    row |= {"ci_lower": n * (each.mean() - half), "ci_upper": n * (each.mean() + half)}
+    row |= {"cost": float(share.sum(axis=0) @ study.cost[1:]), "value": n * mean}
+    row |= {"ci_lower": n * (mean - half), "ci_upper": n * (mean + half)}
     if study.truth is not None:
         row["value_true"] = float(worth(study, study.truth, share).sum())
-    empty = dict.fromkeys(("difference", "difference_ci_lower", "difference_ci_upper", "p_value"), np.nan)
-    return row | empty
-
-
-def _p_value(t: float, every: Floats) -> float:
-    """Return the two-sided p-value of the chosen among several: of the largest of their errors."""
-    from scipy.stats import norm
-
-    alone = float(2 * norm.sf(t))
-    many = every.shape[1] * alone
-    largest = maxima(every) if many > RARE else None
-    if largest is None:
-        return alone if every.shape[1] == 1 else min(many, 1.0)
-    joint = (1 + np.sum(largest >= t)) / (1 + len(largest))
-    return float(min(max(alone, joint), many))
+    return row | dict.fromkeys(("difference", "difference_ci_lower", "difference_ci_upper", "p_value"), np.nan)

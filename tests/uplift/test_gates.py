@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression
 from bankmkt import datasets
 from bankmkt.errors import ParameterError, Refused
 from bankmkt.uplift import Study, expected_outcomes, policy, policy_or_reason
-from bankmkt.uplift.gates import critical
+from bankmkt.uplift.gates import critical, list_gate
 from bankmkt.uplift.learners import _scored, matrix
 
 KNOWN = ["recency", "history", "mens", "womens", "zip_code", "newbie", "channel"]
@@ -31,7 +31,7 @@ def test_a_list_needs_a_lot_or_adjusted_outcomes():
         policy(study, scores)
     expected = expected_outcomes(study, model=LinearRegression())
     gates = policy(study, scores, expected=expected).gates
-    assert gates.gate.tolist() == ["design", "overlap", "order"]
+    assert gates.gate.tolist() == ["design", "overlap", "order", "list"]
     assert gates.passed.all()
 
 
@@ -95,6 +95,44 @@ def test_an_arm_whose_order_is_chance_changes_everybody_alike():
     assert set(given[x < 0]) == {"flat"}
 
 
+def test_a_list_that_does_no_better_than_one_arm_for_all_is_refused():
+    """The good arm changes everybody alike; the other one's order is known, but it is never the better one."""
+    rng = np.random.default_rng(8)
+    x, arm = rng.normal(size=6000), rng.choice(["control", "flat", "steep"], 6000)
+    y = rng.normal(size=6000) + np.where(arm == "flat", 1.2, np.where(arm == "steep", 0.4 * x, 0))
+    study = Study(pd.DataFrame({"x": x}), arm, y, dict.fromkeys(["control", "flat", "steep"], 1 / 3))
+    scores = {"m": np.column_stack([rng.normal(size=6000), x])}
+    reason = policy_or_reason(study, scores, held_out=True)[1]
+    assert "everybody: flat" in reason or "whose order is better" in reason
+    made = policy(study, scores, held_out=True, capacity={"flat": 2000})  # room for the other one
+    gate = made.gates.set_index("gate").loc["list"]
+    assert gate.passed
+    assert gate.ci_lower > 0
+
+
+def test_a_list_has_to_beat_every_choice_without_a_model_that_limits_allow():
+    rows = pd.DataFrame({
+        "policy": ["by m", "nobody", "everybody: a", "by response"], "difference": [np.nan, 50.0, 10.0, -30.0],
+        "difference_ci_lower": [np.nan, 20.0, -5.0, -50.0], "difference_ci_upper": [np.nan, 80.0, 25.0, -10.0],
+    })  # fmt: skip
+    orders = [{"arm": "a", "passed": True}, {"arm": "b", "passed": False}]
+    found = list_gate(rows, {"a"}, orders, True)
+    assert found["passed"]
+    assert "10 yuan more than everybody: a (-5 to 25)" in found["says"]
+    assert not list_gate(rows.assign(difference=-rows.difference), {"a"}, orders, True)["passed"]
+    assert "nobody an arm whose order" in list_gate(rows, {"b"}, orders, True)["says"]
+    worse = rows.assign(difference=[np.nan, -50.0, 10.0, -30.0])
+    assert not list_gate(worse, {"a"}, orders, True)["passed"]
+    assert list_gate(worse, {"a"}, orders, False)["passed"]  # somebody has to be contacted
+
+
+def test_an_open_campaign_makes_no_list():
+    study, scores = known()
+    joined = Study(study.X, np.where(study.arm == 1, "joined", "control"), study.outcome, 0.5, randomised=False)
+    with pytest.raises(Refused, match="joined this campaign of themselves"):
+        policy(joined, scores, expected=np.full((4000, 2), 0.4))
+
+
 def test_joint_limits_are_those_of_jointly_normal_errors():
     rng = np.random.default_rng(7)
     normal = rng.normal(size=(5000, 4))
@@ -121,7 +159,7 @@ def held_out(study, seed):
     train, test = np.split(place, [int(0.7 * len(place))])
     X = matrix(study.X)
     scores = {name: _scored(X, study, LinearRegression(), seed, name, 1, train, test) for name in LEARNERS}
-    return policy_or_reason(study.of(test), scores)
+    return policy_or_reason(study.of(test), scores, held_out=True)
 
 
 def test_hillstroms_mens_mail_is_refused_and_womens_is_not(hillstrom):
