@@ -136,17 +136,22 @@ def bootstrap(
 
 
 def _moments(y: Floats, draws: int, rng: np.random.Generator) -> tuple[Floats, Floats, int]:
-    """Return the mean and its variance, of the customers and then of each draw."""
-    n = len(y)
-    first = y.mean()
-    off = y - first
+    """Return the mean and its variance, of the customers and then of each draw.
+
+    Zeros are all alike, so that only their number is drawn.
+    """
+    n, first = len(y), y.mean()
+    off, some = y - first, y[y != 0] - first
     means, variances = [0.0], [float(off @ off / (n - 1) / n)]
     left = draws
     while left:
-        batch = min(left, max(1, BATCH // n))
-        drawn = off[rng.integers(0, n, (batch, n))]
-        average = drawn.mean(axis=1)
+        batch = min(left, max(1, BATCH // max(len(some), 1)))
+        others = rng.binomial(n, len(some) / n, batch)
+        of_draw = np.repeat(np.arange(batch), others)
+        drawn = some[rng.integers(0, max(len(some), 1), len(of_draw))]
+        average = (np.bincount(of_draw, drawn, batch) - (n - others) * first) / n
+        squares = (np.bincount(of_draw, drawn**2, batch) + (n - others) * first**2) / n
         means += average.tolist()
-        variances += (((drawn**2).mean(axis=1) - average**2) / (n - 1)).tolist()
+        variances += ((squares - average**2) / (n - 1)).tolist()
         left -= batch
     return np.array(means) + first, np.array(variances), n

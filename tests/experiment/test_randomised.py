@@ -134,3 +134,50 @@ def test_k_must_be_a_count(k):
     for estimator in (effect, complier_effect):
         with pytest.raises(ParameterError, match="k = "):
             estimator(experiment(400, 11), "y", k=k)
+
+
+def stratified(n, seed, *, gain=1.0):
+    """Chances and levels differ between bands, and the effect with them; half of the invited take part."""
+    rng = np.random.default_rng(seed)
+    band = rng.integers(0, 2, n)
+    chance = np.where(band == 1, 0.7, 0.3)
+    treated = rng.random(n) < chance
+    joined = treated & (rng.random(n) < 0.5)
+    y = 5.0 * band + rng.normal(size=n) + 2 * gain * band * joined
+    propensity = np.where(treated, chance, 1 - chance)
+    return pd.DataFrame({"treated": treated, "participated": joined, "propensity": propensity, "band": band, "y": y})
+
+
+@pytest.mark.parametrize(("estimator", "truth"), [(effect, 0.5), (complier_effect, 1.0)])
+def test_stratified_lots_have_an_effect(estimator, truth):
+    """Without their strata they are refused; with them the effect on customers like these is found."""
+    with pytest.raises(Refused, match="name the strata"):
+        estimator(stratified(4000, 1), "y")
+    off = []
+    for seed in range(12):
+        e = estimator(stratified(4000, seed), "y", strata=["band"])
+        off.append((e.estimate - truth) / e.se)
+        assert np.sqrt(np.mean(e.influence**2) / 4000) == pytest.approx(e.se, rel=5e-3)
+    assert abs(np.mean(off)) < 3 / np.sqrt(12)
+    assert np.max(np.abs(off)) < 4
+
+
+def test_the_effect_of_lots_of_whole_branches_is_that_of_effects():
+    from bankmkt.experiment import effects
+
+    rng = np.random.default_rng(3)
+    unit = np.repeat(np.arange(30), 40)
+    treated = (rng.permutation(30) % 2 == 0)[unit]
+    frame = pd.DataFrame({"treated": treated, "unit": unit, "y": rng.normal(size=30)[unit] + rng.normal(size=1200)})
+    frame = frame.assign(propensity=0.5, arm=np.where(treated, "treatment", "control"))
+    e, row = effect(frame, "y", cluster="unit"), effects(frame, ["y"], cluster="unit").iloc[0]
+    assert (e.estimate, e.se, e.ci_low, e.ci_high) == pytest.approx(row[["estimate", "se", "ci_lower", "ci_upper"]])
+    assert e.se > 2 * effect(frame, "y", override=["placebo"]).se
+    assert e.influence is None
+
+
+def test_an_effect_on_a_few_is_withheld():
+    frame = experiment(400, 12).assign(rare=lambda t: np.arange(400) < 6)
+    for estimator in (effect, complier_effect):
+        with pytest.raises(Refused, match="fewer than k = 10 customers of an arm"):
+            estimator(frame, "rare")
