@@ -13,9 +13,10 @@ from bankmkt.errors import ParameterError
 from bankmkt.schema import CITY_TIERS, OCCUPATIONS, PRODUCTS
 from bankmkt.synth.behaviour import FATIGUE_MEMORY
 from bankmkt.synth.calendar import month_at
-from bankmkt.synth.campaigns import DELAYS, GAIN, Template, answers, tiredness
+from bankmkt.synth.campaigns import DELAYS, GAIN, Template, answers, schedule, tiredness
 from bankmkt.synth.frames import take
 from bankmkt.synth.offers import OFFERS, Own
+from bankmkt.synth.population import Traits
 from bankmkt.synth.produce import going_on
 from bankmkt.synth.saved import load_block
 from bankmkt.synth.simulate import Block, Step, Truth, advance, enlist
@@ -25,6 +26,9 @@ from bankmkt.synth.world import World
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Rival = tuple[Template, np.ndarray, np.ndarray]
+"""A campaign of the bank's, and each customer's chance to be contacted and to take part in a month."""
 
 
 @dataclasses.dataclass
@@ -117,7 +121,8 @@ def expected_sales(now: Rehearsal, own: Own, customer_id: np.ndarray) -> np.ndar
     """Return each customer's chance to take each offer: all that can be known before luck falls.
 
     By the laws of the bank: the chance to take part from the first, second or third month on, the mean over the four
-    answers, what contacts take off it (the campaign's own too), and the chance of each month's offer.
+    answers, what contacts take off it (the campaign's own too), and the chance of each month's offer, beside those of
+    the bank's campaigns that run then.
 
     Parameters
     ----------
@@ -135,31 +140,71 @@ def expected_sales(now: Rehearsal, own: Own, customer_id: np.ndarray) -> np.ndar
     """
     if any(OFFERS[name].template.product is None for name in own.offers) or own.campaigns()[0].mixed:
         raise ParameterError("offers", ", ".join(own.offers), "offers of one product", "such as fund_push, fund_call")
-    parts = []
-    for block in now.blocks:
-        rows = _rows(block, customer_id)
-        who, state = take(block.traits, rows), take(block.state, rows)
-        answer = np.diff(answers(who, state), axis=1, prepend=0)
-        gains = []
-        for campaign in own.campaigns():
-            t = campaign.template
-            kept = np.ones((rows.size, len(GAIN)))  # chance that no offer has been taken, by answer; last month first
-            taken = np.zeros(rows.size)
-            late = _late(t.months)
-            for month in reversed(range(t.months)):
-                kept *= 1 - t.offer * np.maximum(GAIN, 0) * tiredness(_fatigue(state, t, month))[:, None]
-                taken += late[month] * (answer * (1 - kept)).sum(axis=1)
-            gains.append(taken / (1 + np.exp(-t.join(who, state))))
-        parts.append(np.column_stack(gains))
-    return np.concatenate(parts)
+    return np.concatenate([_sales(block, own, _rows(block, customer_id)) for block in now.blocks])
 
 
-def _fatigue(state: State, t: Template, month: int) -> np.ndarray:
-    """Return how tired customers are in a campaign's month, of its own contacts too."""
-    fatigue = state.fatigue
-    for _ in range(month):
-        fatigue = FATIGUE_MEMORY * fatigue + t.contacts * ~state.opted_out
-    return fatigue
+def _sales(block: Block, own: Own, rows: np.ndarray) -> np.ndarray:
+    who, state = take(block.traits, rows), take(block.state, rows)
+    answer = np.diff(answers(who, state), axis=1, prepend=0)
+    gains = []
+    for campaign in own.campaigns():
+        t = campaign.template
+        fatigue, chances = state.fatigue, []
+        for month in range(own.index, own.index + t.months):
+            rivals = _rivals(block, who, state, rows, month)
+            tired = tiredness(fatigue)[:, None]
+            chances.append(_first(t, tired, answer, rivals))
+            contacts = t.contacts + sum(rival.contacts * contacted for rival, contacted, _ in rivals)
+            fatigue = FATIGUE_MEMORY * fatigue + contacts * ~state.opted_out
+        kept = np.ones((rows.size, len(GAIN)))  # chance that no offer has been taken, by answer; last month first
+        taken = np.zeros(rows.size)
+        late = _late(t.months)
+        for place in reversed(range(t.months)):
+            kept *= 1 - chances[place]
+            taken += late[place] * (answer * (1 - kept)).sum(axis=1)
+        gains.append(taken / (1 + np.exp(-t.join(who, state))))
+    return np.column_stack(gains)
+
+
+def _first(t: Template, tired: np.ndarray, answer: np.ndarray, rivals: list[Rival]) -> np.ndarray:
+    """Return the chance, by answer, of a sale that a month's offer adds to those of the bank's own campaigns.
+
+    A customer sees one offer a month, the strongest: one of the same product takes as much from it as both would have
+    sold, a stronger one of another product all.
+    """
+    mine = t.offer * np.maximum(GAIN, 0) * tired
+    added = mine.copy()
+    for rival, _, part in rivals:
+        theirs = rival.offer * np.maximum(GAIN, 0) * tired if rival.product else np.zeros_like(mine)
+        for place in range(len(GAIN)):
+            other = theirs[:, [place]]
+            lost = np.minimum(mine, other) if rival.product == t.product else mine * (other > mine)
+            added -= (part * answer[:, place])[:, None] * lost
+    return np.maximum(added, 0)
+
+
+def _rivals(block: Block, who: Traits, state: State, rows: np.ndarray, month: int) -> list[Rival]:
+    """Return the bank's campaigns of a month, with each customer's chance to be contacted and to take part.
+
+    Who will be in those that have not begun is told from the customers as they are now.
+    """
+    found = []
+    for e in block.enrolments:
+        if e.campaign.index <= month <= e.campaign.last:
+            treated, joins = np.zeros((2, block.traits.customer_id.size))
+            treated[e.rows], joins[e.rows] = e.treated, e.p_join
+            found.append((e.campaign, treated[rows], joins[rows]))
+    for c in schedule(block.plan.start, month + 1):
+        if block.month < c.index and month <= c.last:
+            t, joins = c.template, 1 / (1 + np.exp(-c.template.join(who, state)))
+            fits = (who.opened_month < c.index) & (state.closed < 0) & t.eligible(who, state)
+            share = np.clip(1 / (1 + np.exp(-t.score(who, state))), 0.05, 0.95) if t.score else t.treated
+            found.append((c, t.sample * fits * (joins if t.assignment == "open" else share), joins))
+    return [
+        (c.template, treated, treated * _late(c.template.months)[: month - c.index + 1].sum()
+         * (1 if c.template.assignment == "open" else joins))
+        for c, treated, joins in found
+    ]  # fmt: skip
 
 
 def _late(months: int) -> np.ndarray:

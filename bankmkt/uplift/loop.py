@@ -42,8 +42,8 @@ def closed_loop(
 
     The first round is a pilot, alike for all: anybody may be contacted. From then on each policy names its list, and
     what is drawn is a mixture: with chance ``1 - explore`` the policy's choice, with ``explore`` the pilot's lot. So a
-    part of the list is always left alone to measure the rest, the chance of every arm is known and recorded, and the
-    same number is contacted on average whatever the policy.
+    part of the list is always left alone to measure the rest, and the chance of every arm is known and recorded. No
+    policy contacts more than ``contacts`` on average; one that expects nothing of further customers contacts fewer.
 
     Parameters
     ----------
@@ -52,7 +52,9 @@ def closed_loop(
     offers
         What each treated arm gets, as for :meth:`bankmkt.synth.World.run`; offers of one product.
     contacts
-        Customers to contact in a round, on average over the lots.
+        Most customers to contact in a round, on average over the lots; the pilot and ``"random"`` contact so many.
+        Should the number of customers change so much that someone would have less than a chance of 0.01 of an arm, a
+        later round contacts as many fewer or more as it takes.
     value
         Yuan that a sale is worth, before the offer's cost (``bm.synth.offers()``).
     policies
@@ -81,7 +83,7 @@ def closed_loop(
         column per treated arm with the number contacted so; money in yuan a round, of contacting as was drawn against
         contacting nobody, costs taken off: value_estimated with ci_lower, ci_upper (95 %) from what the bank sees;
         value_true of both potential outcomes; covers (whether the interval holds it); value_expected, before luck;
-        oracle, the highest value_expected that so many contacts could have; regret, how much less it was; and
+        oracle, the highest value_expected that at most ``contacts`` could have; regret, how much less it was; and
         regret_cumulative, added up over rounds.
 
     Raises
@@ -150,16 +152,19 @@ class _Terms:
         )  # fmt: skip
         X = known(now, self.product)
         ids, n, K = X.index.to_numpy(), len(X), len(self.cost)
-        if self.contacts / max(n, 1) > 0.9 or self.explore * self.contacts / max(n, 1) / K < LEAST_CHANCE:
+        low, high = _room(n, K, self.explore)
+        if not past and not low <= self.contacts <= high:
             raise ParameterError(
-                "contacts", self.contacts, f"at most {int(0.9 * n):,} of {n:,} customers, and so many that each has "
-                f"a chance of {LEAST_CHANCE} to explore every offer", "change contacts or explore",
+                "contacts", self.contacts, f"{low:,} to {high:,} of {n:,} customers, so that with explore "
+                f"{self.explore:g} each has a chance of {LEAST_CHANCE} of every offer and of being left alone",
+                "change contacts or explore",
             )  # fmt: skip
+        contacts = max(min(self.contacts, high), low)
         X = X.assign(contacted_before=_contacted(past, ids)).reset_index()
         taken = expected_sales(now, own, ids)
-        even = np.full((n, K), self.contacts / n / K)
+        even = np.full((n, K), contacts / n / K)
         features = X.drop(columns="customer_id")
-        choice = Choice(past, features, self.contacts, self.value, self.cost, self.draws, seed, taken)
+        choice = Choice(past, features, contacts, self.value, self.cost, self.draws, seed, taken)
         treated = (1 - self.explore) * POLICIES[policy](choice) + self.explore * even if past else even
         p = np.column_stack([1 - treated.sum(axis=1), treated])
         u = lots.random(now.customers + 1)[ids]
@@ -193,6 +198,12 @@ class _Terms:
         half = Z * float(each.std() * np.sqrt(len(each)))
         total = float(each.sum())
         return {"value_estimated": total, "ci_lower": total - half, "ci_upper": total + half}
+
+
+def _room(customers: int, offers: int, explore: float) -> tuple[int, int]:
+    """Return fewest and most contacts at which the lot leaves everybody a chance of every offer, and of none."""
+    least = LEAST_CHANCE * (1 + 1e-9) / explore
+    return int(np.ceil(least * customers * offers)), int(customers * (1 - least))
 
 
 def _contacted(past: list[Round], ids: np.ndarray) -> Floats:

@@ -1,5 +1,7 @@
 """What is played in memory is what is written to disk; expected sales are what offers bring on average."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +10,9 @@ import bankmkt as bm
 from bankmkt.errors import ParameterError
 from bankmkt.experiment import panel
 from bankmkt.synth import World, generate
-from bankmkt.synth.offers import Own
-from bankmkt.synth.rehearsal import expected_sales, known, play, rehearse
+from bankmkt.synth.campaigns import GAIN
+from bankmkt.synth.offers import OFFERS, Own
+from bankmkt.synth.rehearsal import _first, expected_sales, known, play, rehearse
 
 OFFER = {"treatment": "fund_push", "treatment_b": "fund_call"}
 PUSH_OR_CALL = ("fund_push", "fund_call")
@@ -85,6 +88,39 @@ def test_expected_sales_are_the_mean_over_luck(world):
         for here in (top, ~top):
             assert abs(miss[here].mean()) < 3.5 * miss[here].std() / np.sqrt(here.sum())
         assert expected[top].mean() > 1.5 * expected.mean() if k == 0 else expected[top].mean() > 1.3 * expected.mean()
+
+
+def test_the_banks_own_offers_take_their_share():
+    """A customer sees one offer a month, the strongest."""
+    mine = OFFERS["fund_push"].template
+    tired, answer, sure = np.ones((1, 1)), np.array([[1.0, 0, 0, 0]]), np.ones(1)
+    full = mine.offer * np.maximum(GAIN, 0)
+    assert np.allclose(_first(mine, tired, answer, []), full)
+    for product, offer, left in (
+        ("fund", mine.offer / 2, full - np.minimum(full, full[0] / 2)),
+        ("fund", 2 * mine.offer, full * 0),
+        ("wealth", mine.offer / 2, np.where(full < full[0] / 2, 0, full)),
+        ("wealth", 2 * mine.offer, full * 0),
+        (None, mine.offer, full),
+    ):
+        rival = dataclasses.replace(mine, product=product, offer=offer)
+        assert np.allclose(_first(mine, tired, answer, [(rival, sure, sure)])[0], left)
+        assert np.allclose(_first(mine, tired, answer, [(rival, sure, sure / 4)])[0], 0.75 * full + 0.25 * left)
+
+
+def test_in_the_banks_own_quarter_less_is_expected(world, monkeypatch):
+    """October to December, with its fund campaign in November: of those who can be in it, and of nobody else."""
+    now = rehearse(world)
+    people = known(now, "fund")
+    beside = expected_sales(now, campaign(now), people.index.to_numpy())
+    for block in now.blocks:
+        block.enrolments = []
+    monkeypatch.setattr("bankmkt.synth.rehearsal.schedule", lambda *_: [])
+    alone = expected_sales(now, campaign(now), people.index.to_numpy())
+    assert (beside <= alone + 1e-12).all()
+    in_it = ((people.logins_1 >= 1) & (people.aum_0 >= 3_000)).to_numpy()
+    assert (alone - beside)[in_it].mean() > 0.05 * alone[in_it].mean()
+    assert (alone - beside)[in_it].mean() > 3 * (alone - beside)[~in_it].mean()
 
 
 @pytest.mark.parametrize("offers", [("wake_up_coupon",), ("fund_push", "card_sms")])

@@ -9,8 +9,11 @@ from simulations import sim_loop
 
 import bankmkt as bm
 from bankmkt.errors import ParameterError
+from bankmkt.synth.rehearsal import known, rehearse
 from bankmkt.uplift import closed_loop
+from bankmkt.uplift.loop import _room
 from bankmkt.uplift.loop_policies import POLICIES, Choice, Round
+from bankmkt.uplift.study import LEAST_CHANCE
 
 OFFERS = {"treatment": "fund_push", "treatment_b": "fund_call"}
 
@@ -35,9 +38,22 @@ def test_a_row_per_policy_and_round_and_the_pilot_is_alike(played):
     assert (played.contacted == played.treatment + played.treatment_b).all()
 
 
-def test_all_contact_as_many(played):
-    """On average over the lots: 1,500 with a standard deviation below √(1,500)."""
-    assert (abs(played.contacted - 1_500) < 3.5 * np.sqrt(1_500)).all()
+def test_nobody_contacts_more(played):
+    """On average over the lots: 1,500 with a standard deviation below √(1,500); where every contact pays, so many."""
+    assert (played.contacted - 1_500 < 3.5 * np.sqrt(1_500)).all()
+    assert (abs(played.contacted[played.policy == "random"] - 1_500) < 3.5 * np.sqrt(1_500)).all()
+
+
+def test_a_list_without_gain_is_not_filled(world):
+    """A call at 10 yuan for a sale worth 60: few are worth it, and the oracle leaves the others alone."""
+    found = (
+        closed_loop(
+            world, {"treatment": "fund_call"}, contacts=1_500, value=60, policies=["oracle", "random"], rounds=2
+        )
+        .set_index(["policy", "round"])
+        .contacted
+    )
+    assert found["oracle", 2] < 0.5 * found["random", 2]
 
 
 def test_regret_is_what_the_best_list_would_have_brought_more(played):
@@ -112,6 +128,31 @@ def test_a_small_chance_counts_less():
     assert np.average(now.X.wealth, weights=found.sum(axis=1)) > 0.6
 
 
+@pytest.mark.parametrize(("n", "offers", "explore"), [(1931, 1, 0.03), (1000, 1, 0.2), (997, 3, 0.2), (50_000, 2, 1.0)])
+def test_the_most_and_fewest_contacts_leave_everybody_a_chance(n, offers, explore):
+    low, high = _room(n, offers, explore)
+    assert low <= high < n
+    assert explore * (1 - high / n) >= LEAST_CHANCE > explore * (1 - (high + 2) / n)
+    assert explore * low / n / offers >= LEAST_CHANCE > explore * (low - 2) / n / offers
+
+
+def test_a_later_round_of_fewer_customers_goes_on(world, monkeypatch):
+    """Buyers leave the group; what the pilot could do, a later round may not."""
+    n = len(known(rehearse(world), "fund"))
+    most = _room(n, 1, 0.03)[1]
+    later = iter([None, 0.9])
+
+    def fewer(now, product):
+        share, people = next(later), known(now, product)
+        return people if share is None else people.iloc[: int(share * n)]
+
+    monkeypatch.setattr("bankmkt.uplift.loop.known", fewer)
+    found = closed_loop(
+        world, {"treatment": "fund_push"}, contacts=most, value=300, policies=["uplift"], rounds=2, explore=0.03
+    )
+    assert found.contacted[1] < 0.95 * most
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -120,10 +161,11 @@ def test_a_small_chance_counts_less():
         ({"policies": ["best"]}, "policies = 'best'"),
         ({"policies": ["random", "random"]}, "each once"),
         ({"policies": "random"}, "a list of"),
-        ({"contacts": 20_000}, "at most"),
+        ({"contacts": 20_000}, "of being left alone"),
+        ({"contacts": 6_800, "explore": 0.03}, "of being left alone"),
         ({"contacts": 1.5}, "contacts = 1.5"),
         ({"explore": 0.0}, "explore = 0.0"),
-        ({"explore": 0.001}, "to explore every offer"),
+        ({"explore": 0.001}, "of every offer"),
         ({"value": -1}, "value = -1"),
         ({"rounds": 0}, "rounds = 0"),
         ({"world": "data"}, "a bm.synth.World"),
