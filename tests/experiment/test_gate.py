@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from simulations import sim_gate
 
 from bankmkt import experiment
 from bankmkt.errors import DataError, ParameterError, Refused
@@ -242,3 +243,8 @@ def test_parts_add_up(monkeypatch):
     parts = experiment.check(frame, **HOW)
     np.testing.assert_allclose(parts.table["p_value"].astype(float), whole.table["p_value"].astype(float), rtol=1e-6)
     pd.testing.assert_frame_equal(parts.balance, whole.balance)
+
+
+def test_the_gate_keeps_its_word():
+    found = sim_gate.simulate(repeats=10, seed=5)
+    assert found["ok"].all(), found[~found["ok"]].to_string()
