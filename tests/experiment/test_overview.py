@@ -17,6 +17,7 @@ def bank():
     second = tables["assignments"]["campaign_id"] == 2
     own = tables["assignments"]["propensity"].mask(second & treated, 0.4).mask(second & ~treated, 0.6)
     tables["assignments"]["propensity"] = own
+    tables["campaigns"].loc[0, "outcome"] = "aum_change"
     return bm.open_bank(tables)
 
 
@@ -24,7 +25,7 @@ def test_each_campaign_by_the_design_it_allows(bank):
     found = experiment.every_campaign(bank, k=10).set_index("campaign")
     assert found["target"].tolist() == ["ITT", "ATT", "ATT"]
     panel = experiment.panel(bank, "spring_pilot").to_pandas()
-    one = experiment.effect(panel, "logins")
+    one = experiment.effect(panel, "aum_change", override=["balance"])
     row = found.loc["spring_pilot"]
     assert (row["estimate"], row["se"], row["n"]) == pytest.approx((one.estimate, one.se, 15))
     assert np.isnan(row["published"]), "fewer than k took part"
@@ -37,6 +38,7 @@ def test_each_campaign_by_the_design_it_allows(bank):
 
 def test_campaigns_of_one_name_and_an_unknown_outcome():
     tables = tiny.frames()
+    tables["campaigns"].loc[0, "outcome"] = "aum_change"
     once = experiment.every_campaign(bm.open_bank(tables), k=10)
     tables["campaigns"]["name"] = ["same", "same", "growth"]
     tables["campaigns"].loc[2, "outcome"] = "happiness"
