@@ -68,9 +68,9 @@ def lost(rng):
 
 
 def richer(rng):
-    """Who is rich is treated more often: 55 in place of 45 of 100."""
+    """Who is rich is treated more often: 60 in place of 40 of 100."""
     frame, how = known(3000, rng)
-    chance = np.where(frame["aum"] > np.exp(9), 0.55, 0.45)
+    chance = np.where(frame["aum"] > np.exp(9), 0.6, 0.4)
     frame["arm"] = np.where(rng.random(3000) < chance, "a", "control")
     return frame, how | {"planned": {"control": 0.5, "a": 0.5}}
 
