@@ -12,6 +12,7 @@ from bankmkt.experiment.comparison import INDICATORS, relative_change
 from bankmkt.experiment.estimate import TARGETS, Estimate, column, groups, local, to_frame
 from bankmkt.experiment.window import campaign
 from bankmkt.privacy import K
+from bankmkt.schema import TABLES
 
 
 def truth_of(bank: Any, name: int | str) -> pd.DataFrame | None:
@@ -57,6 +58,47 @@ def potential_outcomes(panel: Any, truth: pd.DataFrame, outcome: str) -> tuple[n
             f"truth of {outcome}", "incomplete", "a row per customer of the campaign", "restore the table"
         )
     return both[:, 0], both[:, 1]
+
+
+def outcomes_by_arm(bank: Any, name: int | str, panel: Any, outcome: str, arms: Sequence[str]) -> pd.DataFrame | None:
+    """Return the outcome of a campaign's customers in each arm, in the row order of the panel.
+
+    Parameters
+    ----------
+    bank, name
+        As of :func:`truth_of`.
+    panel
+        Of :func:`bankmkt.experiment.panel`.
+    outcome
+        Column of the panel.
+    arms
+        The control, then treated arms: ``"treatment"`` (or whatever the only one is called), ``"treatment_b"``,
+        ``"treatment_c"``.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        A column per arm; None for a bank without the table ``truth``, like any real one.
+
+    Raises
+    ------
+    SchemaError
+        If a customer of the panel has no truth of an arm.
+    """
+    if not check_bank(bank).has("truth"):
+        return None
+    known = dict(zip(TABLES["assignments"]["arm"].values[1:-1], ("y1", "y1_b", "y1_c"), strict=True))
+    columns = ["y0", *(known.get(arm, "y1") for arm in arms[1:])]
+    plan, t = campaign(bank, name), bank.truth
+    rows = t.filter(t.campaign_id == plan.campaign_id, t.outcome == outcome)
+    if missing := [c for c in columns if c not in t.columns]:
+        raise SchemaError("truth has no column", missing[0], one_of(t.columns), "restore the table")
+    frame = bank.frame(rows.select("customer_id", *columns)).set_index("customer_id")
+    found = frame.reindex(column(local(panel), "customer_id"))[columns].set_axis(list(arms), axis=1)
+    if found.isna().any(axis=None):
+        todo = "restore the table"
+        raise SchemaError(f"truth of {outcome}", "incomplete", "a row per customer of the campaign", todo)
+    return found.astype(float).reset_index(drop=True)
 
 
 def true_effect(panel: Any, truth: pd.DataFrame, outcome: str, target: str) -> float:

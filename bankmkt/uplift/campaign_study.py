@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bankmkt.errors import ParameterError, Refused, one_of
-from bankmkt.experiment import campaign, propensity, truth_of
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
+from bankmkt.experiment import campaign
 from bankmkt.experiment import panel as panel_of
+from bankmkt.experiment import propensity as estimated_propensity
 from bankmkt.experiment.panel import COVARIATES
-from bankmkt.experiment.truth import potential_outcomes
+from bankmkt.experiment.truth import outcomes_by_arm
 from bankmkt.schema import OUTCOMES
 from bankmkt.uplift.study import CONTROL, LEAST_CHANCE, Study
 
@@ -26,6 +27,7 @@ def study_of(
     cost: Mapping[str, float] | float = 0.0,
     value: float = 1.0,
     org_id: int | str | None = None,
+    propensity: pd.DataFrame | None = None,
     seed: int = 7,
 ) -> Study:
     """Make the study of a campaign from what the bank recorded of it.
@@ -47,6 +49,9 @@ def study_of(
         As of :class:`bankmkt.uplift.Study`.
     org_id
         Keep the customers of this unit and the units below it; None for the whole bank.
+    propensity
+        Chances of every arm, a column each, labelled by customer_id: a must with several treated arms whose chances
+        differ between customers, as the bank records only the chance of each customer's own arm.
     seed
         Of the folds by which chances are estimated.
 
@@ -55,14 +60,14 @@ def study_of(
     Study
         Its index is ``customer_id``. In a campaign with estimated chances, customers for whom one of the arms was all
         but ruled out (a chance below 0.01) are left out: there is nobody to compare them with. With the truth, where
-        the bank knows it and there is one treated arm.
+        the bank knows it: the difference of both outcomes, luck included.
 
     Raises
     ------
     ParameterError
         If the campaign, the outcome or the unit is unknown.
-    SchemaError
-        If the bank lacks a table that the study is made from.
+    SchemaError, DataError
+        If the bank lacks a table that the study is made from, or ``propensity`` is not as the bank recorded it.
     Refused
         If the outcome is not known yet, or chances are recorded of some customers only.
 
@@ -92,11 +97,14 @@ def study_of(
     if not recorded and len(names) > 2:
         todo = "record propensity in the table assignments"
         raise Refused(f"campaign {name} has {len(names)} arms and no recorded chances", todo=todo)
-    chances = _recorded(arm, own, names) if recorded else _estimated(people, arm, names, seed)
-    both, effect = truth_of(bank, name), None
-    if both is not None and len(names) == 2:
-        y0, y1 = potential_outcomes(people, both, chosen)
-        effect = pd.DataFrame({names[1]: y1 - y0})
+    if propensity is not None:
+        if not recorded:
+            raise ParameterError("propensity", "given", "none, as the bank recorded no lot", "leave it out")
+        chances = _given(propensity, people["customer_id"], arm, own, names)
+    else:
+        chances = _recorded(arm, own, names) if recorded else _estimated(people, arm, names, seed)
+    truth = outcomes_by_arm(bank, name, people, chosen, names)
+    effect = None if truth is None else truth[names[1:]].sub(truth[CONTROL], axis=0)
     keep = np.ones(len(people), bool) if recorded else (chances >= LEAST_CHANCE).all(axis=1).to_numpy()
     index = pd.Index(people["customer_id"], name="customer_id")[keep]
     X = people.loc[keep, [c for c in COVARIATES if people[c].notna().any()]].set_axis(index)
@@ -115,10 +123,27 @@ def _recorded(arm: pd.Series, own: np.ndarray, names: list[str]) -> pd.DataFrame
     each = pd.Series(own).groupby(arm.to_numpy()).agg(["min", "max"])
     if (each["max"] - each["min"]).max() > 1e-9:
         seen = "the chances of several arms differ between customers, and only that of each customer's own is recorded"
-        raise Refused(seen, todo="make the Study yourself, with a column per arm as propensity")
+        raise Refused(seen, todo="pass propensity, a column per arm, as it was when lots were drawn")
     return pd.DataFrame({name: np.full(len(arm), each.loc[name, "min"]) for name in names})
 
 
+def _given(given: Any, ids: pd.Series, arm: pd.Series, own: np.ndarray, names: list[str]) -> pd.DataFrame:
+    """Return chances that were kept beside the bank, after comparing them with what it recorded."""
+    if not isinstance(given, pd.DataFrame) or not set(names) <= set(given.columns):
+        todo = "label its rows with customer_id"
+        raise SchemaError("propensity", type(given).__name__, f"a frame with columns {', '.join(names)}", todo)
+    if not given.index.is_unique or not ids.isin(given.index).all():
+        gone = int((~ids.isin(given.index)).sum())
+        todo = "label its rows with customer_id, each once"
+        raise DataError("propensity", f"{gone:,} customers without a row", "a row per customer", todo)
+    chances = given.loc[ids, names].astype(float).reset_index(drop=True)
+    mine = chances.to_numpy()[np.arange(len(arm)), pd.Index(names).get_indexer(pd.Index(arm))]
+    if (off := int((np.abs(mine - own) > 1e-6).sum())) or np.isnan(mine).any():
+        todo = "pass the chances that lots were drawn by"
+        raise DataError("propensity", f"another chance than recorded for {off:,} customers", "the same", todo)
+    return chances
+
+
 def _estimated(people: pd.DataFrame, arm: pd.Series, names: list[str], seed: int) -> pd.DataFrame:
-    chance = propensity(people.assign(participated=(arm == names[1]).to_numpy()), seed=seed)
+    chance = estimated_propensity(people.assign(participated=(arm == names[1]).to_numpy()), seed=seed)
     return pd.DataFrame({names[0]: 1 - chance, names[1]: chance})

@@ -40,7 +40,7 @@ def evaluate(study: Study, scores: Any, *, expected: Floats | None = None, held_
         no better than chance, two-sided) and p_adjusted (Holm, over all rows); effect of the arm on everybody with
         effect_ci_lower, effect_ci_upper; auuc (area under the whole uplift curve: q + half the effect);
         effect_10, effect_20, effect_30 (of the best 10, 20, 30 %) with ``_ci_lower`` and ``_ci_upper``. With truth
-        also q_true (of these customers' true effects), q_oracle (of the best order there is), covers (whether the
+        also q_true (of these customers' true effects), q_oracle (of the best order in hindsight), covers (whether the
         interval holds q_true), rank_correlation (Spearman, of score and true effect), pehe (root mean squared error of
         the score as an estimate of the effect; only means something for scores in the outcome's units).
 

@@ -148,7 +148,7 @@ def list_gate(
 def best_without_model(comparison: pd.DataFrame, idle: bool) -> tuple[str, float, float, float]:
     """Return the best choice without a model, and how much more the list is worth, with its interval."""
     rest = comparison.iloc[1:].set_index("policy")
-    rest = rest.drop(["by response", "the best possible", *(() if idle else ("nobody",))], errors="ignore")
+    rest = rest.drop(["by response", "the best in hindsight", *(() if idle else ("nobody",))], errors="ignore")
     name = str(rest["difference"].idxmin())
     figure, low, high = (
         float(rest[column][name]) for column in ("difference", "difference_ci_lower", "difference_ci_upper")

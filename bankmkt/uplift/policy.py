@@ -41,8 +41,8 @@ class Policy:
         ("harmed by contact", "not worth the cost", "beyond the limits"; empty for those on the list).
     comparison
         The policy, then nobody, everybody (where limits allow; else of several arms each by itself, to as many as they
-        allow), at random and by response with every arm given to as many as by the policy, and the best possible where
-        the truth is known. policy, customers, cost, value (yuan in all, net
+        allow), at random and by response with every arm given to as many as by the policy, and the best in hindsight
+        where the truth is known. policy, customers, cost, value (yuan in all, net
         of cost, measured by doubly robust scores) with ci_lower, ci_upper; difference (the policy less this) with its
         interval, p_value, p_adjusted (Holm); with truth value_true. Values are those of all customers, measured on
         those kept apart.
@@ -57,7 +57,9 @@ class Policy:
     prices
         limit, most, used, price (yuan that one unit more would add; missing where it is not known).
     regret
-        Yuan that the best possible choice would add: value_true of it less that of the policy; None without truth.
+        Yuan that the best choice in hindsight would add: value_true of it less that of the policy; None without truth.
+        It knows the study's truth. Of a bank's campaign that is both outcomes of each customer, luck included, so no
+        policy comes near it: compare policies by it, do not aim at 0.
     lines
         By arm, how scores become effects.
     value_per_unit, cost
@@ -264,7 +266,7 @@ def policy(
     rest = others(study, _response(study, table, expected), choice.arm, fits, seed)
     best_possible = regret(study, cell, limits, seed)
     if best_possible is not None:
-        rest["the best possible"] = shares(best_possible, len(study.treated))
+        rest["the best in hindsight"] = shares(best_possible, len(study.treated))
     comparison = compare(study, psi, judged, (f"by {best}", shares(choice.arm, len(study.treated))), rest, held_out)
     lost = None
     if best_possible is not None:

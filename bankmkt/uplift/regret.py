@@ -1,4 +1,4 @@
-"""What the best possible choice would have been, where the truth is known: the measure of what a policy leaves."""
+"""What the best choice would have been in hindsight, where the truth is known, luck included."""
 
 from collections.abc import Sequence
 

@@ -42,7 +42,8 @@ class Study:
     value : float
         Yuan that a unit of the outcome is worth.
     truth : pandas.Series or pandas.DataFrame, optional
-        True effect on each customer, a column per treated arm: synthetic banks only, never learned from.
+        True effect on each customer, a column per treated arm: synthetic banks only, never learned from. If it is
+        the difference of both outcomes (:func:`study_of`), luck is part of it.
     randomised : bool
         Whether the propensities are those of a lot, not estimates.
     control : str, optional

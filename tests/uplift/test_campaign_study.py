@@ -1,12 +1,13 @@
 """A study from a bank's campaign is what the bank recorded: arms, chances, what was known before, truth."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bankmkt as bm
-from bankmkt.errors import ParameterError, Refused
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
 from bankmkt.experiment import campaign, truth_of
-from bankmkt.uplift import study_of
+from bankmkt.uplift import effect_scores, study_of
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,50 @@ def test_half_recorded_chances_are_refused_and_none_are_estimated(demo):
     assert not study.randomised
     assert study.arms == ("control", "treatment")
     assert study.truth is None
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A bank with a campaign of two offers whose chances differ between customers, and those chances."""
+    home = tmp_path_factory.mktemp("several")
+    world = bm.synth.World(bm.generate(home / "now", 1_500, 2, seed=3, workers=1, progress=False))
+    c = world.bank.customers
+    ids = world.bank.frame(c.filter(c.closed_on.isnull(), c.opened_on <= max(world.bank.months))).customer_id
+    first = np.where(ids % 2 == 0, 0.2, 0.5)
+    chances = pd.DataFrame({"control": 0.3, "treatment": first, "treatment_b": 0.7 - first}).set_axis(ids)
+    arm = (np.random.default_rng(1).random((len(ids), 1)) > chances.to_numpy().cumsum(axis=1)).sum(axis=1)
+    drawn = pd.DataFrame({
+        "customer_id": ids.to_numpy(), "arm": chances.columns.to_numpy()[arm],
+        "propensity": chances.to_numpy()[np.arange(len(ids)), arm],
+    })  # fmt: skip
+    offers = {"treatment": "fund_push", "treatment_b": "fund_call"}
+    return world.run(drawn, offers, name="round_2", out=home / "later", months=1, progress=False).bank, chances
+
+
+def test_a_round_with_several_offers_is_learned_from_the_banks_tables(several):
+    bank, chances = several
+    with pytest.raises(Refused, match="pass propensity, a column per arm"):
+        study_of(bank, "round_2")
+    study = study_of(bank, "round_2", propensity=chances.sample(frac=1, random_state=1))
+    assert study.randomised
+    assert study.arms == ("control", "treatment", "treatment_b")
+    np.testing.assert_allclose(study.propensity, chances.loc[study.index])
+    rows = bank.frame(bank.truth.filter(bank.truth.campaign_id == 1001, bank.truth.outcome == "conversion"))
+    y = rows.set_index("customer_id").loc[study.index, ["y0", "y1", "y1_b"]].to_numpy()
+    np.testing.assert_array_equal(study.truth, y[:, 1:] - y[:, :1])
+    np.testing.assert_array_equal(study.outcome, y[np.arange(len(y)), study.arm])
+    psi = effect_scores(study)
+    assert (abs(psi.mean(axis=0) - study.truth.mean(axis=0)) < 4 * psi.std(axis=0) / np.sqrt(len(psi))).all()
+
+
+def test_chances_that_the_bank_did_not_record_are_refused(several):
+    bank, chances = several
+    for wrong, error in (
+        (chances.assign(treatment=0.35, treatment_b=0.35), DataError), (chances.iloc[5:], DataError),
+        (chances[["control"]], SchemaError),
+    ):  # fmt: skip
+        with pytest.raises(error, match="propensity"):
+            study_of(bank, "round_2", propensity=wrong)
 
 
 def test_bad_input(demo):
