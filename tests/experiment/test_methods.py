@@ -1,10 +1,13 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
 from simulations import sim_observational
 
-from bankmkt import open_bank
+from bankmkt import demo_bank, open_bank
 from bankmkt.confidence import Z, holm
 from bankmkt.experiment import compare_methods, evaluate, methods
 from bankmkt.experiment.few import REASONS
@@ -219,3 +222,25 @@ def test_methods_keep_their_word():
     """Small; make simulate runs it in full."""
     table = sim_observational.simulate(repeats=8, seed=3)
     assert table["ok"].all(), table[~table["ok"]].to_string()
+
+
+@pytest.mark.slow
+def test_the_page_shows_what_the_demo_bank_gives():
+    """The typed table of docs/observational.md: every figure, and whether the interval holds the truth."""
+    page = (Path(__file__).parents[2] / "docs" / "observational.md").read_text(encoding="utf-8")
+    typed = [
+        line.strip("| ").split(" | ") for line in page.splitlines() if re.match(r"\| (growth|payroll|wealth)_", line)
+    ]
+    assert len(typed) == 6
+    bank = demo_bank()
+    outcomes = {"AUM, yuan": "aum_change", "monthly logins": "logins", "conversion": "conversion"}
+    for about, truth, *cells in typed:
+        name, outcome = about.split(", ", 1)
+        found = methods(bank, name, outcomes=[outcomes[outcome]])
+        number = (lambda v: f"{v:+,.0f}") if outcome == "AUM, yuan" else (lambda v: f"{v:+.3f}")
+        assert truth == number(found["truth"].iloc[0]).replace("-", "−")
+        for cell, row in zip(cells, found.to_dict("records"), strict=False):
+            told = "–" if np.isnan(row["estimate"]) else number(row["estimate"]) + (" ✓" if row["covers"] else "")
+            assert cell.split(" (")[0] == told.replace("-", "−"), (name, row["method"])
+            if "(" in cell:
+                assert cell.split("(")[1] == f"{row['recovered']:.0%})".replace("-", "−"), (name, row["method"])
