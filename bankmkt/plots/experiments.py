@@ -177,7 +177,8 @@ def watched(frame: "pd.DataFrame", label: str, *, share: bool = False, ax: "Axes
     first = {name: frame.loc[frame[name], "customers"].min() for name in ("naive", "always", "spending")}
     said = {name: f"at {count:,.0f} customers" if count == count else "never" for name, count in first.items()}
     title = f"0 is first left out by the naive interval: {said['naive']}; by one that allows looking: {said['always']}"
-    theme.claim(ax, title)
+    never = all(count != count for count in first.values())
+    theme.claim(ax, "0 is left out at no look, by no interval" if never else title)
     return ax
 
 

@@ -93,6 +93,7 @@ def test_watched_says_when_zero_is_left_out():
         "0 is first left out by the naive interval: at 1,000 customers; by one that allows looking: at 3,000 customers"
     )
     assert title(draw.watched(looked(naive=1000), "points")).endswith("by one that allows looking: never")
+    assert title(draw.watched(looked(), "points")) == "0 is left out at no look, by no interval"
     with pytest.raises(ParameterError, match="one arm"):
         draw.watched(pd.concat([looked(), looked().assign(arm="b")]), "points")
 
