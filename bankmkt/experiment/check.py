@@ -28,13 +28,14 @@ class Checks:
     Parameters
     ----------
     table
-        A row per check that could be made: check, measure (what ``figure`` is), figure, p_value (null where chance has
-        no part), limit, passed, says (a sentence).
+        A row per check that was asked for: check, measure (what ``figure`` is), figure (null if it is about fewer than
+        k customers), p_value (null where chance has no part, or nothing could be tested), limit, passed, says (a
+        sentence).
     arms
         A row per arm: arm, customers, planned (their expected number).
     balance
         A row per covariate and treated arm: covariate, arm, mean, control (its mean), standardised (the difference in
-        standard deviations); within strata.
+        standard deviations); within strata; null if about fewer than k customers.
     """
 
     table: pd.DataFrame

@@ -40,8 +40,8 @@ def effects(
     Parameters
     ----------
     frame
-        Ibis table or pandas frame, a row per customer. Of an Ibis table the engine computes the means; only the
-        columns that the checks need are fetched.
+        Ibis table or pandas frame, a row per customer. Of an Ibis table the engine computes the means; the
+        checks read the columns that they need in parts.
     metrics
         Columns or :class:`Metric`, by name or in a list.
     arm, control, strata, cluster, planned, covariates, reached, units
