@@ -53,6 +53,8 @@ def learn_effects(X: Floats, arm: np.ndarray, propensity: Floats, outcome: Float
     less the chance of it) times a linear effect: the R-learner with known propensities, whose least squares become a
     Bayesian regression. Before any data, a column's effect is normal with a standard deviation of :data:`PRIOR`; a
     prior taken from the data instead (evidence maximisation) would make the bandit too sure when they say little.
+    What is expected is learned from the other half of the rows. A customer may come in several rounds: outcomes are
+    alike then, but lots are drawn anew in each, so that surprises, and what they are multiplied with, are not.
 
     Parameters
     ----------
@@ -92,10 +94,12 @@ def learn_effects(X: Floats, arm: np.ndarray, propensity: Floats, outcome: Float
     centre, scale = X.mean(axis=0), X.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     Z = _design(X, centre, scale)
-    usual = BayesianRidge(fit_intercept=True).fit(Z[:, 1:], outcome)
+    usual, half = np.empty(len(outcome)), np.arange(len(outcome)) % 2 == 0
+    for here in (half, ~half):
+        usual[here] = BayesianRidge(fit_intercept=True).fit(Z[~here, 1:], outcome[~here]).predict(Z[here, 1:])
     surprise = (arm[:, None] == np.arange(1, propensity.shape[1])) - propensity[:, 1:]
     design = np.concatenate([Z * surprise[:, [place]] for place in range(surprise.shape[1])], axis=1)
-    rest = outcome - usual.predict(Z[:, 1:])
+    rest = outcome - usual
     noise, spread = rest.var(), (PRIOR * outcome.std()) ** 2
     if not noise > 0:
         raise DataError("outcome", "the same for every customer", "outcomes that differ", "play a longer pilot")

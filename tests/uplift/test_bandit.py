@@ -7,25 +7,30 @@ from bankmkt.errors import DataError, ParameterError
 from bankmkt.uplift.bandit import Posterior, chances, learn_effects
 
 
-def trial(seed, n=3_000):
-    """Two offers with linear effects drawn by chance; chances that depend on a column; outcomes of 0 and 1."""
+def trial(seed, n=3_000, rounds=1):
+    """Two offers with linear effects drawn by chance; chances that depend on a column; outcomes of 0 and 1.
+
+    In several rounds the same customers come again, each with a habit of its own that nobody knows.
+    """
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, 5))
+    X = np.tile(rng.normal(size=(n // rounds, 5)), (rounds, 1))
+    habit = np.tile(rng.choice([-0.2, 0.2], n // rounds), rounds)
     likes = 1 / (1 + np.exp(-X[:, 0]))
     p = np.column_stack([np.full(n, 0.4), 0.2 + 0.2 * likes, 0.4 - 0.2 * likes])
     arm = (rng.random(n)[:, None] > p.cumsum(axis=1)).sum(axis=1)
     slopes = rng.normal(0, 0.02, (5, 2))
     gains = np.column_stack([np.zeros(n), 0.05 + X @ slopes])[np.arange(n), arm]
-    y = rng.random(n) < np.clip(0.3 + 0.05 * X[:, 1] + gains, 0, 1)
+    y = rng.random(n) < np.clip(0.3 + 0.05 * X[:, 1] + (habit if rounds > 1 else 0) + gains, 0, 1)
     return (X, arm, p, y.astype(float)), slopes
 
 
-def test_beliefs_are_as_sure_as_they_should_be():
+@pytest.mark.parametrize("rounds", [1, 4])
+def test_beliefs_are_as_sure_as_they_should_be(rounds):
     """Coverage of 90 % intervals of effects on three customers over 40 trials, and no error on average."""
     where = np.array([[0.0] * 5, [1.0, 0, 0, 0, 0], [-1.0, 0.5, 1, 0, 0]])
     miss, covered = [], []
     for seed in range(40):
-        data, slopes = trial(seed)
+        data, slopes = trial(seed, rounds=rounds)
         true = 0.05 + where @ slopes
         drawn = learn_effects(*data).effects(where, 300, seed=seed)
         miss.append(drawn.mean(axis=0) - true)
