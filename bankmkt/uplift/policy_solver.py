@@ -17,6 +17,8 @@ from bankmkt.errors import Refused
 from bankmkt.uplift.study import Floats
 
 Integers = npt.NDArray[np.int64]
+Arms = npt.NDArray[np.int8]
+"""A choice of all customers, of which many are kept while prices are looked for."""
 EXACT = 2000
 """Customers times arms up to which the integer programme itself is solved, by HiGHS."""
 ROUNDS = 400
@@ -125,7 +127,7 @@ def _threshold(net: Floats, limit: Limit, seed: int) -> Choice:
     return Choice(arm, np.array([border / use]), float(net[order[:number]].sum()))
 
 
-def _prices(net: Floats, cell: Integers, limits: Sequence[Limit]) -> tuple[Floats, list[tuple[float, int, Integers]]]:
+def _prices(net: Floats, cell: Integers, limits: Sequence[Limit]) -> tuple[Floats, list[tuple[float, int, Arms]]]:
     """Return the prices of limits, and which choices are mixed in which cell: (weight, cell, choice of all)."""
     cells, arms = limits[0].use.shape
     use = np.array([limit.use for limit in limits])
@@ -133,7 +135,7 @@ def _prices(net: Floats, cell: Integers, limits: Sequence[Limit]) -> tuple[Float
     size = np.maximum(np.abs(use).max(axis=(1, 2)) * len(net), 1e-300)  # so that every row is in shares
     allowed = np.isfinite(net)
     worth = max(float(np.abs(net[allowed]).max(initial=0.0)), 1e-300)
-    found: list[tuple[int, float, Floats, Integers]] = []  # cell, value, use of limits, choice
+    found: list[tuple[int, float, Floats, Arms]] = []  # cell, value, use of limits, choice
 
     def add(price: Floats, dual: Floats, weight: float) -> float:
         """Add the best choice at these prices in each cell; return by how much the mix could still gain."""
@@ -147,11 +149,12 @@ def _prices(net: Floats, cell: Integers, limits: Sequence[Limit]) -> tuple[Float
         values = np.bincount(cell, taken, cells) / worth
         counts = np.bincount(cell * (arms + 1) + arm, minlength=cells * (arms + 1)).reshape(cells, arms + 1)[:, 1:]
         better = gains - dual > NEAR * len(net)
+        kept = arm.astype(np.int8)
         for c in np.flatnonzero(better):
-            found.append((int(c), float(values[c]), np.einsum("ra,a->r", use[:, c], counts[c]) / size, arm))
+            found.append((int(c), float(values[c]), np.einsum("ra,a->r", use[:, c], counts[c]) / size, kept))
         return float(np.maximum(gains - dual, 0).sum())
 
-    nothing = np.zeros(len(net), dtype=np.int64)
+    nothing = np.zeros(len(net), dtype=np.int8)
     found += [(c, 0.0, np.zeros(len(limits)), nothing) for c in range(cells)]
     price, mix = np.zeros(len(limits)), np.zeros(0)
     phases = (0.0, 1.0) if (most < 0).any() else (1.0,)  # with lower limits, first look for any choice that keeps them
@@ -185,7 +188,7 @@ def _mix(found: list[Any], cells: int, most: Floats, weight: float) -> tuple[Flo
     return -result.ineqlin.marginals, -result.eqlin.marginals, result.x[:number], float(result.x[number:].sum())
 
 
-def _drawn(mixes: list[tuple[float, int, Integers]], cell: Integers, seed: int) -> Integers:
+def _drawn(mixes: list[tuple[float, int, Arms]], cell: Integers, seed: int) -> Integers:
     """Give each customer one of the choices mixed in the cell; those treated alike are divided as the mix says."""
     arm = np.zeros(len(cell), dtype=np.int64)
     lots = np.random.default_rng(seed).permutation(len(cell))

@@ -55,9 +55,9 @@ def _experiment(world, repeats, seed):
     rng, covered, off = np.random.default_rng(seed), [], []
     for luck in range(1, repeats + 1):
         now = rehearse(world, seed + luck)
-        ids = known(now, "fund").index.to_numpy()[::2]
+        ids = known(now, "fund").index.to_numpy()
         treated = rng.random(ids.size) < 0.5
-        own = Own(1001, "x", now.month + 1, 1, ("fund_call",), "randomised", "conversion", 0.0)
+        own = Own(1001, "x", now.month + 1, 2, ("fund_call",), "randomised", "conversion", 0.0)
         y = play(now, own, ids, treated.astype(int), np.full(ids.size, 0.5))
         seen = np.where(treated, y[:, 1], y[:, 0])
         one = effect(pd.DataFrame({"treated": treated, "propensity": 0.5, "conversion": seen}), "conversion")
