@@ -61,7 +61,7 @@ def evaluate(study: Study, scores: Any, *, expected: Floats | None = None, held_
     >>> x, treated = rng.normal(size=4000), rng.random(4000) < 0.5
     >>> bought = rng.random(4000) < 0.1 + 0.1 * treated * (x > 0)
     >>> study = Study(pd.DataFrame({"x": x}), treated, bought, propensity=0.5)
-    >>> evaluate(study, {"x": x, "constant": 0 * x})[["model", "q", "q_ci_lower", "q_ci_upper"]].round(3)
+    >>> evaluate(study, {"x": x, "constant": 0 * x}, held_out=True)[["model", "q", "q_ci_lower", "q_ci_upper"]].round(3)
           model      q  q_ci_lower  q_ci_upper
     0         x  0.011       0.005       0.017
     1  constant  0.000       0.000       0.000

@@ -132,17 +132,23 @@ def list_gate(
     Notes
     -----
     Asked is that the list was worth more, not that it surely is: a list that takes all but a few is hardly to be
-    told from everybody. What the interval holds is said.
+    told from everybody. A list that gives also an arm whose order is chance leans on that arm's mean: it
+    has to be surely better.
     """
     name, figure, low, high = best_without_model(comparison, idle)
-    passed = figure > 0 and any(row["passed"] and row["arm"] in given for row in orders)
+    known = [bool(row["passed"]) for row in orders if row["arm"] in given]
+    surely = not all(known)
+    passed = any(known) and (low if surely else figure) > 0
     says = (
         f"found on one half of the customers and tried on the other, the list is worth {figure:,.0f} yuan more than "
         f"{name} ({low:,.0f} to {high:,.0f}), the best choice without a model"
     )
-    if figure > 0 and not passed:
+    if not any(known):
         says = "the list would give nobody an arm whose order is better than chance"
-    return _row("list", "", figure, passed, "more than the best choice without a model", says, low, high)
+    elif surely:
+        says += "; as it gives an arm whose order is no better than chance, it has to be surely more"
+    wanted = f"{'surely ' if surely else ''}more than the best choice without a model"
+    return _row("list", "", figure, passed, wanted, says, low, high)
 
 
 def best_without_model(comparison: pd.DataFrame, idle: bool) -> tuple[str, float, float, float]:

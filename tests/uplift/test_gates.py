@@ -121,6 +121,8 @@ def test_a_list_has_to_beat_every_choice_without_a_model_that_limits_allow():
     assert "10 yuan more than everybody: a (-5 to 25)" in found["says"]
     assert not list_gate(rows.assign(difference=-rows.difference), {"a"}, orders, True)["passed"]
     assert "nobody an arm whose order" in list_gate(rows, {"b"}, orders, True)["says"]
+    assert not list_gate(rows, {"a", "b"}, orders, True)["passed"]  # leans on b, and may be worth less
+    assert list_gate(rows.assign(difference_ci_lower=1.0), {"a", "b"}, orders, True)["passed"]
     worse = rows.assign(difference=[np.nan, -50.0, 10.0, -30.0])
     assert not list_gate(worse, {"a"}, orders, True)["passed"]
     assert list_gate(worse, {"a"}, orders, False)["passed"]  # somebody has to be contacted
