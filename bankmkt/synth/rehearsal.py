@@ -122,7 +122,7 @@ def expected_sales(now: Rehearsal, own: Own, customer_id: np.ndarray) -> np.ndar
 
     By the laws of the bank: the chance to take part from the first, second or third month on, the mean over the four
     answers, what contacts take off it (the campaign's own too), and the chance of each month's offer, beside those of
-    the bank's campaigns that run then.
+    the bank's campaigns that run then; less the sales of theirs that its contacts spoil.
 
     Parameters
     ----------
@@ -149,20 +149,24 @@ def _sales(block: Block, own: Own, rows: np.ndarray) -> np.ndarray:
     gains = []
     for campaign in own.campaigns():
         t = campaign.template
-        fatigue, chances = state.fatigue, []
-        for month in range(own.index, own.index + t.months):
+        fatigue, alone, chances, spoilt = state.fatigue, state.fatigue, [], np.zeros(rows.size)
+        for month in range(own.index, own.index + own.months):
             rivals = _rivals(block, who, state, rows, month)
-            tired = tiredness(fatigue)[:, None]
-            chances.append(_first(t, tired, answer, rivals))
-            contacts = t.contacts + sum(rival.contacts * contacted for rival, contacted, _ in rivals)
-            fatigue = FATIGUE_MEMORY * fatigue + contacts * ~state.opted_out
+            runs = month < own.index + t.months
+            if runs:
+                chances.append(_first(t, tiredness(fatigue)[:, None], answer, rivals))
+            same = sum(rival.offer * part for rival, _, part in rivals if rival.product == t.product)
+            spoilt += same * (answer @ np.maximum(GAIN, 0)) * (tiredness(alone) - tiredness(fatigue))
+            theirs = sum(rival.contacts * contacted for rival, contacted, _ in rivals)
+            fatigue = FATIGUE_MEMORY * fatigue + (theirs + t.contacts * runs) * ~state.opted_out
+            alone = FATIGUE_MEMORY * alone + theirs * ~state.opted_out
         kept = np.ones((rows.size, len(GAIN)))  # chance that no offer has been taken, by answer; last month first
         taken = np.zeros(rows.size)
         late = _late(t.months)
         for place in reversed(range(t.months)):
             kept *= 1 - chances[place]
             taken += late[place] * (answer * (1 - kept)).sum(axis=1)
-        gains.append(taken / (1 + np.exp(-t.join(who, state))))
+        gains.append(taken / (1 + np.exp(-t.join(who, state))) - spoilt)
     return np.column_stack(gains)
 
 
