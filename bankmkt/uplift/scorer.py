@@ -69,6 +69,11 @@ class Scorer:
         """Names of the columns that are looked at."""
         return tuple(one.name for one in self.columns)
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that scores follow from: :func:`target_list` notes it."""
+        return _sum(json.dumps(dataclasses.asdict(self), sort_keys=True))
+
     def score(self, frame: pd.DataFrame, threads: int = 1) -> Floats:
         """Return scores: customers × treated arms.
 

@@ -17,6 +17,7 @@ from bankmkt.manifest import MANIFEST, file_record, read_json, write_json
 from bankmkt.saving import whole
 from bankmkt.uplift.policy import NOBODY, Policy
 from bankmkt.uplift.reasons import reasons
+from bankmkt.uplift.scorer import Scorer
 from bankmkt.uplift.study import CONTROL, Floats
 
 FORMAT = 1
@@ -33,6 +34,7 @@ def target_list(
     campaign: str,
     X: pd.DataFrame | None = None,
     customers: pd.DataFrame | None = None,
+    scorer: Scorer | None = None,
     hold_out: float = 0.1,
     format: str = "parquet",
     made_on: dt.date | str | None = None,
@@ -54,6 +56,8 @@ def target_list(
     customers
         What :meth:`Policy.choose` returned, labelled by customer ids (whole numbers or texts); by default the study's.
         Its ``attrs`` say by which limits it was chosen; a frame that has lost them is refused.
+    scorer
+        By which ``customers`` were scored, if it was one (:func:`bankmkt.uplift.score`): the record names it.
     hold_out
         Chance of a customer on the list to be left alone all the same; 0 keeps nobody aside.
     format
@@ -64,7 +68,7 @@ def target_list(
     Returns
     -------
     dict
-        The record, as in ``manifest.json``: fingerprints of the study and of the scores, model, seed, versions, gates,
+        The record, as in ``manifest.json``: fingerprints of study, scores and scorer, model, seed, versions, gates,
         the limits that this list was chosen by and their prices, expected value of this list, value with its interval
         as measured in the study (null for other customers, of whom nothing was measured), customers by arm, size and
         SHA-256 of each file.
@@ -93,6 +97,8 @@ def target_list(
         raise ParameterError("format", format, "parquet or csv", "choose one")
     if isinstance(hold_out, bool) or not isinstance(hold_out, int | float) or not 0 <= hold_out <= 0.9:
         raise ParameterError("hold_out", hold_out, "a share from 0 to 0.9", "such as hold_out=0.1")
+    if scorer is not None and not isinstance(scorer, Scorer):
+        raise ParameterError("scorer", type(scorer).__name__, "what bm.uplift.scorer returned", "or leave it out")
     if X is not None and len(X) != len(chosen):
         raise DataError("X", f"{len(X):,} rows", f"one per customer: {len(chosen):,}", "pass them in the same order")
     on = np.flatnonzero(chosen["arm"] != NOBODY)
@@ -108,7 +114,9 @@ def target_list(
     rows["propensity"] = np.where(rows["held"], hold_out, 1 - hold_out)
     columns = ["arm", "planned_arm", "propensity", "score", "expected_effect", "expected_value", "reasons"]
     parts = {"targets": rows.loc[~rows["held"], columns], "hold_out": rows.loc[rows["held"], columns]}
-    record = _record(policy, chosen, campaign, hold_out, rows, made_on)
+    record = _record(policy, chosen, campaign, hold_out, rows, made_on) | {
+        "scorer": None if scorer is None else scorer.fingerprint
+    }
     return _write(Path(path), parts, format, record)
 
 

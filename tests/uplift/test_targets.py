@@ -11,7 +11,7 @@ import pytest
 from bankmkt import experiment
 from bankmkt.errors import DataError, ParameterError, SchemaError
 from bankmkt.manifest import file_record
-from bankmkt.uplift import Study, policy, read_target_list, target_list
+from bankmkt.uplift import Study, policy, read_target_list, scorer, target_list
 from bankmkt.uplift.reasons import contrast, reasons
 
 
@@ -106,6 +106,11 @@ def test_a_list_for_other_customers_has_a_record_of_its_own(made, tmp_path):
     assert [limit["most"] for limit in own["limits"]] == [3000.0]
     assert own["value_of_policy"]["value"] == found.value
     assert own["scores"] != record["scores"]
+    x = pd.DataFrame({"x": np.arange(200.0)})
+    by = [scorer(Study(x, x.x % 2, x.x * (x.x % 2) * size, propensity=0.5), "T") for size in (1, 2)]
+    named = target_list(found, tmp_path / "named", campaign="spring", customers=others, scorer=by[0])
+    assert record["scorer"] is None
+    assert named["scorer"] == by[0].fingerprint != by[1].fingerprint
     part = target_list(found, tmp_path / "part", campaign="spring", customers=found.customers.iloc[:3000])
     assert part["value_of_policy"] is None
     lost = pd.DataFrame(others.to_dict("list"), index=others.index)
