@@ -131,14 +131,14 @@ def list_gate(
 
     Notes
     -----
-    Asked is that the list was worth more, not that it surely is: a list that takes all but a few is hardly to be
-    told from everybody. A list that gives also an arm whose order is chance leans on that arm's mean: it
-    has to be surely better.
+    A list that is surely worth less is refused. One that takes all but a few is hardly to be told from everybody, so it
+    need not be surely worth more, if the order of every arm on it is better than chance; one that gives also an arm
+    whose order is chance leans on that arm's mean, and has to be.
     """
     name, figure, low, high = best_without_model(comparison, idle)
     known = [bool(row["passed"]) for row in orders if row["arm"] in given]
     surely = not all(known)
-    passed = any(known) and (low if surely else figure) > 0
+    passed = any(known) and (low > 0 if surely else high >= 0)
     says = (
         f"found on one half of the customers and tried on the other, the list is worth {figure:,.0f} yuan more than "
         f"{name} ({low:,.0f} to {high:,.0f}), the best choice without a model"
@@ -147,7 +147,7 @@ def list_gate(
         says = "the list would give nobody an arm whose order is better than chance"
     elif surely:
         says += "; as it gives an arm whose order is no better than chance, it has to be surely more"
-    wanted = f"{'surely ' if surely else ''}more than the best choice without a model"
+    wanted = f"{'surely more' if surely else 'not surely less'} than the best choice without a model"
     return _row("list", "", figure, passed, wanted, says, low, high)
 
 

@@ -163,9 +163,9 @@ def policy(
     """Choose whom to contact and with what, and say what it is worth, or refuse.
 
     A list by a model is made only if arms were drawn by lot or outcomes are adjusted for who was invited, no check of
-    the experiment failed, the model's order of customers is better than chance, and the list does better than the best
-    choice without a model, tried on customers by whom it was not found. An arm whose order is chance is taken to change
-    everybody alike.
+    the experiment failed, the model's order of customers is better than chance, and the list is not surely worse than
+    the best choice without a model, tried on customers by whom it was not found. An arm whose order is chance is
+    taken to change everybody alike.
 
     Parameters
     ----------

@@ -119,11 +119,11 @@ def test_a_list_has_to_beat_every_choice_without_a_model_that_limits_allow():
     found = list_gate(rows, {"a"}, orders, True)
     assert found["passed"]
     assert "10 yuan more than everybody: a (-5 to 25)" in found["says"]
-    assert not list_gate(rows.assign(difference=-rows.difference), {"a"}, orders, True)["passed"]
+    assert not list_gate(rows.assign(difference_ci_upper=-1.0), {"a"}, orders, True)["passed"]
     assert "nobody an arm whose order" in list_gate(rows, {"b"}, orders, True)["says"]
     assert not list_gate(rows, {"a", "b"}, orders, True)["passed"]  # leans on b, and may be worth less
     assert list_gate(rows.assign(difference_ci_lower=1.0), {"a", "b"}, orders, True)["passed"]
-    worse = rows.assign(difference=[np.nan, -50.0, 10.0, -30.0])
+    worse = rows.assign(difference=[np.nan, -50.0, 10.0, -30.0], difference_ci_upper=[np.nan, -20.0, 25.0, -10.0])
     assert not list_gate(worse, {"a"}, orders, True)["passed"]
     assert list_gate(worse, {"a"}, orders, False)["passed"]  # somebody has to be contacted
 
