@@ -15,7 +15,7 @@ from bankmkt.privacy import K
 from bankmkt.schema import TABLES
 
 
-def truth_of(bank: Any, name: int | str) -> pd.DataFrame | None:
+def truth_of(bank: Any, name: int | str, columns: Sequence[str] = ("y0", "y1")) -> pd.DataFrame | None:
     """Return both potential outcomes of a campaign's customers, if the bank knows them.
 
     Parameters
@@ -24,22 +24,28 @@ def truth_of(bank: Any, name: int | str) -> pd.DataFrame | None:
         An open bank.
     name
         Name of the campaign, or its number.
+    columns
+        Of the arms: ``y1_b`` and ``y1_c`` too, if the bank has campaigns with more of them.
 
     Returns
     -------
     pandas.DataFrame or None
-        ``customer_id``, ``outcome``, ``y0``, ``y1``; None for a bank without the table ``truth``, like any real one.
+        ``customer_id``, ``outcome`` and ``columns``; None for a bank without the table ``truth``, like any real one.
 
     Raises
     ------
     ParameterError
         If ``bank`` is no bank or has no such campaign.
+    SchemaError
+        If the table lacks a column.
     """
     if not check_bank(bank).has("truth"):
         return None
     plan = campaign(bank, name)
     t = bank.truth
-    return bank.frame(t.filter(t.campaign_id == plan.campaign_id).select("customer_id", "outcome", "y0", "y1"))
+    if missing := [c for c in columns if c not in t.columns]:
+        raise SchemaError("truth has no column", missing[0], one_of(t.columns), "restore the table")
+    return bank.frame(t.filter(t.campaign_id == plan.campaign_id).select("customer_id", "outcome", *columns))
 
 
 def potential_outcomes(panel: Any, truth: pd.DataFrame, outcome: str) -> tuple[np.ndarray, np.ndarray]:
@@ -85,15 +91,12 @@ def outcomes_by_arm(bank: Any, name: int | str, panel: Any, outcome: str, arms: 
     SchemaError
         If a customer of the panel has no truth of an arm.
     """
-    if not check_bank(bank).has("truth"):
-        return None
     known = dict(zip(TABLES["assignments"]["arm"].values[1:-1], ("y1", "y1_b", "y1_c"), strict=True))
     columns = ["y0", *(known.get(arm, "y1") for arm in arms[1:])]
-    plan, t = campaign(bank, name), bank.truth
-    rows = t.filter(t.campaign_id == plan.campaign_id, t.outcome == outcome)
-    if missing := [c for c in columns if c not in t.columns]:
-        raise SchemaError("truth has no column", missing[0], one_of(t.columns), "restore the table")
-    frame = bank.frame(rows.select("customer_id", *columns)).set_index("customer_id")
+    truth = truth_of(bank, name, columns)
+    if truth is None:
+        return None
+    frame = truth[truth["outcome"] == outcome].set_index("customer_id")
     found = frame.reindex(column(local(panel), "customer_id"))[columns].set_axis(list(arms), axis=1)
     if found.isna().any(axis=None):
         todo = "restore the table"
