@@ -50,7 +50,7 @@ slow: $(READY)  ## the unit tests that CI leaves out: kills, batches and simulat
 	BANKMKT_SEEDS=10 $(BIN)/pytest tests/synth/test_calibration.py
 
 simulate: $(READY)  ## do intervals, tests and refusals keep their word? in full; writes docs/validation.md
-	cd tests && ../$(BIN)/python -m simulations ../docs/validation.md
+	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m simulations ../docs/validation.md
 
 coverage: $(READY)  ## which lines the unit tests reach; takes twice their time
 	$(BIN)/pytest -n 3 --dist loadfile --doctest-modules --cov --cov-report=term:skip-covered bankmkt tests

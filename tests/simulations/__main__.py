@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -41,9 +42,11 @@ def main(path, chosen):
     if unknown:
         sys.exit(f"no simulation {', '.join(sorted(unknown))}; there are {', '.join(subjects())}")
     tables, seconds = {}, {}
-    for subject in chosen or subjects():
-        tables[subject], seconds[subject] = run(subject)
-        print(tables[subject].to_string(), f"\n{subject}: {seconds[subject]:.0f} s\n", flush=True)
+    names = chosen or subjects()
+    with ProcessPoolExecutor() as pool:
+        for subject, (table, took) in zip(names, pool.map(run, names), strict=True):
+            tables[subject], seconds[subject] = table, took
+            print(table.to_string(), f"\n{subject}: {took:.0f} s\n", flush=True)
     if not chosen:
         page = path.read_text(encoding="utf-8")
         before, rest = page.split(BEGIN)
