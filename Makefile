@@ -43,7 +43,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/pytest -n 4 --dist loadgroup -m "not slow" --doctest-modules bankmkt tests
+	$(BIN)/pytest -n 4 --dist loadfile -m "not slow" --doctest-modules bankmkt tests
 
 slow: $(READY)  ## the unit tests that CI leaves out: kills, batches and simulations at length
 	BANKMKT_SEEDS=10 $(BIN)/pytest $(PARALLEL) -m slow tests

@@ -13,16 +13,6 @@ import tiny
 os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 """Java compiles quickly rather than well: Spark's tests are about small tables, and take half the time."""
 
-SPARK = {"java", "spark_url", "spark_bank", "spark_connect_url"}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Let one worker run all of Spark's tests, in one Java that is warm, and every other worker whole files."""
-    for item in items:
-        spark = SPARK & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("spark")
-        item.add_marker(pytest.mark.xdist_group("spark" if spark else item.nodeid.split("::")[0]))
-
 
 @pytest.fixture
 def tiny_frames():
