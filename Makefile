@@ -45,7 +45,7 @@ lint: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -n 4 --dist loadfile -m "not slow" --doctest-modules bankmkt tests
 
-slow: $(READY)  ## the unit tests that CI leaves out: kills, batches and simulations at length
+slow: $(READY)  ## the unit tests that CI leaves out: most twins on Spark, kills, batches and simulations at length
 	BANKMKT_SEEDS=10 $(BIN)/pytest $(PARALLEL) -m slow tests
 	BANKMKT_SEEDS=10 $(BIN)/pytest tests/synth/test_calibration.py
 

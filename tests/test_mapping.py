@@ -81,6 +81,7 @@ def test_names_values_dates_units_and_constants_become_ours(mapping_file):
     check_mapped(open_bank(THEIRS, mapping=mapping_file))
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_the_same_on_spark(mapping_file, spark_url):
     check_mapped(open_bank(THEIRS, engine=spark_url, mapping=mapping_file))

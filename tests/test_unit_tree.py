@@ -54,6 +54,7 @@ def test_units_may_have_texts():
         units_below(tree, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_the_same_on_spark(spark_bank):
     assert units_below(spark_bank, 2) == [2, 4, 5]

@@ -108,6 +108,7 @@ def test_small_groups_are_not_shown(tiny_bank):
         monthly_path(tiny_bank, "growth", k=0)
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_path_is_the_same_on_spark(tiny_bank, spark_bank):
     ours, theirs = (monthly_path(bank, "growth", before=2) for bank in (tiny_bank, spark_bank))

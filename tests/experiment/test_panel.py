@@ -120,6 +120,7 @@ def test_bank_without_events_has_no_logins(journey_frames):
     assert frame["aum_change"].notna().all()
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_panel_is_the_same_on_spark(tiny_bank, spark_bank):
     for name in ("growth", "fund_offer"):

@@ -151,6 +151,7 @@ def test_branches_are_the_units_directly_below(bank, branches):
     pd.testing.assert_series_equal(one, other, check_names=False)
 
 
+@pytest.mark.slow
 def test_both_engines_agree(tiny_bank, spark_bank):
     asked = {"by": "acquired_via", "compare": "previous", "as_of": "2025-06-30", "k": 1}
     found = [funnel.aarrr(bank, "2025-05", **asked) for bank in (spark_bank, tiny_bank)]

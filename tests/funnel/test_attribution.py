@@ -384,6 +384,7 @@ def test_the_table_of_touches(tiny_bank):
     assert (early["ts"].dt.date <= first).all()
 
 
+@pytest.mark.slow
 def test_spark_agrees(spark_url):
     touched, bought = random_log(60, 9)
     there = connect(spark_url)

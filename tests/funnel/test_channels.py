@@ -240,6 +240,7 @@ def test_preferences_out_of_time():
         choice_check(bank, "2026-02-28", ahead=28)
 
 
+@pytest.mark.slow
 def test_both_engines_agree(tiny_bank, spark_bank):
     day, begin = "2025-06-30", "2025-01-01"
     few = [handovers(one, begin, day, within="60d", k=1) for one in (tiny_bank, spark_bank)]

@@ -89,6 +89,7 @@ def test_months_add_up(bank, found):
     assert months[months.finished].active.sum() >= found[found.finished].active.sum()
 
 
+@pytest.mark.slow
 def test_both_engines_agree(tiny_bank, spark_bank):
     found = [funnel.cohorts(bank, "month", as_of="2025-06-20", k=1) for bank in (spark_bank, tiny_bank)]
     assert found[0].active.sum() > 5

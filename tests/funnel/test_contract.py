@@ -245,6 +245,7 @@ def test_nobody_is_recognised_by_what_happens_later(day):
         assert now[0][known.event_id.tolist().index(6)] == 12
 
 
+@pytest.mark.slow
 def test_both_engines_agree(sound, spark_bank):
     few = sound[sound.ts < "2026-03-04"]
     bank = spark_bank

@@ -74,6 +74,7 @@ def test_products_newly_held(tiny_bank):
         new_holdings(tiny_bank, "2025-06-30", ["gold"])
 
 
+@pytest.mark.slow
 def test_a_bank_without_truth_and_spark(tiny_bank, spark_bank):
     """The tiny bank knows no conversions' truth: credits and estimates stay, the ranking does not."""
     few = ["model", "campaign_id", "credit", "truth", "error"]

@@ -259,6 +259,7 @@ def test_a_campaign_shares_the_rhythm_of_all_and_has_a_level_of_its_own(events):
     assert (hours["count"].sum(), hours["part"].sum()) == (counts["campaign_view"], counts["campaign_click"])
 
 
+@pytest.mark.slow
 def test_the_same_from_spark(events, spark_url):
     from bankmkt.engines import connect
 

@@ -207,6 +207,7 @@ def test_without_effects_or_a_value_it_says_why(tiny_bank):
     assert table.loc["fund_offer", "withheld"] == "no value of its outcome was given"
 
 
+@pytest.mark.slow
 def test_spark_gives_the_same(tiny_bank, spark_bank):
     pd.testing.assert_frame_equal(found(tiny_bank, by="org"), found(spark_bank, by="org"), check_dtype=False)
 

@@ -65,6 +65,7 @@ def test_sessions_are_those_of_a_plain_loop(seed):
     )
 
 
+@pytest.mark.slow
 def test_spark_gives_the_same(spark_url):
     people = pd.DataFrame({"customer_id": [1], "opened_on": pd.Timestamp("2020-01-01"), "org_id": 1})
     events = log(4).dropna(subset="visitor_id").assign(event="page_view")

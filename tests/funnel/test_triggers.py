@@ -347,6 +347,7 @@ def test_conditions_are_met_on_the_right_days():
     assert days(quiet="90d") == ["2026-04-20"]
 
 
+@pytest.mark.slow
 def test_spark_finds_the_same(tiny_bank, spark_bank):
     chosen = [
         Trigger("two_logins", "login", times=2, within="14d"),

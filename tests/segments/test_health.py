@@ -352,12 +352,14 @@ def test_no_frame_has_a_customer(check):
 # Engines -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.parametrize("org_id", [None, 2])
 def test_spark_gives_the_same(tiny_bank, spark_bank, org_id):
     equal(health_check(tiny_bank, org_id=org_id, k=5), health_check(spark_bank, org_id=org_id, k=5), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_spark_gives_the_same_without_events(tiny_frames, spark_url):
     del tiny_frames["events"]

@@ -166,6 +166,7 @@ def test_a_bank_without_events_counts_transactions_alone():
     pd.testing.assert_frame_equal(states(bm.open_bank(frames), acts=1), reference(frames, acts=1))
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_spark_says_the_same(spark_url):
     frames = random_bank(4, customers=80)

@@ -149,6 +149,7 @@ def test_nothing_later_is_seen(frames):
     pd.testing.assert_frame_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_spark_says_the_same(frames, bank, spark_url):
     spark = bm.open_bank(frames, engine=spark_url)

@@ -71,6 +71,7 @@ def test_unit_of_time_is_a_parameter():
     assert purchase_summary(log([0, 7]), "2026-01-15", unit_days=1)["T"].item() == 14.0
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_engines_agree(spark_bank, tiny_bank):
     spend = [b.transactions.filter(b.transactions.amount > 0) for b in (tiny_bank, spark_bank)]

@@ -183,6 +183,7 @@ def test_where_nobody_left_the_bound_is_the_binomials():
     np.testing.assert_allclose(found.ci_lower, 0.025 ** (1 / found.customers_at_risk))
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_spark_says_the_same(spark_url):
     frames = simulated(8, customers=300)

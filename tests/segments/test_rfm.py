@@ -224,6 +224,7 @@ def test_kinds_of_money(money):
     assert len(counted(frame, money)) == {"spend": 16, "inflow": 48, "aum": 108, "amount": 240}[money]
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_kinds_of_money_on_spark(spark_url):
     from bankmkt.engines import connect

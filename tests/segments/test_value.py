@@ -304,6 +304,7 @@ def test_who_has_left_is_worth_nothing_more(tiny_bank):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_engines_agree(tiny_bank, spark_bank):
     one, other = (sorted_by_id(potential_value(bank, JUNE, k=5)) for bank in (tiny_bank, spark_bank))

@@ -176,6 +176,7 @@ def test_campaigns_run_from_their_first_day_to_their_last():
         assert bank.fetch(tags.eligibility(bank, day).campaign_id.nunique()).as_py() == running, day
 
 
+@pytest.mark.slow
 def test_both_engines_and_text_ids_agree(found, spark_url):
     pd.testing.assert_frame_equal(found, answers(planted(), spark_url))
     texts = answers(tiny.with_text_ids(planted()))

@@ -114,6 +114,7 @@ def test_scores(bank, models):
     pd.testing.assert_frame_equal(few, scores[scores.index.isin([1, 2, 5])])
 
 
+@pytest.mark.slow
 def test_both_engines_score_alike(models, tiny_bank, spark_bank):
     one, other = (
         tags.predict(b, "2025-06-30", models).to_pandas().set_index("customer_id").sort_index()

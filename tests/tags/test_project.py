@@ -135,6 +135,7 @@ def test_csv_holds_the_same(tiny_bank, tmp_path):
     assert [row["payroll"] == "true" for row in rows] == [row["payroll"] for row in expected]
 
 
+@pytest.mark.slow
 def test_spark_writes_the_same(tiny_bank, spark_bank, tmp_path):
     codes = ["payroll", "wealth_tier", "age", "spending"]
     tags.write(tiny_bank, DAY, tmp_path / "duckdb.parquet", codes)

@@ -218,6 +218,7 @@ def test_a_small_group_cannot_be_worked_out_from_the_others(tiny_frames):
     assert set(tags.telling(bank, DAY, "acquired_by", own, k=10).group) <= {"branch"}
 
 
+@pytest.mark.slow
 def test_groups_and_visitors_are_equal_on_both_engines(tiny_bank, spark_bank):
     pair = [tags.telling(bank, DAY, "acquired_by", CODES, k=1) for bank in (tiny_bank, spark_bank)]
     pd.testing.assert_frame_equal(*pair, check_dtype=False)
