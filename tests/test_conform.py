@@ -79,7 +79,7 @@ def test_frames_in_memory_are_the_same_bank(pandas_bank, engine, request):
     assert contents(bank) == pandas_bank[1]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LONG_ON_SPARK)
 def test_part_files_of_other_types_are_one_table(tmp_path, engine, request):
     """Month by month, pandas gives a column the type that its values need: none, integers, integers with gaps."""
     start(engine, request)
@@ -235,7 +235,7 @@ DAYS = ["2025-01-31", "2025-1-3", " 2025-01-31 00:00:00.000", "2025-01-31 12:30:
 TIMES = ["2025-01-31", "2025-01-31T09:30", "2025-01-31 09:30:01.5", "2025-01-31 09:30+02", "2025", "9:30", "x"]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LONG_ON_SPARK)
 def test_dates_and_times_in_text(tmp_path, engine, request):
     """No engine's own cast is trusted: both cut off times of day and zones, and Spark reads a year as a day."""
     start(engine, request)

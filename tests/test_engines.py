@@ -163,6 +163,7 @@ def test_one_session_serves_all_banks_and_no_other_address(spark_url):
 
 
 @pytest.mark.spark
+@pytest.mark.slow
 def test_spark_is_quiet(spark_url):
     code = "from bankmkt.engines import connect; print(connect('local[1]').raw_sql('SELECT 1 AS x').count())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -104,7 +104,7 @@ def test_without_the_owner_those_that_refer_decide():
 # -- text yet to be read: the values decide
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LONG_ON_SPARK)
 def test_csv_keeps_text_ids(text_bank, tmp_path, engine, request):
     start(engine, request)
     names = ("organisations", "customers", "events")
@@ -177,7 +177,7 @@ def test_whole_numbers_stored_as_floats_are_the_same_ids_as_text():
 # -- typed columns under a mapping are not believed blindly
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LONG_ON_SPARK)
 def test_a_mapping_casts_no_type_that_would_change_its_meaning(tmp_path, engine, request):
     """A time with a zone, numbers for a day, epoch milliseconds, booleans for a score: each is in the report."""
     start(engine, request)

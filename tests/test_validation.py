@@ -170,6 +170,7 @@ def test_thirty_defects_at_once_are_reported_and_nothing_else():
 
 
 @pytest.mark.spark
+@pytest.mark.slow
 def test_spark_reports_the_same(spark_url):
     assert report(spoilt(DEFECTS), engine=spark_url) == expected(DEFECTS)
 

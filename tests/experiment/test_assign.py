@@ -107,6 +107,7 @@ def test_both_engines_draw_the_same(spark_url):
     np.testing.assert_allclose(one.propensity, other.propensity.astype(float))
 
 
+@pytest.mark.slow
 def test_balance_is_pandas_and_its_p_values_are_uniform():
     found = balance(drawn(people(), "spring", THREE), ["aum", "active"])
     frame = drawn(people(), "spring", THREE)

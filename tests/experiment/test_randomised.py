@@ -59,6 +59,7 @@ def test_taking_part_is_two_stage_least_squares():
 
 @pytest.mark.parametrize(("estimator", "truth"), [(effect, 0.5), (complier_effect, 1.0)])
 @pytest.mark.parametrize("covariate", [None, "x"])
+@pytest.mark.slow
 def test_intervals_cover_the_effect_as_often_as_they_say(estimator, truth, covariate):
     runs, covered = 100, 0
     for seed in range(runs):

@@ -13,6 +13,7 @@ from bankmkt.reports import run_report
         ("13_predictive_tags", "berka", ["models"], []),
     ],
 )
+@pytest.mark.slow
 def test_reports_of_public_data(name, source, there, absent, real_data, tmp_path, monkeypatch):
     monkeypatch.setenv("BANKMKT_REAL_DATA", str(real_data))
     report = run_report(name, bank=source, out=tmp_path)

@@ -74,6 +74,7 @@ def test_scores_are_those_of_the_definition(seed):
 
 
 @pytest.mark.spark
+@pytest.mark.slow
 def test_engines_agree_to_the_last_bit(spark_url):
     from bankmkt.engines import connect
 

@@ -144,6 +144,7 @@ def test_few_inputs_do_not_leak(busy_bank):
         (["contacts", "assignments"], {"contacts_quarter", "joined"}),
     ],
 )
+@pytest.mark.slow
 def test_a_broken_cut_is_found(busy_bank, monkeypatch, tables, inputs):
     """Rows and dates of a table are not cut at all."""
     monkeypatch.setattr(lookback, "known", cut_wrong(tables, None))
@@ -152,6 +153,7 @@ def test_a_broken_cut_is_found(busy_bank, monkeypatch, tables, inputs):
 
 
 @pytest.mark.parametrize(("table", "one"), [("events", "last_login"), ("customers", "customer_id")])
+@pytest.mark.slow
 def test_a_day_too_far_is_found(busy_bank, monkeypatch, table, one):
     monkeypatch.setattr(lookback, "known", cut_wrong([table], 1))
     assert one in set(found(busy_bank).input)

@@ -78,6 +78,7 @@ def test_several_arms_and_amounts():
         cross_fit(study, ["uplift_forest"])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_scores_with_any_number_of_workers():
     study = campaign(400)
     one = cross_fit(study, ["TO", "random"], seed=3, folds=2)

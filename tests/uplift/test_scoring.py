@@ -136,6 +136,7 @@ def test_nothing_half_written(known, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_customers_of_no_campaign_are_described_as_those_of_one_are(tiny_bank, spark_bank):
     """On the campaign's baseline, and by any engine; those who had left are gone."""
     before = panel(tiny_bank, "growth").to_pandas().set_index("customer_id")[list(COVARIATES)]

@@ -34,6 +34,7 @@ def study_of(x, treated, y, share=0.5, **more):
     [{}, {"spread": 0.0}, {"lift": 0.0}, {"share": 0.1}, {"share": 0.8}, {"ties": True}, {"base": 0.4, "lift": 0.05}],
     ids=str,
 )
+@pytest.mark.slow
 def test_the_interval_covers(options):
     """Nominal 95 % at n = 10,000; asked is 93 %, and no less than chance in so many runs allows below 95 %."""
     rng = np.random.default_rng(1)
@@ -58,6 +59,7 @@ def test_the_interval_covers(options):
         assert binomtest(best, RUNS, 0.95, alternative="less").pvalue > 1e-3, best / RUNS
 
 
+@pytest.mark.slow
 def test_heavy_tailed_money_and_unequal_chances():
     """Spending like a shop's, chances that differ by customer and go with the outcome."""
     rng, hits, naive = np.random.default_rng(2), 0, 0
