@@ -157,6 +157,8 @@ def _fit_predict(x: np.ndarray, y: np.ndarray, new: np.ndarray, kind: str, learn
 def _boost(x: np.ndarray, y: np.ndarray, base: np.ndarray, new: np.ndarray, objective: str, seed: int) -> np.ndarray:
     import lightgbm
 
-    data = lightgbm.Dataset(x, y, init_score=base)
+    # LightGBM's number of threads is the process's: folds run beside each other, and a call that names none (0) while
+    # another fold fills its data set makes that one write past its buffers.
+    data = lightgbm.Dataset(x, y, init_score=base, params={"num_threads": 1})
     model = lightgbm.train({**TREES, "objective": objective, "seed": seed}, data, ROUNDS)
-    return np.asarray(model.predict(new, raw_score=True))
+    return np.asarray(model.predict(new, raw_score=True, num_threads=1))

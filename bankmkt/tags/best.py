@@ -167,7 +167,7 @@ def _smoothed(known: "pd.DataFrame", draws: int, threads: int) -> "pd.DataFrame"
     }  # fmt: skip
     for rows in (half, ~half):
         data = lightgbm.Dataset(matrix[rows], times[rows] / draws, params={"verbose": -1})
-        expected[~rows] = lightgbm.train(params, data, 50).predict(matrix[~rows])
+        expected[~rows] = lightgbm.train(params, data, 50).predict(matrix[~rows], num_threads=threads)
     expected = np.clip(expected, 1e-6, 1 - 1e-6)
     alphas = np.geomspace(2, 5_000, 20)
     fit = [
