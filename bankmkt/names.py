@@ -1,4 +1,8 @@
-"""How products and channels of the contract read: one place that says "wealth products" for ``wealth`` everywhere."""
+"""How products, channels and numbers read: one place that says "wealth products" for ``wealth`` everywhere."""
+
+import math
+
+MISSING = "–"
 
 WORDS = {
     "aum": "AUM",
@@ -9,3 +13,17 @@ WORDS = {
     "sms": "text message", "rm": "relationship manager", "app_push": "app message",
 }  # fmt: skip
 """Those whose words are not simply the name with spaces."""
+
+
+def number(value: float, spec: str) -> str:
+    """Format a number with a true minus sign, and none before a zero; what is no number is a dash.
+
+    Examples
+    --------
+    >>> number(-0.123, "+.1%"), number(-0.0001, "+.1%"), number(float("nan"), ",.0f")
+    ('−12.3%', '0.0%', '–')
+    """
+    if not math.isfinite(value):
+        return MISSING
+    text = format(value, spec)
+    return text.replace("-", "−") if any(digit in text for digit in "123456789") else text.lstrip("+-")

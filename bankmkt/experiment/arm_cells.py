@@ -21,7 +21,8 @@ class Cell(NamedTuple):
     """An arm in a stratum: its customers, the means of four columns with their covariance, the lots that were drawn.
 
     The columns are the outcome, its denominator, the covariate and its denominator. ``squares`` is the sum of the lots'
-    squared sizes: that of customers drawn one by one is their number.
+    squared sizes: that of customers drawn one by one is their number. ``farthest`` is the outcome's largest squared
+    distance from its mean; missing where units were drawn.
     """
 
     arm: Any
@@ -32,6 +33,7 @@ class Cell(NamedTuple):
     df: float
     lots: int
     squares: float
+    farthest: float = np.nan
 
 
 class Count(NamedTuple):
@@ -79,7 +81,8 @@ def in_memory(
         part = values[rows]
         errors = np.cov(part, rowvar=False) / len(part) if len(part) > 1 else np.zeros((4, 4))
         own, n = (names[places[rows[0]]], int(stratum[rows[0]])), len(part)
-        cells.append(Cell(*own, n, part.mean(0), errors, np.inf, n, n))
+        farthest = float(np.square(part[:, 0] - part[:, 0].mean()).max())
+        cells.append(Cell(*own, n, part.mean(0), errors, np.inf, n, n, farthest))
     return cells, counts
 
 
@@ -124,6 +127,7 @@ def in_engine(
         sums |= {name: data[name].mean() for name in "ydxe"}
         sums |= {f"{a}_{b}": data[a].cov(data[b], how="sample") for a, b in pairs if a != b}
         sums |= {f"{a}_{a}": data[a].var(how="sample") for a in moving}
+        sums |= {"low": data.y.min(), "high": data.y.max()}
     else:
         sums |= {name: data[name].sum() for name in "ydxe"}
     found = fetch(data.group_by(list(keys)).aggregate(**sums)).to_pandas()
@@ -139,7 +143,8 @@ def in_engine(
             i, j = "ydxe".index(a), "ydxe".index(b)
             errors[i, j] = errors[j, i] = row[f"{a}_{b}"] / row["n"]
         means = np.array([row[name] for name in "ydxe"], dtype=float)
-        cells.append(Cell(row["arm"], row["stratum"], row["n"], means, errors, np.inf, row["n"], row["n"]))
+        farthest = max(row["high"] - means[0], means[0] - row["low"]) ** 2
+        cells.append(Cell(row["arm"], row["stratum"], row["n"], means, errors, np.inf, row["n"], row["n"], farthest))
     return cells, counts
 
 

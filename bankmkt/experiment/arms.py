@@ -183,7 +183,9 @@ def moments(
 ) -> tuple[pd.DataFrame, float]:
     """Return :func:`arm_means` unchecked and with nothing hidden, and the slope on the covariate.
 
-    Further columns: some (customers whose outcome is not 0), yes_no (whether all outcomes are 0 or 1).
+    Further columns: some (customers whose outcome is not 0), yes_no (whether all outcomes are 0 or 1), error (the
+    outcome's own variance within strata, of the mean), one (the most of it that a single customer makes up; missing
+    for ratios and where units were drawn).
     """
     metric = metric if isinstance(metric, Metric) else Metric(metric)
     check_k(k)
@@ -218,12 +220,14 @@ def moments(
         below = sum((share[j] ** 2 * errors[place, j, 0, 0]) ** 2 / by_place[name, s].df for j, s in enumerate(numbers))
         df = float(error[place, 0, 0] ** 2 / below) if below > 0 else np.inf
         n, of_others = int(sizes[place].sum()), zip(names, covariance[place], strict=True)
+        one = max((share[j] / sizes[place, j]) ** 2 * by_place[name, s].farthest for j, s in enumerate(numbers))
         rows.append({
             "arm": name, "n": n, "missing": counts[name].rows - n,
             "mean": values[place, 0] - slope * (values[place, 1] - before), "variance": covariance[place, place],
             "df": max(df - (metric.covariate is not None), 1.0),
             "covariance": {other: float(value) for other, value in of_others if other != name},
             "some": counts[name].some, "yes_no": metric.per is None and not any(c.others for c in counts.values()),
+            "error": error[place, 0, 0], "one": np.nan if metric.per else one,
         })  # fmt: skip
     return pd.DataFrame(rows), slope
 

@@ -11,6 +11,7 @@ from bankmkt.errors import ParameterError, one_of
 from bankmkt.experiment.arms import FEWEST, Metric, differences, few_of, moments, named_arms
 from bankmkt.experiment.check import check
 from bankmkt.experiment.comparison import ratio_interval
+from bankmkt.experiment.few import ONE, REASONS
 from bankmkt.privacy import K
 
 COLUMNS = (
@@ -63,7 +64,8 @@ def effects(
         ci_upper (95 %), relative (estimate by the control's mean; null unless that is positive) with
         relative_ci_lower and relative_ci_upper (Fieller's), p_value, p_adjusted (Holm's, over all rows: the chance of
         any false finding stays below 5 %; the intervals are 95 % each, so that one may leave 0 out where p_adjusted is
-        above .05), note (how the metric is taken; whether it is withheld, or its interval may be too narrow), override.
+        above .05), note (how the metric is taken; whether it is withheld, rests on one customer, or its interval may be
+        too narrow), override.
 
     Raises
     ------
@@ -150,6 +152,8 @@ def _rows(name: str, metric: Metric, means: pd.DataFrame, control: str, k: int) 
             notes.append(
                 f"fewer than {FEWEST} customers of an arm have one other than 0: the interval may be too narrow"
             )
+        if max(own["one"], base["one"]) > ONE * (own["error"] + base["error"]):
+            notes.append(REASONS[1])
         if not found["se"] > 0:
             notes.append("no interval: no outcome differs from another of its arm")
         reach = float(t.ppf((1 + LEVEL) / 2, found["df"])) if found["se"] > 0 else np.nan

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from bankmkt.confidence import LEVEL
 from bankmkt.errors import ParameterError
+from bankmkt.names import number
 from bankmkt.plots import theme, wording
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _short(value: float, share: bool) -> str:
-    return wording.number(100 * value if share else value, "+.1f" if share else "+,.3g")
+    return number(100 * value if share else value, "+.1f" if share else "+,.3g")
 
 
 def lifts(
@@ -240,7 +241,7 @@ def levels(frame: "pd.DataFrame", label: str, title: str, *, share: bool = False
     x, reach = range(len(frame)), [frame["mean"] - frame["ci_lower"], frame["ci_upper"] - frame["mean"]]
     ax.errorbar(x, frame["mean"], yerr=reach, fmt="o", color=theme.BLUE, markersize=8, linewidth=2.5)
     for place, value in zip(x, frame["mean"], strict=True):
-        text = f"{value:.1%}" if share else wording.number(value, ",.3g")
+        text = f"{value:.1%}" if share else number(value, ",.3g")
         ax.annotate(text, (place, value), (9, 0), textcoords="offset points", va="center", fontsize=9)
     ax.set_xticks(list(x), [wording.words(str(arm)) for arm in frame["arm"]])
     ax.set_xlim(-0.5, len(frame) - 0.3)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bankmkt.errors import Refused
+from bankmkt.names import number
 from bankmkt.plots import theme, wording
 from bankmkt.plots.groups import need
 
@@ -246,9 +247,7 @@ def triangle(frame: "pd.DataFrame", unit: str, ax: "Axes | None" = None) -> "Axe
             text = "·" if share != share else f"{100 * share:.0f}"
             ax.text(j, i, text, ha="center", va="center", fontsize=9, color="white" if share > 0.6 else theme.INK)
     sizes = frame.drop_duplicates("cohort").set_index("cohort")["customers"]
-    ax.set_yticks(
-        range(len(wide)), [f"{_named(day, unit)}  ({wording.number(sizes[day], ',.0f')})" for day in wide.index]
-    )
+    ax.set_yticks(range(len(wide)), [f"{_named(day, unit)}  ({number(sizes[day], ',.0f')})" for day in wide.index])
     step = 2 if wide.shape[1] > 14 else 1
     ax.set_xticks(range(0, wide.shape[1], step), [str(n) for n in wide.columns[::step]])
     ax.set_xlabel(f"{unit}s since the {unit} of opening (0)")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bankmkt.errors import DataError
+from bankmkt.names import number
 from bankmkt.plots import theme, wording
 from bankmkt.plots.groups import need
 from bankmkt.plots.parts import name_bars
@@ -153,7 +154,7 @@ def rate_table(frame: "pd.DataFrame") -> "pd.DataFrame":
     need(frame, ("visitors", "click_rate", "suppressed"), "bankmkt.funnel.platform")
     names = ("click_rate", "join_rate", "conversion_rate", "share_rate")
     rates = {name: _interval(frame, name, ".1%") for name in names}
-    median = frame["median_seconds"].map(lambda v: wording.number(v, ".1f"))
+    median = frame["median_seconds"].map(lambda v: number(v, ".1f"))
     return pd.DataFrame(
         {**_named(frame), "median_seconds": median, "mean_seconds": _interval(frame, "mean_seconds", ".1f"), **rates}
     )
@@ -181,7 +182,7 @@ def session_table(frame: "pd.DataFrame") -> "pd.DataFrame":
         first: frame[first].astype(str).map(wording.words), "sessions": frame["sessions"].map(_count),
         "visitors": frame["units"].map(_count), "events_per_session": _interval(frame, "events_per_session", ".2f"),
         "bounce_rate": _interval(frame, "bounce_rate", ".1%"),
-        "median_seconds": frame["median_seconds"].map(lambda v: wording.number(v, ".0f")),
+        "median_seconds": frame["median_seconds"].map(lambda v: number(v, ".0f")),
         "mean_seconds": _interval(frame, "mean_seconds", ".1f"),
     })  # fmt: skip
 
@@ -209,22 +210,22 @@ def returns_table(frame: "pd.DataFrame", basis: str = "cost") -> "pd.DataFrame":
     out["incremental_value"] = _interval(value, "incremental_value", ",.0f")
     if frame["true_value"].notna().any():
         out["true_value"] = frame["true_value"].map(_count)
-    out["attributed_roi"] = frame["attributed_roi"].map(lambda v: wording.number(v, "+,.0%"))
+    out["attributed_roi"] = frame["attributed_roi"].map(lambda v: number(v, "+,.0%"))
     out["roi"] = _interval(frame, "roi", "+,.0%")
     if frame["true_roi"].notna().any():
-        out["true_roi"] = frame["true_roi"].map(lambda v: wording.number(v, "+,.0%"))
+        out["true_roi"] = frame["true_roi"].map(lambda v: number(v, "+,.0%"))
     return pd.DataFrame(out).drop(columns="cost" if basis == "budget" and not frame["cost"].any() else [])
 
 
 def _count(value: float) -> str:
-    return wording.number(value, ",.0f")
+    return number(value, ",.0f")
 
 
 def _interval(frame: "pd.DataFrame", name: str, spec: str) -> "pd.Series":
     """Write a value with its interval in brackets."""
 
     def write(row: "pd.Series") -> str:
-        value, low, high = (wording.number(row[column], spec) for column in (name, f"{name}_lower", f"{name}_upper"))
+        value, low, high = (number(row[column], spec) for column in (name, f"{name}_lower", f"{name}_upper"))
         return value if wording.MISSING in (value, low) else f"{value} ({low} to {high})"
 
     return frame.apply(write, axis="columns")

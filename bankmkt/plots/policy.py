@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from bankmkt.confidence import LEVEL
 from bankmkt.errors import DataError
+from bankmkt.names import number
 from bankmkt.plots import theme
-from bankmkt.plots.wording import capital, number, quantity
+from bankmkt.plots.wording import capital
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,16 +115,14 @@ def gains_claim(frame: "pd.DataFrame", currency: str = "yuan") -> str:
     >>> rows = {"policy": ["by T", "nobody"], "value": [5000.0, 0.0], "ci_lower": [1000.0, 0.0],
     ...         "ci_upper": [9000.0, 0.0], "difference": [float("nan"), 5000.0], "p_adjusted": [float("nan"), 0.01]}
     >>> gains_claim(pd.DataFrame(rows))
-    'The list is worth 5.00 thousand yuan (1.00 to 9.00 thousand), surely more than nobody'
+    'The list is worth 5.00 thousand yuan (1.00 to 9.00), surely more than nobody'
     """
     first = frame.iloc[0]
     size, word = theme.scale(max(abs(first["ci_lower"]), abs(first["ci_upper"])))
-    low, high = (number(first[name] / size, ",.2f") for name in ("ci_lower", "ci_upper"))
+    value, low, high = (number(first[name] / size, ",.2f") for name in ("value", "ci_lower", "ci_upper"))
     beaten = frame.loc[(frame["difference"] > 0) & (frame["p_adjusted"] < 1 - LEVEL), "policy"].tolist()
     end = f", surely more than {' or '.join(beaten)}" if beaten else ", which no comparison makes sure"
-    return (
-        f"The list is worth {quantity(first['value'], currency)} ({low} to {high} {word.strip()}".rstrip() + f"){end}"
-    )
+    return f"The list is worth {value} {word}{currency} ({low} to {high}){end}"
 
 
 def rates(frame: "pd.DataFrame", ax: "Axes | None" = None) -> "Axes":

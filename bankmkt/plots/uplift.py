@@ -7,9 +7,10 @@ supports.
 from typing import TYPE_CHECKING
 
 from bankmkt.errors import DataError, ParameterError, one_of
+from bankmkt.names import number
 from bankmkt.plots import theme
 from bankmkt.plots.groups import need
-from bankmkt.plots.wording import capital, number, quantity
+from bankmkt.plots.wording import capital, quantity
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,12 +3,11 @@
 import math
 from typing import TYPE_CHECKING
 
-from bankmkt.names import WORDS
+from bankmkt.names import MISSING, WORDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING = "–"
 COUNTS = ("customers", "transactions")
 _SCALES = ((1e9, "billion "), (1e6, "million "), (1e3, "thousand "), (1.0, ""))
 _WORDS = WORDS | {
@@ -26,20 +25,6 @@ def words(name: str) -> str:
     ('AUM per head', 'active share', 'precious metals', 'Head office')
     """
     return _WORDS.get(name, name.replace("_", " "))
-
-
-def number(value: float, spec: str) -> str:
-    """Format a number with a true minus sign, and none before a zero; what is no number is a dash.
-
-    Examples
-    --------
-    >>> number(-0.123, "+.1%"), number(-0.0001, "+.1%"), number(float("nan"), ",.0f")
-    ('−12.3%', '0.0%', '–')
-    """
-    if not math.isfinite(value):
-        return MISSING
-    text = format(value, spec)
-    return text.replace("-", "−") if any(digit in text for digit in "123456789") else text.lstrip("+-")
 
 
 def hidden(k: int) -> str:
@@ -81,8 +66,8 @@ def quantity(value: float | None, unit: str = "") -> str:
         text = f"{value:.2f}"
     else:
         size, prefix = scale(value)
-        number = value / size
-        text = f"{number:,.{max(0, 3 - len(str(int(abs(number)))))}f} {prefix}{unit}".rstrip()
+        part = value / size
+        text = f"{part:,.{max(0, 3 - len(str(int(abs(part)))))}f} {prefix}{unit}".rstrip()
     return _signed(text)
 
 
@@ -115,8 +100,8 @@ def compared(month: float, year: float, unit: str = "%") -> str:
 
 def _signed(text: str) -> str:
     """Write a true minus, and no sign before a number that reads as zero."""
-    number, _, _ = text.partition(" ")
-    return text.replace("-", "−", 1) if any(digit in number for digit in "123456789") else text.lstrip("+-")
+    told, _, _ = text.partition(" ")
+    return text.replace("-", "−", 1) if any(digit in told for digit in "123456789") else text.lstrip("+-")
 
 
 def scale(value: float) -> tuple[float, str]:

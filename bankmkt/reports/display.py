@@ -15,7 +15,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from bankmkt.errors import ParameterError
-from bankmkt.plots.wording import MISSING, number
+from bankmkt.names import MISSING, number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -32,7 +32,8 @@ from bankmkt.uplift.evaluation import compare_models, evaluate
 from bankmkt.uplift.heterogeneity import groups, heterogeneity, traits
 from bankmkt.uplift.learners import cross_fit, expected_outcomes
 from bankmkt.uplift.loop import closed_loop
-from bankmkt.uplift.policy import Policy, policy, policy_or_reason
+from bankmkt.uplift.policy import policy, policy_or_reason
+from bankmkt.uplift.policy_choice import Policy
 from bankmkt.uplift.qini import effect_scores, qini
 from bankmkt.uplift.scorer import Scorer, load_scorer, save_scorer, scorer
 from bankmkt.uplift.scoring import score

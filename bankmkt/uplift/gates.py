@@ -9,6 +9,7 @@ import pandas as pd
 from bankmkt.confidence import LEVEL
 from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.experiment.estimate import normal_interval, standard_error
+from bankmkt.names import number
 from bankmkt.uplift.campaign_study import JOINED
 from bankmkt.uplift.qini import crossed, qini
 from bankmkt.uplift.study import Floats, Study
@@ -67,9 +68,9 @@ def order_gate(
         low, high = normal_interval(float(psi[:, place].mean()), standard_error(psi[:, place] - psi[:, place].mean()))
         passed = q - half > 0
         verdict = "is better than chance" if passed else "cannot be told from chance"
-        says = f"the order of {best} for {arm} {verdict}: Q {q:.3g} ({q - half:.3g} to {q + half:.3g})"
+        says = f"the order of {best} for {arm} {verdict}: Q {_told(q, q - half, q + half, study)}"
         if not passed:
-            says += f"; the effect on everybody is {psi[:, place].mean():.3g} ({low:.3g} to {high:.3g})"
+            says += f"; the effect on everybody is {_told(float(psi[:, place].mean()), low, high, study)}"
         rows.append(_row("order", arm, q, passed, "an interval above 0", says, q - half, q + half))
     return best, rows
 
@@ -140,8 +141,8 @@ def list_gate(
     surely = not all(known)
     passed = any(known) and (low > 0 if surely else high >= 0)
     says = (
-        f"found on one half of the customers and tried on the other, the list is worth {figure:,.0f} yuan more than "
-        f"{name} ({low:,.0f} to {high:,.0f}), the best choice without a model"
+        f"found on one half of the customers and tried on the other, the list is worth {number(figure, ',.0f')} "
+        f"more than {name} ({number(low, ',.0f')} to {number(high, ',.0f')}), the best choice without a model"
     )
     if not any(known):
         says = "the list would give nobody an arm whose order is better than chance"
@@ -209,6 +210,14 @@ def maxima(influence: Floats, draws: int = DRAWS, seed: int = 1) -> Floats | Non
         return None
     normal = np.random.default_rng(seed).standard_normal((draws, len(values)))
     return np.asarray(np.abs(normal @ root.T).max(axis=1))
+
+
+def _told(figure: float, low: float, high: float, study: Study) -> str:
+    """Write an effect with its interval: of an outcome that is 0 or 1, of every 1,000 customers."""
+    binary = bool(np.isin(study.outcome, (0, 1)).all())
+    size, spec = (1000, ".1f") if binary else (1, ".3g")
+    told, start, end = (number(each * size, spec) for each in (figure, low, high))
+    return f"{told}{' per 1,000 customers' if binary else ''} ({start} to {end})"
 
 
 def _row(

@@ -36,15 +36,15 @@ def limits_of(
     Examples
     --------
     >>> [(each.name, each.most) for each in limits_of(("call",), np.array([3.0]), 100, 1, 90, {"call": 20}, 5)]
-    [('the budget of 90 yuan', 90.0), ('capacity of 20 contacts by call', 20.0), ('at least 5 contacts', -5.0)]
+    [('the budget of 90', 90.0), ('capacity of 20 contacts by call', 20.0), ('at least 5 contacts', -5.0)]
     """
     out = []
     if budget is not None:
         if isinstance(budget, bool) or not isinstance(budget, int | float) or not 0 < budget < np.inf:
             raise ParameterError("budget", budget, "yuan above 0", "such as budget=5000, or leave it out")
         if cost.min() > budget:
-            raise Refused(f"the budget of {budget:,.10g} yuan", None, f"{cost.min():g} or more", "it pays for nobody")
-        out.append(Limit(f"the budget of {budget:,.10g} yuan", np.tile(cost, (cells, 1)), float(budget)))
+            raise Refused(f"the budget of {budget:,.10g}", None, f"{cost.min():g} or more", "it pays for nobody")
+        out.append(Limit(f"the budget of {budget:,.10g}", np.tile(cost, (cells, 1)), float(budget)))
     most = _by_arm("capacity", capacity, arms)
     least = _by_arm("at_least", at_least, arms)
     for name, number in least.items():

@@ -15,7 +15,7 @@ from bankmkt.experiment.assign import DIGITS
 from bankmkt.lookback import parse_date
 from bankmkt.manifest import MANIFEST, file_record, read_json, write_json
 from bankmkt.saving import whole
-from bankmkt.uplift.policy import NOBODY, Policy
+from bankmkt.uplift.policy_choice import NOBODY, Policy
 from bankmkt.uplift.reasons import reasons
 from bankmkt.uplift.scorer import Scorer
 from bankmkt.uplift.study import CONTROL, Floats

@@ -264,6 +264,21 @@ def test_money_of_few_buyers_says_that_its_interval_may_be_too_narrow():
     assert notes.str.contains("too narrow").to_dict() == {"spent": True, "y": False, "yes": False}
 
 
+@pytest.mark.parametrize("given", [pd.DataFrame, ibis.memtable])
+@pytest.mark.parametrize("strata", [[], ["tier"]])
+def test_an_effect_that_rests_on_one_customer_says_so(given, strata):
+    frame = people()
+    rich = frame.assign(spend=frame["y"].where(frame.index != 7, 1000 * frame["y"].max()))
+    metrics = ["y", "spend", Metric("yes")]
+    how = {"planned": THIRDS, "covariates": [], "strata": strata}
+    notes = effects(given(rich), metrics, **how).set_index(["metric", "arm"])["note"]
+    told = notes.str.contains("one customer makes up more than a quarter")
+    arm = rich.loc[7, "arm"]
+    assert told[told].index.tolist() == [("spend", each) for each in ("a", "b") if arm in (each, "control")]
+    drawn_in = effects(given(rich), [Metric("spend", winsorise=0.01)], **how)
+    assert not drawn_in["note"].str.contains("one customer").any()
+
+
 @pytest.mark.parametrize("kind", ["covariate", "strata"])
 def test_what_arms_have_in_common_is_known(kind):
     """The covariance of arms' means, by drawing experiments again."""

@@ -179,7 +179,7 @@ def test_the_same_seed_gives_the_same_list_whatever_the_ties():
         ({"capacity": 0}, ParameterError, "capacity"),
         ({"at_least": 700, "capacity": 600}, Refused, "at least 700 contacts and a capacity of 600"),
         ({"at_least": 13_000}, Refused, "12,000 customers"),
-        ({"at_least": {"call": 900}, "budget": 3000}, Refused, "3,000 yuan and at least 900 contacts by call"),
+        ({"at_least": {"call": 900}, "budget": 3000}, Refused, "3,000 and at least 900 contacts by call"),
         ({"max_ratio": 1.2}, ParameterError, "groups"),
         ({"max_ratio": 0.9, "groups": ["city"]}, ParameterError, "ratio from 1"),
         ({"max_ratio": {"x": 1.2}, "groups": ["city"]}, ParameterError, "max_ratio"),
@@ -212,7 +212,7 @@ def test_a_constant_score_among_the_candidates_is_no_model():
     assert policy(study, scores).model == "good"
     found, reason = policy_or_reason(study, scores, model="same")
     assert found is None
-    assert "cannot be told from chance: Q 0 (0 to 0)" in reason
+    assert "cannot be told from chance: Q 0.0 per 1,000 customers (0.0 to 0.0)" in reason
     assert line("sms", np.zeros(50), np.arange(50.0), True).slope == 0
 
 
