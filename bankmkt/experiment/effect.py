@@ -104,6 +104,7 @@ def complier_effect(
     *,
     covariate: str | None = None,
     strata: Sequence[str] = (),
+    cluster: str | None = None,
     planned_share: float | None = None,
     reached: Sequence[str] = (),
     units: str | None = None,
@@ -117,7 +118,7 @@ def complier_effect(
 
     Parameters
     ----------
-    panel, outcome, covariate, strata, planned_share, reached, units, override, k
+    panel, outcome, covariate, strata, cluster, planned_share, reached, units, override, k
         As in :func:`effect`.
 
     Returns
@@ -136,11 +137,15 @@ def complier_effect(
     Notes
     -----
     Source: Imbens & Angrist (1994), Econometrica 62. The interval is the delta method's, equal to two-stage least
-    squares with HC0 errors.
+    squares with HC0 errors; where whole units were drawn, with CR2 errors of the outcome less the effect of taking
+    part, and t limits by the number of units.
     """
+    from scipy.stats import t
+
     frame = local(panel)
     treated, y = groups(frame, "treated", k), outcome_values(frame, outcome)
-    how: dict[str, Any] = {"strata": strata, "reached": reached, "units": units, "k": k}
+    lots: dict[str, Any] = {"strata": strata, "cluster": cluster}
+    how = {**lots, "reached": reached, "units": units, "k": k}
     despite = _checked(frame, covariate, planned_share, override, how)
     joined = column(frame, "participated").to_numpy(dtype=bool)
     if (joined & ~treated).any():
@@ -148,9 +153,9 @@ def complier_effect(
         raise Refused("customers took part without being invited", todo=todo)
     d = joined.astype(float)
     stratum = _stratum(frame, strata)
-    means, slope = moments(frame, Metric(outcome, covariate=covariate), arm="treated", strata=strata)
+    means, slope = moments(frame, Metric(outcome, covariate=covariate), arm="treated", **lots)
     uptake, of_uptake = _influence(d, treated, stratum)
-    noise = float(np.mean(of_uptake**2) / len(d))
+    noise = float(np.mean(of_uptake**2) / len(d)) if cluster is None else _by_units(frame, d, lots)[0] ** 2
     strength = np.inf if noise == 0 and uptake > 0 else uptake**2 / noise if noise else 0.0
     if joined.sum() < k:
         raise Refused(f"fewer than k = {k} of the invited took part", todo="invite more customers")
@@ -161,12 +166,18 @@ def complier_effect(
     left = y if covariate is None else y - slope * outcome_values(frame, covariate)
     gap, moved = _influence(left, treated, stratum)
     effect_size = gap / uptake
-    influence = (moved - effect_size * of_uptake) / uptake
     stayed_out = int((treated & ~joined).sum())
     share = f"{uptake:.0%}" if stayed_out >= k else "nearly all" if stayed_out else "all"
     note = "; ".join(filter(None, (f"{share} of the invited took part", despite)))
-    return Estimate.from_influence(
-        "randomised: taking part", outcome, "CACE", effect_size, influence, int(treated.sum()), note
+    method, size, invited = "randomised: taking part", float(effect_size), int(treated.sum())
+    if cluster is None:
+        influence = (moved - size * of_uptake) / uptake
+        return Estimate.from_influence(method, outcome, "CACE", size, influence, invited, note)
+    se, df = _by_units(frame, left - size * d, lots)
+    se /= abs(uptake)
+    reach = se * float(t.ppf((1 + LEVEL) / 2, df))
+    return Estimate(
+        method, outcome, "CACE", size, se, size - reach, size + reach, invited, int((~treated).sum()), note, None
     )
 
 
@@ -191,6 +202,13 @@ def _stratum(frame: pd.DataFrame, strata: Sequence[str]) -> np.ndarray:
     """Return the number of each customer's stratum."""
     numbers = frame.groupby(list(strata), dropna=False).ngroup() if strata else np.zeros(len(frame))
     return np.asarray(numbers, dtype=np.int64)
+
+
+def _by_units(frame: pd.DataFrame, values: np.ndarray, lots: dict[str, Any]) -> tuple[float, float]:
+    """Return the standard error of the arms' difference where whole units were drawn, and its degrees of freedom."""
+    means, _ = moments(frame.assign(_value=values), Metric("_value"), arm="treated", **lots)
+    row = differences(means, "control").iloc[0]
+    return float(row["se"]), float(row["df"])
 
 
 def _influence(y: np.ndarray, treated: np.ndarray, stratum: np.ndarray) -> tuple[float, np.ndarray]:
