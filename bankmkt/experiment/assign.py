@@ -127,9 +127,11 @@ def assign(
     names = list(shares)
     below = [out._lot < limit for limit in itertools.accumulate(shares.values())][:-1]
     arm = ibis.cases(*zip(below, names, strict=False), else_=names[-1])
-    chance = ibis.cases(*zip(below, shares.values(), strict=False), else_=shares[names[-1]])
+    # As texts: DuckDB takes 0.2 for a decimal, and would write it as one.
+    chances = [ibis.literal(repr(share)).cast("float64") for share in shares.values()]
+    chance = ibis.cases(*zip(below, chances, strict=False), else_=chances[-1])
     inside = out.left_out.isnull()
-    out = out.mutate(arm=inside.ifelse(arm, None), propensity=inside.ifelse(chance.cast("float64"), None)).drop("_lot")
+    out = out.mutate(arm=inside.ifelse(arm, None), propensity=inside.ifelse(chance, None)).drop("_lot")
     if assigned_on is not None:
         out = out.mutate(assigned_on=ibis.literal(parse_date("assigned_on", assigned_on)))
     return out

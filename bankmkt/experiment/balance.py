@@ -60,7 +60,7 @@ def balance(assigned: Any, covariates: Sequence[str] = ()) -> pd.DataFrame:
         kind = table[column].type()
         if column != "arm" and not (kind.is_numeric() or kind.is_boolean()):
             raise SchemaError("column", f"{column} ({kind})", "numbers or yes/no", "turn it into columns of yes/no")
-    inside = table.filter(table.arm.notnull())
+    inside = table.filter(table.arm.notnull()).mutate(propensity=table.propensity.cast("float64"))
     sums: dict[str, Any] = {
         "n": inside.count(), "low": inside.propensity.min(), "high": inside.propensity.max(),
         "known": inside.propensity.count(),

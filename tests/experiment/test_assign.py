@@ -125,6 +125,18 @@ def test_balance_is_pandas_and_its_p_values_are_uniform():
         assert kstest([values[position] for values in p], "uniform").pvalue > 1e-3
 
 
+def test_what_is_kept_in_a_file_is_the_same(tmp_path):
+    """DuckDB takes 0.2 for a decimal; a file has to hold the number that Python had."""
+    table, con = engine_table(assign(people(), "spring", THREE, strata=["tier"]), "people")
+    con.to_parquet(table, tmp_path / "arms.parquet")
+    kept = con.read_parquet(tmp_path / "arms.parquet")
+    assert str(kept.propensity.type()) == "float64"
+    assert set(kept.propensity.to_pandas()) == set(THREE.values())
+    pd.testing.assert_frame_equal(balance(kept, ["aum"]), balance(table, ["aum"]))
+    decimals = kept.mutate(propensity=kept.propensity.cast("decimal(2, 1)"))
+    pd.testing.assert_frame_equal(balance(decimals, ["aum"]), balance(table, ["aum"]))
+
+
 def test_balance_finds_an_arm_that_lost_customers():
     frame = drawn(people(), "spring", THREE)
     frame = frame[(frame.arm != "treatment") | (frame.aum < frame.aum.quantile(0.8))]
