@@ -33,7 +33,8 @@ def cross_fit(
     """Score each customer's uplift by models learned from the other folds.
 
     Every treated arm is learned against the control, with the chances of the study given to causalml, never estimated
-    by it.
+    by it. Folds' scores are brought to one level before they are pooled (:func:`level`): a score is an estimate of the
+    effect, and compares customers of different folds, but no fold is above another.
 
     Parameters
     ----------
@@ -60,7 +61,8 @@ def cross_fit(
     -------
     pandas.DataFrame
         A row per customer, in the study's order and with its labels, columns (model, arm): estimated effect on the
-        outcome; of ``response`` the expected outcome, of ``random`` a number from 0 to 1.
+        outcome; of ``response`` the expected outcome; both with the same mean in every fold. Of ``random`` a number
+        from 0 to 1.
 
     Raises
     ------
@@ -111,7 +113,34 @@ def cross_fit(
     out = {(learner, arm): np.empty(len(study)) for learner in chosen for arm in study.treated}
     for (learner, place, _, test), scores in zip(jobs, _shown(found, len(jobs), progress), strict=True):
         out[learner, study.arms[place]][test] = scores
-    return pd.DataFrame(out, index=study.index)
+    tests = [test for _, test in parts]
+    levelled = {pair: scores if pair[0] == "random" else level(scores, tests) for pair, scores in out.items()}
+    return pd.DataFrame(levelled, index=study.index)
+
+
+def level(scores: Floats, folds: Sequence[Any]) -> Floats:
+    """Return scores with the same mean in every fold: that of all.
+
+    What is left out of a fold's models is the fold: where it had high effects by chance, the others' are low, and so
+    are its scores. Pooled as they are, scores so go against what was measured, and Q falls below 0 where no effects
+    differ: the more, the fewer columns the models know.
+
+    Parameters
+    ----------
+    scores
+        One per customer, of one model and arm, those of each fold by models of the other folds.
+    folds
+        The rows of each fold.
+
+    Examples
+    --------
+    >>> level(np.array([1.0, 2.0, 3.0, 6.0]), [[0, 1], [2, 3]]).tolist()
+    [2.5, 3.5, 1.5, 4.5]
+    """
+    out = np.asarray(scores, dtype=float).copy()
+    for rows in folds:
+        out[rows] -= out[rows].mean()
+    return out + np.mean(scores)
 
 
 def expected_outcomes(study: Study, *, model: Any = None, folds: int = 5, seed: int = 7) -> Floats:
