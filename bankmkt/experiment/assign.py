@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -112,45 +113,60 @@ def assign(
         todo = "else those held out are those who would have drawn the first arms"
         raise ParameterError("hold_out", salt, "another salt than the experiment's", todo)
     out = table.mutate(left_out=_left_out(table, con, by, hold_out, busy))
+    limits = list(itertools.accumulate(shares.values()))[:-1]
     if strata:
         keys = [out[name] for name in strata] + [out.left_out.isnull()]
         own = ibis.literal(f"{salt}|stratum")
         for name in strata:
             own = own + "|" + out[name].cast("string").fill_null("")
-        place = ibis.row_number().over(group_by=keys, order_by=[uniform(salt, out[by]), out[by]])
-        many = out.count().over(group_by=keys)
-        lot = (place.cast("float64") + _number(own)) / many.cast("float64")
-        lot = (lot >= 1.0).ifelse(lot - 1.0, lot)
+        out = out.mutate(_place=ibis.row_number().over(group_by=keys, order_by=[lot(salt, out[by]), out[by]]), _own=own)
+        keys = [out[name] for name in strata] + [out.left_out.isnull()]
+        # a stratum's start is told of its first row: digits are dear
+        start = (out._place == 0).ifelse(_number(out._own), None).max().over(group_by=keys)
+        many = out.count().over(group_by=keys).cast("float64")
+        out = out.mutate(_part=(out._place.cast("float64") + start) / many).drop("_place", "_own")
+        part = (out._part >= 1.0).ifelse(out._part - 1.0, out._part)
+        below = [part < limit for limit in limits]
     else:
-        lot = uniform(salt, out[by])
-    out = out.mutate(_lot=lot)
+        out = out.mutate(_part=lot(salt, out[by]))
+        below = [out._part < _text(limit) for limit in limits]
     names = list(shares)
-    below = [out._lot < limit for limit in itertools.accumulate(shares.values())][:-1]
     arm = ibis.cases(*zip(below, names, strict=False), else_=names[-1])
     # As texts: DuckDB takes 0.2 for a decimal, and would write it as one.
     chances = [ibis.literal(repr(share)).cast("float64") for share in shares.values()]
     chance = ibis.cases(*zip(below, chances, strict=False), else_=chances[-1])
     inside = out.left_out.isnull()
-    out = out.mutate(arm=inside.ifelse(arm, None), propensity=inside.ifelse(chance, None)).drop("_lot")
+    out = out.mutate(arm=inside.ifelse(arm, None), propensity=inside.ifelse(chance, None)).drop("_part")
     if assigned_on is not None:
         out = out.mutate(assigned_on=ibis.literal(parse_date("assigned_on", assigned_on)))
     return out
 
 
-def uniform(salt: str, ids: Any) -> Any:
-    """Return a number from 0 to 1 for each id of an Ibis column: of the MD5 digest of ``salt``, a bar and the id.
+def lot(salt: str, ids: Any) -> Any:
+    """Return each id's lot of an Ibis column: the first digits of the MD5 digest of ``salt``, a bar and the id.
 
-    The same on every engine, and in Python:
+    Read as a fraction it is a number from 0 to 1; as texts lots have the same order. The same on every engine:
 
     >>> import hashlib, ibis
     >>> ids = ibis.memtable({"id": [17]}).id
-    >>> digest = hashlib.md5(b"spring|17").hexdigest()
-    >>> float(uniform("spring", ids).execute()[0]) == int(digest[:12], 16) / 16**12
+    >>> lot("spring", ids).execute()[0] == hashlib.md5(b"spring|17").hexdigest()[:12]
     True
     """
     import ibis
 
-    return _number(ibis.literal(f"{salt}|") + ids.cast("string"))
+    return (ibis.literal(f"{salt}|") + ids.cast("string")).hexdigest("md5").substr(0, DIGITS)
+
+
+def _text(share: float) -> str:
+    """Write a number from 0 to 1 as the least lot that is not below it.
+
+    Examples
+    --------
+    >>> _text(0.5), _text(1.0) > "f" * DIGITS
+    ('800000000000', True)
+    """
+    whole = math.ceil(share * 16**DIGITS)
+    return f"{whole:0{DIGITS}x}" if whole < 16**DIGITS else "g"
 
 
 def _number(text: Any) -> Any:
@@ -176,7 +192,7 @@ def _left_out(table: Any, con: Any, by: str, hold_out: tuple[str, float] | None,
         _check_salt("hold_out", hold_out[0])
         if isinstance(hold_out[1], bool) or not isinstance(hold_out[1], int | float) or not 0 < hold_out[1] < 1:
             raise ParameterError("hold_out", hold_out[1], "a share between 0 and 1", 'such as ("2026", 0.05)')
-        reasons.append((uniform(hold_out[0], table[by]) < float(hold_out[1]), ibis.literal(HELD_OUT)))
+        reasons.append((lot(hold_out[0], table[by]) < _text(float(hold_out[1])), ibis.literal(HELD_OUT)))
     if busy is not None:
         others, _ = engine_table(busy, "busy", con)
         if by not in others.columns:
