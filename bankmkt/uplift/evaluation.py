@@ -11,7 +11,8 @@ from bankmkt.confidence import Z, holm
 from bankmkt.errors import DataError, ParameterError, SchemaError
 from bankmkt.experiment.estimate import standard_error
 from bankmkt.uplift.qini import crossed, effect_scores, places, qini
-from bankmkt.uplift.study import Floats, Study, check_index
+from bankmkt.uplift.study import Floats, Study
+from bankmkt.uplift.study_checks import check_index
 
 AT = (0.1, 0.2, 0.3)
 """Parts of the customers, best first, whose mean effect is shown."""

@@ -10,9 +10,10 @@ import pandas as pd
 
 from bankmkt.confidence import Z
 from bankmkt.errors import DataError, ParameterError, one_of
-from bankmkt.privacy import K, small_parts
+from bankmkt.privacy import K, small_cells, small_parts
 from bankmkt.uplift.policy_solver import Integers, Limit
-from bankmkt.uplift.study import Floats, Study, check_index
+from bankmkt.uplift.study import Floats, Study
+from bankmkt.uplift.study_checks import check_index
 
 VALUES = 12
 """Different numbers from which a column is cut into quarters."""
@@ -51,10 +52,11 @@ def grouped(study: Study, groups: Any, k: int = K) -> pd.DataFrame:
         frame = study.X[list(groups)].reset_index(drop=True)
     else:
         raise ParameterError("groups", groups, "a list of columns of X, or a frame", 'such as groups=["city_tier"]')
-    return pd.DataFrame({str(name): _texts(column, k) for name, column in frame.items()})
+    return pd.DataFrame({str(name): named(column, k) for name, column in frame.items()})
 
 
-def _texts(column: pd.Series, k: int) -> pd.Series:
+def named(column: pd.Series, k: int) -> pd.Series:
+    """Return a column as ordered texts, as :func:`grouped` reports it."""
     number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if number and column.nunique() > VALUES:
         x = column.to_numpy(dtype=float, na_value=np.nan)
@@ -147,7 +149,8 @@ def by_group(
         A row per column and group: column, group, customers, chosen, rate with its interval (95 %, Wilson), ratio (of
         the rate to the highest of the column), effect (mean on those chosen, of the arm that they get) with its
         interval, missing with fewer than ``k`` customers who were left alone or who had that arm; suppressed. Groups
-        about which fewer than ``k`` customers would be told have no figures.
+        about which fewer than ``k`` customers would be told have no figures, nor has a group that with them adds up to
+        a known total; the size of a group is hidden so, too.
     """
     some, own = arm > 0, np.where(arm > 0, psi[np.arange(len(arm)), np.maximum(arm - 1, 0)], 0.0)
     rows: list[dict[str, Any]] = []
@@ -166,10 +169,10 @@ def by_group(
     found = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in ("ratio", "suppressed")])
     if found.empty:
         return pd.DataFrame(columns=COLUMNS)
-    hidden = small_parts(found["chosen"], found["customers"], by=[found["column"]], k=k)
-    hidden |= found["customers"] < k
+    few = small_cells(found["customers"], by=[found["column"]], k=k)
+    hidden = small_parts(found["chosen"], found["customers"], by=[found["column"]], k=k, hidden=few)
     shown = list(found.columns[3:])
-    found["customers"] = found["customers"].astype(float).mask(found["customers"] < k)
+    found["customers"] = found["customers"].astype(float).mask(few)
     found[shown] = found[shown].astype(float).mask(hidden)
     found.loc[found["chosen"] < k, ["effect", "effect_ci_lower", "effect_ci_upper"]] = np.nan
     found.insert(7, "ratio", found["rate"] / found.groupby("column")["rate"].transform("max"))

@@ -8,10 +8,14 @@ import pandas as pd
 from bankmkt.confidence import Z, holm
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.experiment.estimate import standard_error
-from bankmkt.privacy import K, check_k
+from bankmkt.privacy import K, check_k, small_cells, small_parts
 from bankmkt.uplift.evaluation import check_scores
+from bankmkt.uplift.fairness import named
 from bankmkt.uplift.qini import crossed, effect_scores, places
-from bankmkt.uplift.study import Floats, Study, check_index
+from bankmkt.uplift.study import Floats, Study
+from bankmkt.uplift.study_checks import check_index
+
+RATES = ["rate_treated", "rate_control"]
 
 
 def groups(
@@ -41,7 +45,9 @@ def groups(
     held_out
         As of :func:`bankmkt.uplift.evaluate`.
     k
-        Fewest customers of an arm that a group may have; smaller groups' figures are null.
+        Fewest customers of an arm that a group may have; smaller groups' figures are null. So are both rates where
+        either is that of fewer than k customers with an outcome other than 0, or of all but so few (of outcomes 0 and
+        1), and those of further groups without which the total would give them away.
 
     Returns
     -------
@@ -74,14 +80,16 @@ def groups(
         raise ParameterError("parts", parts, "an integer from 2 to 100", "pass parts=10")
     number = parts - 1 - np.minimum((places(values) * parts).astype(int), parts - 1)
     rows: list[dict[str, Any]] = []
+    counts: list[list[tuple[int, int]]] = []
     for group in np.unique(number):
         here = number == group
         row: dict[str, Any] = {"group": len(rows) + 1, "customers": int(here.sum())}
-        sizes, rates = [], []
+        sizes, some, rates = [], [], []
         for code in (place + 1, 0):
             of = here & (study.arm == code)
             weight = 1 / study.propensity[of, code]
             sizes.append(int(of.sum()))
+            some.append(int((study.outcome[of] != 0).sum()))
             rates.append(float(weight @ study.outcome[of] / weight.sum()) if of.any() else np.nan)
         effect = float(psi[here].mean())
         half = Z * standard_error(crossed(here / here.mean() * (psi - effect), psi - psi.mean(), held_out))
@@ -92,7 +100,20 @@ def groups(
         if min(sizes) < k:
             figures = dict.fromkeys(figures, np.nan)
         rows.append(row | {"treated": sizes[0], "control": sizes[1]} | figures)
-    return pd.DataFrame(rows)
+        counts.append(list(zip(some, sizes, strict=True)))
+    out = pd.DataFrame(rows)
+    out.loc[_few(np.array(counts), k, yes_no=bool(np.isin(study.outcome, (0, 1)).all())), RATES] = np.nan
+    return out
+
+
+def _few(counts: Any, k: int, yes_no: bool) -> pd.Series:
+    """Say in which rows some figure of a column is about few; counts: rows × columns × (not 0, of how many)."""
+    hidden = pd.Series(False, index=range(len(counts)))
+    for _ in range(2):  # what one column hides, the other's cells that stay must allow
+        for some, of in counts.transpose(1, 2, 0):
+            parts, wholes = pd.Series(some), pd.Series(of)
+            hidden = small_parts(parts, wholes, k=k, hidden=hidden) if yes_no else small_cells(parts, k=k, hidden=hidden)
+    return hidden
 
 
 def heterogeneity(study: Study, scores: Any, *, expected: Floats | None = None, held_out: bool = False) -> pd.DataFrame:
@@ -146,7 +167,7 @@ def heterogeneity(study: Study, scores: Any, *, expected: Floats | None = None, 
     return out
 
 
-def traits(study: Study, score: Any, *, part: float = 0.2) -> pd.DataFrame:
+def traits(study: Study, score: Any, *, part: float = 0.2, k: int = K) -> pd.DataFrame:
     """Say how the customers with the highest scores differ from those with the lowest.
 
     Parameters
@@ -157,6 +178,10 @@ def traits(study: Study, score: Any, *, part: float = 0.2) -> pd.DataFrame:
         One score per customer.
     part
         Share of the customers at each end.
+    k
+        Fewest customers that a figure may be about. Values that fewer have are put together as "other values"; a trait
+        that fewer at either end have, or all there but fewer, is left out, with a second one of the same column where
+        the others would give it away.
 
     Returns
     -------
@@ -181,18 +206,20 @@ def traits(study: Study, score: Any, *, part: float = 0.2) -> pd.DataFrame:
     values = _score(study, score)
     place = places(values)
     most, least = place > 1 - part, place < part
-    if most.sum() < K or least.sum() < K:
+    if min(most.sum(), least.sum()) < max(check_k(k), 2):
         raise ParameterError("score", "too many equal values", "an order of customers", "choose another score")
     rows = []
     for name, column in study.X.items():
         if isinstance(column.dtype, pd.CategoricalDtype):
-            kinds = {f"{name} = {value}": (column == value).to_numpy(float) for value in column.cat.categories}
+            texts = named(column, k)
+            kinds = {f"{name} = {value}": (texts == value).to_numpy(float) for value in texts.cat.categories}
         else:
             kinds = {str(name): column.to_numpy(dtype=float, na_value=np.nan)}
-        for trait, x in kinds.items():
+        few = _few(np.array([_told(x, most, least) for x in kinds.values()]), k, _yes_no(kinds.values()))
+        for (trait, x), hidden in zip(kinds.items(), few, strict=True):
             a, b = x[most & ~np.isnan(x)], x[least & ~np.isnan(x)]
             spread = float(np.nanstd(x))
-            if len(a) < K or len(b) < K or not spread > 0:
+            if hidden or min(len(a), len(b)) < max(k, 2) or not spread > 0:
                 continue
             difference = float(a.mean() - b.mean())
             se = float(np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
@@ -206,6 +233,16 @@ def traits(study: Study, score: Any, *, part: float = 0.2) -> pd.DataFrame:
     out = pd.DataFrame(rows, columns=columns)
     out["p_adjusted"] = holm(out["p_value"])
     return out.sort_values("standardised", key=lambda values: -values.abs(), ignore_index=True)
+
+
+def _told(x: Floats, most: Any, least: Any) -> list[tuple[int, int]]:
+    """Return of all, of the most and of the least how many are known and not 0, and how many are known."""
+    known = ~np.isnan(x)
+    return [(int((x[of & known] != 0).sum()), int((of & known).sum())) for of in (np.ones(len(x), bool), most, least)]
+
+
+def _yes_no(columns: Any) -> bool:
+    return all(np.isin(x[~np.isnan(x)], (0, 1)).all() for x in columns)
 
 
 def _one(study: Study, score: Any, arm: str | None, expected: Floats | None) -> tuple[int, Floats, Floats]:

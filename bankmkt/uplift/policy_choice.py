@@ -12,10 +12,7 @@ from bankmkt.errors import ParameterError
 from bankmkt.uplift.policy_effects import Line
 from bankmkt.uplift.policy_limits import limits_of
 from bankmkt.uplift.policy_solver import Choice, Integers, Limit, solve, used
-from bankmkt.uplift.study import Floats
-
-NOBODY = "none"
-"""Arm of customers who are left alone."""
+from bankmkt.uplift.study import NOBODY, Floats
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
+from bankmkt.uplift.study_checks import aligned, check_index, check_labels, features, floats, in_time, is_number
 
 Floats = npt.NDArray[np.float64]
 CONTROL = "control"
+NOBODY = "none"
+"""What a list says of customers who are left alone."""
 FEWEST = 10
 """Customers that an arm must have."""
 LEAST_CHANCE = 0.01
@@ -96,8 +99,9 @@ class Study:
         campaign_on: dt.date | str | None = None,
         known_on: Mapping[str, dt.date | str] | None = None,
     ) -> None:
-        self.X = _features(X)
+        self.X = features(X)
         self.index = X.index
+        check_labels(X.index)
         for name, given in (
             ("treatment", treatment),
             ("outcome", outcome),
@@ -105,15 +109,18 @@ class Study:
             ("truth", truth),
         ):
             check_index(name, given, X.index)
-        _in_time(self.X, campaign_on, known_on or {})
-        self.arms, self.arm = _arms(_aligned("treatment", treatment, self.X), control)
-        self.outcome = _numbers("outcome", _aligned("outcome", outcome, self.X))
+        in_time(self.X, campaign_on, {} if known_on is None else known_on)
+        self.arms, self.arm = _arms(aligned("treatment", treatment, self.X), control)
+        self.outcome = floats("outcome", aligned("outcome", outcome, self.X))
         self.propensity = _chances(propensity, self.X, self.arms)
         self.cost = _costs(cost, self.arms)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        if not is_number(value):
             raise ParameterError("value", value, "yuan that a unit of the outcome is worth", "such as value=120.0")
         self.value = float(value)
         self.truth = None if truth is None else _truth(truth, self.X, self.arms)
+        if not isinstance(randomised, bool | np.bool_):
+            todo = "True only if the chances are those of a lot"
+            raise ParameterError("randomised", randomised, "True or False", todo)
         self.randomised = bool(randomised)
         if self.randomised:
             _as_drawn(self.arm, self.propensity, self.arms)
@@ -157,16 +164,6 @@ class Study:
         )  # fmt: skip
 
 
-def check_index(name: str, given: Any, index: pd.Index) -> None:
-    """Raise DataError if a pandas object's index says that its rows are in another order than those of ``X``."""
-    if not isinstance(given, pd.Series | pd.DataFrame) or len(given) != len(index) or given.index.equals(index):
-        return
-    plain = given.index.equals(pd.RangeIndex(len(index)))  # says nothing, unless X has the same rows in another order
-    if not plain or given.index.sort_values().equals(index.sort_values()):
-        todo = f"{name}.reindex(X.index), or pass .to_numpy() if the rows do belong together"
-        raise DataError(f"index of {name}", "other than that of X", "the same customers in the same order", todo)
-
-
 def _as_drawn(arm: npt.NDArray[np.int64], chance: Floats, arms: tuple[str, ...]) -> None:
     """Refuse chances that the arms' sizes contradict: of each arm, the number drawn is a sum of independent draws."""
     from scipy.stats import norm
@@ -182,67 +179,17 @@ def _as_drawn(arm: npt.NDArray[np.int64], chance: Floats, arms: tuple[str, ...])
             raise Refused(seen, None, f"about {p.mean():.1%}, as propensity says", todo)
 
 
-def _features(frame: Any) -> pd.DataFrame:
-    if not isinstance(frame, pd.DataFrame) or frame.empty:
-        what = type(frame).__name__ if not isinstance(frame, pd.DataFrame) else frame.shape
-        raise ParameterError("X", what, "a frame with a row per customer and a column or more", "pass a DataFrame")
-    if twice := frame.columns[frame.columns.duplicated()].tolist():
-        raise SchemaError("X has two columns", twice[0], "each name once", "rename or drop one")
-    columns = {}
-    for name, column in frame.items():
-        kind = column.dtype
-        if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(kind):
-            columns[str(name)] = column
-        elif pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind):
-            values = column.to_numpy(dtype=float, na_value=np.nan)
-            if np.isinf(values).any():
-                raise DataError(f"X[{name!r}]", "infinity", "numbers or missing", "replace it")
-            columns[str(name)] = pd.Series(values, frame.index)
-        elif pd.api.types.is_string_dtype(kind) or pd.api.types.is_object_dtype(kind):
-            texts = column.dropna()
-            if not texts.map(lambda value: isinstance(value, str)).all():
-                raise SchemaError(f"X[{name!r}]", str(kind), "numbers, yes/no or texts", "convert it")
-            columns[str(name)] = column.astype("category")
-        else:
-            todo = "turn dates into numbers of days before the campaign"
-            raise SchemaError(f"X[{name!r}]", str(kind), "numbers, yes/no or categories", todo)
-    return pd.DataFrame(columns).reset_index(drop=True)
-
-
-def _in_time(frame: pd.DataFrame, begin: dt.date | str | None, known: Mapping[str, dt.date | str]) -> None:
-    from bankmkt.lookback import parse_date
-
-    if begin is None:
-        if known:
-            raise ParameterError("campaign_on", None, "the campaign's first day", "pass it along with known_on")
-        return
-    start = parse_date("campaign_on", begin)
-    for name, day in known.items():
-        if name not in frame:
-            raise ParameterError("known_on", name, one_of(frame.columns), "name columns of X")
-        if parse_date(f"known_on[{name!r}]", day) >= start:
-            what = f"column {name} was known on {day}"
-            raise Refused(what, None, f"before the campaign began on {start}", "leave it out: it may be an effect")
-
-
-def _aligned(name: str, given: Any, frame: pd.DataFrame) -> pd.Series:
-    series = pd.Series(given).reset_index(drop=True)
-    if len(series) != len(frame):
-        raise DataError(
-            name, f"{len(series):,} rows", f"one per customer: {len(frame):,}", "pass those of X, in its order"
-        )
-    if series.isna().any():
-        raise DataError(name, f"{int(series.isna().sum())} missing", "one per customer", "leave these customers out")
-    return series
-
-
-def _arms(given: pd.Series, control: str | None) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+def _arms(given: pd.Series, control: Any) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
     kind = given.dtype
     if pd.api.types.is_bool_dtype(kind) or (pd.api.types.is_numeric_dtype(kind) and set(given.unique()) <= {0, 1}):
-        given = given.astype(int).map({0: control or CONTROL, 1: "treatment"})
+        if control is not None and not isinstance(control, str) and control != 0:
+            raise ParameterError("control", control, "0, or a name for it", "turn the arms round: 1 is the treated one")
+        control = control if isinstance(control, str) else CONTROL
+        given = given.astype(int).map({0: control, 1: "treatment"})
     codes, found = pd.factorize(given.astype(str))
     names = sorted(found)
-    first = CONTROL if control is None else control
+    same = [str(arm) for arm in given.unique() if control is not None and arm == control]
+    first = CONTROL if control is None else (same or [str(control)])[0]
     if first not in names:
         raise ParameterError("control", first, one_of(names), "name the arm that was left alone")
     if len(names) < 2:
@@ -250,20 +197,14 @@ def _arms(given: pd.Series, control: str | None) -> tuple[tuple[str, ...], npt.N
             "treatment", names, "two arms or more", "a study needs customers who were left alone and others"
         )
     arms = (first, *(name for name in names if name != first))
+    if taken := [name for name in arms[1:] if name in (NOBODY, CONTROL)]:
+        todo = "rename it: lists say so of customers who are left alone"
+        raise ParameterError("treatment", taken[0], "another name for an arm that was treated", todo)
     arm = np.array([arms.index(name) for name in found], dtype=np.int64)[codes]
     for name, size in zip(arms, np.bincount(arm), strict=True):
         if size < FEWEST:
             raise DataError(f"customers of arm {name}", int(size), f"{FEWEST} or more", "leave the arm out")
     return arms, arm
-
-
-def _numbers(name: str, series: pd.Series) -> Floats:
-    if not (pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series)):
-        raise SchemaError(name, str(series.dtype), "numbers or yes/no", "convert it")
-    values = series.to_numpy(dtype=float)
-    if not np.isfinite(values).all():
-        raise DataError(name, "infinity", "numbers", "replace it")
-    return values
 
 
 def _chances(given: Any, frame: pd.DataFrame, arms: tuple[str, ...]) -> Floats:
@@ -273,16 +214,20 @@ def _chances(given: Any, frame: pd.DataFrame, arms: tuple[str, ...]) -> Floats:
     if isinstance(given, pd.DataFrame):
         if missing := [name for name in arms if name not in given]:
             raise SchemaError("propensity has no column", missing[0], one_of(arms), todo)
-        chance = np.column_stack([_numbers("propensity", _aligned("propensity", given[name], frame)) for name in arms])
+        chance = np.column_stack([floats("propensity", aligned("propensity", given[name], frame)) for name in arms])
     elif isinstance(given, Mapping):
-        if set(map(str, given)) != set(arms):
-            raise ParameterError("propensity", sorted(map(str, given)), f"a chance for each of {', '.join(arms)}", todo)
-        chance = np.tile([float(given[name]) for name in arms], (n, 1))
+        by_arm = {str(name): number for name, number in given.items()}
+        if set(by_arm) != set(arms):
+            raise ParameterError("propensity", sorted(by_arm), f"a chance for each of {', '.join(arms)}", todo)
+        for name, number in by_arm.items():
+            if not is_number(number):
+                raise ParameterError(f"propensity[{name!r}]", number, "a chance between 0 and 1", todo)
+        chance = np.tile([float(by_arm[name]) for name in arms], (n, 1))
     else:
         if len(arms) > 2:
             raise ParameterError("propensity", type(given).__name__, f"a chance for each of {', '.join(arms)}", todo)
-        number = isinstance(given, int | float) and not isinstance(given, bool)
-        treated = np.full(n, float(given)) if number else _numbers("propensity", _aligned("propensity", given, frame))
+        one = is_number(given)
+        treated = np.full(n, float(given)) if one else floats("propensity", aligned("propensity", given, frame))
         chance = np.column_stack([1 - treated, treated])
     if (chance <= 0).any() or (chance >= 1).any() or (np.abs(chance.sum(axis=1) - 1) > 1e-6).any():
         raise DataError(
@@ -299,7 +244,7 @@ def _costs(cost: Mapping[str, float] | float, arms: tuple[str, ...]) -> Floats:
     for name, price in costs.items():
         if name not in arms:
             raise ParameterError("cost", name, one_of(arms), "name the arms")
-        if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < np.inf:
+        if not is_number(price) or price < 0:
             raise ParameterError(f"cost[{name!r}]", price, "yuan per customer, 0 or more", "such as cost=1.5")
     return np.array([float(costs.get(name, 0.0)) for name in arms])
 
@@ -308,7 +253,7 @@ def _truth(given: Any, frame: pd.DataFrame, arms: tuple[str, ...]) -> Floats:
     if isinstance(given, pd.DataFrame):
         if missing := [name for name in arms[1:] if name not in given]:
             raise SchemaError("truth has no column", missing[0], one_of(arms[1:]), "give every treated arm's effect")
-        return np.column_stack([_numbers("truth", _aligned("truth", given[name], frame)) for name in arms[1:]])
+        return np.column_stack([floats("truth", aligned("truth", given[name], frame)) for name in arms[1:]])
     if len(arms) > 2:
         raise ParameterError("truth", type(given).__name__, f"a frame with {', '.join(arms[1:])}", "a column per arm")
-    return _numbers("truth", _aligned("truth", given, frame))[:, None]
+    return floats("truth", aligned("truth", given, frame))[:, None]

@@ -15,10 +15,10 @@ from bankmkt.experiment.assign import DIGITS
 from bankmkt.lookback import parse_date
 from bankmkt.manifest import MANIFEST, file_record, read_json, write_json
 from bankmkt.saving import whole
-from bankmkt.uplift.policy_choice import NOBODY, Policy
+from bankmkt.uplift.policy_choice import Policy
 from bankmkt.uplift.reasons import reasons
 from bankmkt.uplift.scorer import Scorer
-from bankmkt.uplift.study import CONTROL, Floats
+from bankmkt.uplift.study import CONTROL, NOBODY, Floats
 
 FORMAT = 1
 KIND = "target list"

@@ -1,0 +1,55 @@
+"""Bad input of studies, policies, lists, scorers and learners is refused by name, never computed with."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
+from bankmkt.uplift import Study
+
+N = 400
+X = pd.DataFrame({"age": np.arange(N) % 60 + 20.0}, index=pd.Index([f"c{i}" for i in range(N)], name="customer_id"))
+TREATED = np.arange(N) % 2
+BOUGHT = np.random.default_rng(1).random(N) < 0.3
+
+
+def study(**more):
+    given = {"X": X, "treatment": TREATED, "outcome": BOUGHT, "propensity": 0.5} | more
+    return Study(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"propensity": np.nan}, DataError, "propensity"),
+        ({"propensity": {"control": np.nan, "treatment": 0.5}}, ParameterError, r"propensity\['control'\] = nan"),
+        ({"propensity": {"control": "a", "treatment": 0.5}}, ParameterError, r"propensity\['control'\] = 'a'"),
+        ({"propensity": np.full((N, 2), 0.5)}, DataError, r"propensity = \(400, 2\)"),
+        ({"treatment": np.zeros((N, 2))}, DataError, "treatment"),
+        ({"outcome": X}, DataError, r"outcome = \(400, 1\)"),
+        ({"outcome": 1.0}, DataError, "outcome = 1.0"),
+        ({"outcome": dict(enumerate(BOUGHT))}, DataError, "outcome = 'dict'"),
+        ({"outcome": BOUGHT.astype(complex)}, SchemaError, "outcome = 'complex128'"),
+        ({"X": X.set_axis([0] * N)}, DataError, "399 labels that come again"),
+        ({"X": X.set_axis([None, *X.index[1:]])}, DataError, "missing labels"),
+        ({"X": X.assign(**{"1": 2.0}).rename(columns={"age": 1})}, SchemaError, "two columns = '1'"),
+        ({"randomised": "no"}, ParameterError, "randomised = 'no'"),
+        ({"randomised": np.nan}, ParameterError, "randomised = nan"),
+        ({"known_on": ["age"]}, ParameterError, "known_on"),
+        ({"value": "a"}, ParameterError, "value"),
+        ({"treatment": np.where(TREATED, "none", "control")}, ParameterError, "treatment = 'none'"),
+        ({"control": 1}, ParameterError, "control = 1"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_study(given, error, message):
+    with pytest.raises(error, match=message):
+        study(**given)
+
+
+def test_numbers_of_numpy_are_numbers_and_zero_is_a_control():
+    made = study(propensity=np.float32(0.5), cost=np.int64(2), value=np.float32(3), control=0)
+    assert (made.cost.tolist(), made.value, made.arms) == ([0.0, 2.0], 3.0, ("control", "treatment"))
+    several = study(treatment=np.arange(N) % 4, control=0, propensity=dict.fromkeys(range(4), 0.25))
+    assert several.arms == ("0", "1", "2", "3")
+    with pytest.raises(Refused, match="arm"):
+        study(propensity=0.2)
