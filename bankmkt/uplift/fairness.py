@@ -45,7 +45,7 @@ def grouped(study: Study, groups: Any, k: int = K) -> pd.DataFrame:
         frame = groups.reset_index(drop=True)
         if len(frame) != len(study):
             raise DataError("groups", f"{len(frame):,} rows", f"one per customer: {len(study):,}", "pass all of them")
-    elif isinstance(groups, Sequence) and not isinstance(groups, str):
+    elif isinstance(groups, Sequence) and not isinstance(groups, str) and groups:
         for name in groups:
             if name not in study.X:
                 raise ParameterError("groups", name, one_of(study.X.columns), "name columns of X, or pass a frame")

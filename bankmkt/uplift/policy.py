@@ -17,9 +17,10 @@ from bankmkt.uplift.policy_effects import Line, harmed, line
 from bankmkt.uplift.policy_limits import limits_of
 from bankmkt.uplift.policy_solver import Choice, Integers, Limit, solve
 from bankmkt.uplift.policy_value import Flags, compare, others, shares
-from bankmkt.uplift.qini import effect_scores
+from bankmkt.uplift.qini import effect_scores, expected_by_arm
 from bankmkt.uplift.regret import regret
 from bankmkt.uplift.study import Floats, Study
+from bankmkt.uplift.study_checks import is_number, is_whole
 
 JUDGE = 0.5
 """Share of customers kept apart to measure on them what a list is worth."""
@@ -116,8 +117,9 @@ def policy(
     (500, ['by x', 'nobody', 'at random'])
     """
     table, psi = check_scores(study, scores), effect_scores(study, expected)
+    expected = None if expected is None else expected_by_arm(study, expected)
     check_k(k)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise ParameterError("seed", seed, "an integer from 0", "pass seed=7")
     if study.value <= 0:
         raise ParameterError("value", study.value, "more than 0", "turn the outcome round: count what is wanted")
@@ -197,7 +199,7 @@ def _pick(
 
 def _kept_apart(study: Study, judge: Any, seed: int) -> Flags:
     """Draw the customers on whom the list is valued: the same share of every arm."""
-    if isinstance(judge, bool) or not isinstance(judge, int | float) or not 0.1 <= judge <= 0.9:
+    if not is_number(judge) or not 0.1 <= judge <= 0.9:
         raise ParameterError("judge", judge, "a share of the customers from 0.1 to 0.9", f"pass judge={JUDGE}")
     draw = np.random.default_rng(seed).random(len(study))
     judged = np.zeros(len(study), bool)
@@ -210,7 +212,7 @@ def _kept_apart(study: Study, judge: Any, seed: int) -> Flags:
 def _response(study: Study, table: pd.DataFrame, expected: Floats | None) -> Floats | None:
     if ("response", study.treated[0]) in table.columns:
         return np.asarray(table["response"][list(study.treated)].to_numpy())
-    return None if expected is None else np.asarray(expected, float)[:, 1:]
+    return None if expected is None else expected[:, 1:]
 
 
 def _fits(place: int, cell: Integers, limits: Sequence[Limit]) -> float:
@@ -229,7 +231,7 @@ def _fingerprint(study: Study, table: pd.DataFrame, expected: Floats | None) -> 
     )
     for frame in (study.X.set_axis(study.index), table):
         digest.update(pd.util.hash_pandas_object(frame).to_numpy().tobytes())
-    given = () if expected is None else (np.asarray(expected, float),)
+    given = () if expected is None else (expected,)
     for array in (study.arm, study.propensity, study.outcome, *given):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

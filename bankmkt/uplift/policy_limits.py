@@ -8,6 +8,7 @@ import numpy as np
 from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.uplift.policy_solver import Limit
 from bankmkt.uplift.study import Floats
+from bankmkt.uplift.study_checks import is_number, is_whole
 
 
 def limits_of(
@@ -40,7 +41,7 @@ def limits_of(
     """
     out = []
     if budget is not None:
-        if isinstance(budget, bool) or not isinstance(budget, int | float) or not 0 < budget < np.inf:
+        if not is_number(budget) or budget <= 0:
             raise ParameterError("budget", budget, "yuan above 0", "such as budget=5000, or leave it out")
         if cost.min() > budget:
             raise Refused(f"the budget of {budget:,.10g}", None, f"{cost.min():g} or more", "it pays for nobody")
@@ -69,9 +70,9 @@ def _by_arm(parameter: str, given: Any, arms: tuple[str, ...]) -> dict[str, int]
     for name, number in numbers.items():
         if name and name not in arms:
             raise ParameterError(parameter, name, one_of(arms), "name treated arms")
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        if not is_whole(number) or number < 1:
             raise ParameterError(parameter, number, "customers, an integer from 1", f"such as {parameter}=1000")
-    return numbers
+    return {name: int(number) for name, number in numbers.items()}
 
 
 def _use(name: str, arms: tuple[str, ...], cells: int) -> Floats:

@@ -5,11 +5,15 @@ brings. With each customer's *effect score* ψ, whose mean over any group is an 
 effect, the area is the covariance of ψ with the customer's place in the order: no curve needs to be summed up.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from bankmkt.errors import ParameterError
+from bankmkt.errors import ParameterError, SchemaError, one_of
 from bankmkt.uplift.study import Floats, Study
+from bankmkt.uplift.study_checks import check_index
 
 CROSSED = 2**0.5
 """Factor on the standard error of an order's figures where customers' scores come from models of each other.
@@ -31,9 +35,10 @@ def effect_scores(study: Study, expected: Floats | None = None) -> Floats:
     study
         Of :class:`bankmkt.uplift.Study`.
     expected
-        Customers × arms: the outcome to be expected in each arm, predicted without this customer (out of fold);
-        by default every arm's mean outcome. Better predictions make ψ less noisy; with known propensities no
-        prediction biases it, with estimated ones either of the two must be right (doubly robust).
+        Customers × arms: the outcome to be expected in each arm, predicted without this customer (out of fold), as an
+        array in the study's order or a frame with its labels and a column per arm; by default every arm's mean outcome.
+        Better predictions make ψ less noisy; with known propensities no prediction biases it, with estimated ones
+        either of the two must be right (doubly robust).
 
     Returns
     -------
@@ -55,12 +60,7 @@ def effect_scores(study: Study, expected: Floats | None = None) -> Floats:
         raise ParameterError("study", type(study).__name__, "a bm.uplift.Study", "make one")
     rows = np.arange(len(study))
     if expected is not None:
-        expected = np.asarray(expected, dtype=float)
-        if expected.shape != study.propensity.shape or not np.isfinite(expected).all():
-            todo = "pass what bm.uplift.expected_outcomes returned"
-            raise ParameterError(
-                "expected", expected.shape, f"numbers, {study.propensity.shape}: customers × arms", todo
-            )
+        expected = expected_by_arm(study, expected)
     else:
         weight = 1 / study.propensity[rows, study.arm]
         size = np.bincount(study.arm, weight)
@@ -69,6 +69,21 @@ def effect_scores(study: Study, expected: Floats | None = None) -> Floats:
     each = expected.copy()
     each[rows, study.arm] += rest
     return np.asarray(each[:, 1:] - each[:, :1])
+
+
+def expected_by_arm(study: Study, expected: Any) -> Floats:
+    """Return expected outcomes as numbers, customers × arms; those of a frame by the names of its rows and columns."""
+    todo = "pass what bm.uplift.expected_outcomes returned"
+    if isinstance(expected, pd.DataFrame):
+        if missing := [arm for arm in study.arms if arm not in expected]:
+            raise SchemaError("expected has no column", missing[0], one_of(study.arms), todo)
+        check_index("expected", expected, study.index)
+        expected = expected[list(study.arms)]
+    array = np.asarray(expected)
+    if array.dtype.kind not in "biuf" or array.shape != study.propensity.shape or not np.isfinite(array).all():
+        what = array.shape or type(expected).__name__
+        raise ParameterError("expected", what, f"numbers, {study.propensity.shape}: customers × arms", todo)
+    return array.astype(float)
 
 
 def places(score: npt.ArrayLike) -> Floats:

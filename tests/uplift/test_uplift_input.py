@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
-from bankmkt.uplift import Study
+from bankmkt.uplift import Study, effect_scores
 
 N = 400
 X = pd.DataFrame({"age": np.arange(N) % 60 + 20.0}, index=pd.Index([f"c{i}" for i in range(N)], name="customer_id"))
@@ -53,3 +53,27 @@ def test_numbers_of_numpy_are_numbers_and_zero_is_a_control():
     assert several.arms == ("0", "1", "2", "3")
     with pytest.raises(Refused, match="arm"):
         study(propensity=0.2)
+
+
+EXPECTED = pd.DataFrame({"control": 0.3, "treatment": 0.3 + 0.001 * X.age}, X.index)
+
+
+def test_expected_outcomes_are_taken_by_name():
+    """A frame's columns may stand in any order; its rows must be the study's."""
+    wanted = effect_scores(study(), EXPECTED.to_numpy())
+    np.testing.assert_array_equal(effect_scores(study(), EXPECTED[["treatment", "control"]]), wanted)
+    np.testing.assert_array_equal(effect_scores(study(), EXPECTED.assign(more=1.0)), wanted)
+
+
+@pytest.mark.parametrize(
+    ("expected", "error"),
+    [
+        (EXPECTED.iloc[::-1], DataError), (EXPECTED.set_axis(range(1, N + 1)), DataError),
+        (EXPECTED[["control"]], SchemaError), ("a", ParameterError), ({"a": 1}, ParameterError),
+        (np.zeros((N, 3)), ParameterError), (np.full((N, 2), np.datetime64("2026-01-01")), ParameterError),
+        (EXPECTED.astype("datetime64[ns]"), ParameterError), (EXPECTED * np.nan, ParameterError),
+    ],
+)  # fmt: skip
+def test_expected_outcomes_of_others_are_refused(expected, error):
+    with pytest.raises(error, match="expected"):
+        effect_scores(study(), expected)
