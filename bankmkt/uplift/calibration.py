@@ -162,7 +162,7 @@ def who_reacts(
         {"item": ["first less last"], "estimate": gap, "ci_lower": gap - wide, "ci_upper": gap + wide}
     )
     by_group = found.assign(item="group " + found["group"].astype(str), estimate=found["effect"])
-    differ = traits(study, score, part=part).rename(columns={"trait": "item", "difference": "estimate"})
+    differ = traits(study, score, part=part, k=k).rename(columns={"trait": "item", "difference": "estimate"})
     tables = {"effect": line, "groups": pd.concat([by_group, between]), "traits": differ}
     columns = ["about", "item", "estimate", "ci_lower", "ci_upper"]
     out = pd.concat([t.assign(about=about)[columns] for about, t in tables.items()], ignore_index=True)

@@ -111,8 +111,11 @@ def _few(counts: Any, k: int, yes_no: bool) -> pd.Series:
     hidden = pd.Series(False, index=range(len(counts)))
     for _ in range(2):  # what one column hides, the other's cells that stay must allow
         for some, of in counts.transpose(1, 2, 0):
-            parts, wholes = pd.Series(some), pd.Series(of)
-            hidden = small_parts(parts, wholes, k=k, hidden=hidden) if yes_no else small_cells(parts, k=k, hidden=hidden)
+            here = pd.Series(some)
+            if yes_no:
+                hidden = small_parts(here, pd.Series(of), k=k, hidden=hidden)
+            else:
+                hidden = small_cells(here, k=k, hidden=hidden)
     return hidden
 
 

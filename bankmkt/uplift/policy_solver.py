@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bankmkt.errors import Refused
+from bankmkt.privacy import K
 from bankmkt.uplift.study import Floats
 
 Integers = npt.NDArray[np.int64]
@@ -88,7 +89,7 @@ def solve(net: Floats, cell: Integers, limits: Sequence[Limit], *, seed: int = 7
     Raises
     ------
     Refused
-        If no choice keeps all limits; names those that contradict each other.
+        If no choice keeps all limits; names those that contradict each other, and how many customers are left out.
 
     Examples
     --------
@@ -165,9 +166,7 @@ def _prices(net: Floats, cell: Integers, limits: Sequence[Limit]) -> tuple[Float
             if add(price, dual, weight) <= NEAR * len(net):
                 break
         if not weight and short > 1e-7:
-            names = [limit.name for limit, each in zip(limits, price, strict=True) if each > NEAR]
-            todo = "raise or lower one of them"
-            raise Refused(f"no choice of customers keeps {' and '.join(names)}", None, "limits that go together", todo)
+            raise _contradiction([each.name for each, cost in zip(limits, price, strict=True) if cost > NEAR], net)
     mixes = [(float(w), found[place][0], found[place][3]) for place, w in enumerate(mix) if w > NEAR]
     return price * worth / size, mixes
 
@@ -261,8 +260,16 @@ def _exact(net: Floats, cell: Integers, limits: Sequence[Limit]) -> Choice:
         constraints=[LinearConstraint(once, ub=1), LinearConstraint(use, ub=most)], options={"mip_rel_gap": 1e-6},
     )  # fmt: skip
     if result.x is None:
-        names = " and ".join(limit.name for limit in limits)
-        raise Refused(f"no choice of customers keeps {names}", None, "limits that go together", "raise or lower one")
+        raise _contradiction([limit.name for limit in limits], net)
     taken = result.x.reshape(n, arms) > 0.5
     arm = np.where(taken.any(axis=1), taken.argmax(axis=1) + 1, 0)
     return Choice(arm, np.full(len(limits), np.nan), float(-result.mip_dual_bound))
+
+
+def _contradiction(names: list[str], net: Floats) -> Refused:
+    """Return the refusal that names the limits and, where an arm is not to be given to some, those left out."""
+    left = int((~np.isfinite(net)).any(axis=1).sum())
+    whom = f"the {left:,} customers" if left >= K else "customers"
+    but = f" if {whom} whom contact harms are left out" if left else ""
+    todo = f"raise or lower {'one of them' if len(names) > 1 else 'it'}"
+    return Refused(f"no choice of customers keeps {' and '.join(names)}{but}", None, "limits that go together", todo)

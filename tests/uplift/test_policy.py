@@ -197,6 +197,15 @@ def test_limits_that_cannot_be_kept_are_named(options, error, message):
         policy(study, scores, **options)
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_fewest_that_those_left_out_as_harmed_make_impossible_says_so(exact):
+    net = np.where(np.arange(500) < 40, -np.inf, 1.0)[:, None]
+    limits = [Limit("at least 480 contacts", -np.ones((1, 1)), -480.0)]
+    with pytest.raises(Refused, match="at least 480 contacts if the 40 customers whom contact harms are left out"):
+        solve(net, np.zeros(500, int), limits, exact=exact)
+    assert (solve(np.ones((500, 1)), np.zeros(500, int), limits, exact=exact).arm == 1).sum() >= 480
+
+
 def test_nobody_worth_the_cost_is_a_refusal():
     study, scores = offers(cost=(60.0, 90.0))
     found, reason = policy_or_reason(study, scores)
@@ -223,6 +232,7 @@ def test_small_groups_have_no_figures():
     found = policy(study, scores, budget=3000, groups=rare).fairness.set_index("group")
     assert found.loc["other values", ["customers", "chosen", "rate", "effect"]].isna().all()
     assert found.suppressed.sum() >= 2  # else the rest would tell
+    assert found.customers.isna().sum() == 2  # 12,000 less the sizes of x and y are the 4
 
 
 def test_what_simulations_say_holds(monkeypatch):

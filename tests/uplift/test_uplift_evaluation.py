@@ -196,6 +196,43 @@ def test_traits_of_the_most_and_the_least_affected():
     assert found.p_adjusted["noise"] > 0.01
 
 
+def test_traits_that_few_have_are_not_told():
+    """Three live in Hamlet, five of the best own a boat; of two cities, who is not in the one is in the other."""
+    n, place = 6000, np.arange(6000)
+    rng = np.random.default_rng(14)
+    frame = pd.DataFrame({
+        "village": np.where(place % 2000 == 0, "Hamlet", rng.choice(["Upton", "Downton"], n)),
+        "city": np.where((place % 2 == 0) | (place >= 1200), "north", "south"),
+        "boat": (place < 5) | (place > 3000), "debt": np.where(place < 4, 1e6, 0.0), "age": rng.normal(size=n),
+    })  # fmt: skip
+    frame.loc[1200 + np.arange(3), "city"] = "south"
+    study = Study(frame, rng.random(n) < 0.5, rng.random(n), propensity=0.5)
+    found = traits(study, -place)
+    assert not found.trait.str.contains("Hamlet|other values|boat|debt").any()
+    assert (found.trait.str.startswith("village")).sum() == 1  # one of the two is hidden with those of Hamlet
+    assert {"city = north", "city = south", "age"} <= set(found.trait)
+    every = traits(study, -place, k=1)
+    assert every.trait.str.contains("Hamlet").any()
+    assert len(every) > len(found)
+    frame["city"] = np.where(place < 4, "south", np.where(place > 4800, "south", "north"))  # 4 of the best
+    assert not traits(Study(frame, study.arm, study.outcome, 0.5), -place).trait.str.startswith("city").any()
+
+
+def test_rates_that_tell_of_few_buyers_are_not_shown():
+    n, place = 2000, np.arange(2000)
+    treated, score = place % 2 == 1, -(place // 500)
+    bought = np.zeros(n)
+    for group, (of_treated, of_control) in enumerate([(3, 40), (50, 30), (60, 20), (0, 25)]):
+        bought[500 * group + 1 + 2 * np.arange(of_treated)] = 1
+        bought[500 * group + 2 * np.arange(of_control)] = 1
+    found = groups(study_of(place, treated, bought), score, parts=4)
+    rates = found[["rate_treated", "rate_control"]]
+    assert rates.isna().all(axis=1).tolist() == [True, True, False, False]  # the total less two others is the three
+    assert rates.loc[3].tolist() == [0.0, 0.1]
+    assert found.effect.notna().all()
+    assert groups(study_of(place, treated, bought), score, parts=4, k=1).notna().all(axis=None)
+
+
 def test_hillstroms_mens_mail_has_no_order_and_the_womens_has(real_data):
     """A score by a known trait: who bought women's goods before (REFERENCES: +7.31 against +1.11 points)."""
     found = datasets.load_hillstrom(real_data)
