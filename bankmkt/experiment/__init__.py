@@ -28,13 +28,14 @@
 ======================================  ==========================================================================
 """
 
-from bankmkt.experiment.arms import Metric, arm_means
+from bankmkt.experiment.arms import arm_means
 from bankmkt.experiment.assign import assign
 from bankmkt.experiment.balance import balance
 from bankmkt.experiment.best import Best, best_arm
 from bankmkt.experiment.bootstrap import bootstrap
-from bankmkt.experiment.check import Checks, check
+from bankmkt.experiment.check import check
 from bankmkt.experiment.comparison import compare
+from bankmkt.experiment.design import Checks
 from bankmkt.experiment.did import difference_in_differences, placebo
 from bankmkt.experiment.dose import dose_by, dose_effect
 from bankmkt.experiment.effect import complier_effect, effect
@@ -43,9 +44,11 @@ from bankmkt.experiment.estimate import Estimate
 from bankmkt.experiment.evaluation import Evaluation, evaluate
 from bankmkt.experiment.gap import decompose
 from bankmkt.experiment.known import covariates
-from bankmkt.experiment.looks import always_valid, looks, spending
+from bankmkt.experiment.limits import always_valid, spending
+from bankmkt.experiment.looks import looks
 from bankmkt.experiment.matching import matching
 from bankmkt.experiment.methods import compare_methods, methods
+from bankmkt.experiment.metric import Metric
 from bankmkt.experiment.negative import later_exposure, outcome_before
 from bankmkt.experiment.observational import doubly_robust, overlap, propensity
 from bankmkt.experiment.overview import every_campaign

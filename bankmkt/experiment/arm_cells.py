@@ -10,7 +10,7 @@ from bankmkt.errors import DataError, Refused, SchemaError, one_of
 from bankmkt.frames import engine_table, fetch
 
 if TYPE_CHECKING:
-    from bankmkt.experiment.arms import Metric
+    from bankmkt.experiment.metric import Metric
 
 Floats = npt.NDArray[np.float64]
 FEWEST_CLUSTERS = 5

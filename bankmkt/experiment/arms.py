@@ -6,8 +6,7 @@ which the engine computes of any number of customers.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,81 +14,10 @@ import pandas as pd
 from bankmkt.confidence import LEVEL
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
 from bankmkt.experiment.arm_cells import Cell, Count, Floats, in_engine, in_memory
-from bankmkt.experiment.wording import in_words
+from bankmkt.experiment.design import Checks, Design, passed
+from bankmkt.experiment.few import doubts
+from bankmkt.experiment.metric import Metric
 from bankmkt.privacy import K, check_k, discloses
-
-if TYPE_CHECKING:
-    from bankmkt.experiment.check import Checks
-
-FEWEST = 200
-"""Customers of an arm whose outcome is not 0 from which intervals of skewed money have been found to hold."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What an experiment is judged by.
-
-    Parameters
-    ----------
-    outcome
-        Column of numbers or yes/no.
-    per
-        Column of the denominator, for a ratio of two sums, such as spending per transaction.
-    covariate
-        Column known before the experiment that narrows the interval (CUPED): best the outcome's own earlier value.
-    covariate_per
-        Its denominator, for a ratio.
-    winsorise
-        Share of customers at either end, such as 0.01, whose outcomes are drawn in to that quantile of all arms
-        together; 0 for none. The effect is then that on the outcome so limited: less exposed to a few customers, and
-        usually smaller.
-    limits
-        The two limits themselves, if they were fixed in advance; instead of ``winsorise``.
-    nonzero
-        Whether the quantiles are those of customers whose outcome is not 0, who stay 0: for money that few spend.
-    """
-
-    outcome: str
-    per: str | None = None
-    covariate: str | None = None
-    covariate_per: str | None = None
-    winsorise: float = 0.0
-    limits: tuple[float, float] | None = None
-    nonzero: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be."""
-        for name in ("outcome", "per", "covariate", "covariate_per"):
-            value = getattr(self, name)
-            if not isinstance(value, str) and (value is not None or name == "outcome"):
-                raise ParameterError(name, value, "the name of a column", "one of the frame's")
-        if self.covariate_per is not None and (self.covariate is None or self.per is None):
-            raise ParameterError("covariate_per", self.covariate_per, "a ratio with a covariate", "give all four")
-        share = self.winsorise
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 0.5:
-            raise ParameterError("winsorise", share, "a share from 0 and below 0.5", "such as 0.01")
-        if self.limits is not None and not (len(self.limits) == 2 and self.limits[0] < self.limits[1]):
-            raise ParameterError("limits", self.limits, "a lower and an upper limit", "such as (0.0, 5000.0)")
-
-    @property
-    def sources(self) -> tuple[str, str | None, str | None, str | None]:
-        """Outcome, its denominator, covariate, its denominator."""
-        return self.outcome, self.per, self.covariate, self.covariate_per
-
-    @property
-    def note(self) -> str:
-        """What the reader must know of it."""
-        words = []
-        if self.per:
-            words.append(f"{self.outcome} per {self.per}")
-        if self.limits is not None:
-            words.append(f"limited to {self.limits[0]:,.10g} to {self.limits[1]:,.10g}")
-        elif self.winsorise:
-            among = f" of those whose {in_words(self.outcome)} is not 0" if self.nonzero else ""
-            words.append(f"the outermost {100 * self.winsorise:.3g}% at either end{among} drawn in")
-        if self.covariate:
-            words.append(f"adjusted for {in_words(self.covariate)}")
-        return "; ".join(words)
 
 
 def arm_means(
@@ -99,7 +27,7 @@ def arm_means(
     arm: str = "arm",
     strata: Sequence[str] = (),
     cluster: str | None = None,
-    checks: "Checks | None" = None,
+    checks: Checks | None = None,
     override: Sequence[str] = (),
     k: int = K,
 ) -> pd.DataFrame:
@@ -124,7 +52,8 @@ def arm_means(
         Column of the unit that was drawn as a whole, such as the branch.
     checks, override
         Of :func:`bankmkt.experiment.check`: means are withheld if one failed that is not overridden. Without, they are
-        means of groups, of which :func:`best_arm` makes no claim.
+        means of groups, of which :func:`best_arm` makes no claim. Checks are of the same frame, arm, strata and
+        cluster; the frame that is returned keeps them in ``attrs["design"]``.
     k
         Smallest arm; and customers with (or without) an outcome other than 0 from which an arm's mean is shown.
 
@@ -134,7 +63,8 @@ def arm_means(
         A row per arm: arm, n (customers with an outcome), missing (customers without; null where they are few), mean,
         ci_lower, ci_upper (95 %), variance (of the mean), df (degrees of freedom of the variance; infinite without
         clusters), covariance (with the mean of each other arm, by name: what strata and a covariate make them have in
-        common). What is about fewer than k customers is null.
+        common), note (why its difference from another arm's is not to be trusted, if few customers have an outcome
+        other than 0, or one of them makes up much of the error). What is about fewer than k customers is null.
 
     Raises
     ------
@@ -143,8 +73,8 @@ def arm_means(
     DataError
         If a covariate or an arm is missing, there are fewer than two arms, or a mean of a denominator is 0.
     Refused
-        If a check failed, an arm has fewer than k customers with an outcome, or a stratum fewer than two of an arm, a
-        unit is in several arms or strata, or winsorising leaves nothing to compare.
+        If a check failed or the checks are of another design, an arm has fewer than k customers with an outcome, or a
+        stratum fewer than two of an arm, a unit is in several arms or strata, or winsorising leaves nothing to compare.
 
     Notes
     -----
@@ -160,16 +90,22 @@ def arm_means(
     """
     from scipy.stats import t
 
-    if checks is not None:
-        checks.gate(override)
     found, _ = moments(frame, metric, arm=arm, strata=strata, cluster=cluster, k=k)
+    design = Design(arm, tuple(strata), cluster)
+    if checks is not None:
+        passed(checks, override, design, dict(zip(found["arm"], found["n"] + found["missing"], strict=True)))
     hidden = few_of(found, k)
+    rows = found.to_dict("records")
+    told = [dict.fromkeys(why for other in rows if other is not own for why in doubts(own, other)) for own in rows]
+    found["note"] = ["; ".join(each) for each in told]
     found["missing"] = found["missing"].mask(discloses(found["missing"], found["missing"] + found["n"], k))
     reach = t.ppf((1 + LEVEL) / 2, found["df"]) * found["variance"] ** 0.5
     found["ci_lower"], found["ci_upper"] = found["mean"] - reach, found["mean"] + reach
     figures = ["mean", "ci_lower", "ci_upper", "variance"]
     found[figures] = found[figures].mask(hidden)
-    return found[["arm", "n", "missing", *figures, "df", "covariance"]]
+    out = found[["arm", "n", "missing", *figures, "df", "covariance", "note"]]
+    out.attrs["design"] = design
+    return out
 
 
 def moments(
@@ -284,9 +220,16 @@ def check_columns(frame: Any, arm: str, strata: Sequence[str], cluster: str | No
         raise ParameterError("strata", strata, "a list of columns", 'such as strata=["tier"]')
     if not hasattr(frame, "columns"):
         raise ParameterError("frame", type(frame).__name__, "an Ibis table or a pandas frame", "such as a panel")
-    for name in (arm, *strata, *([cluster] if cluster else [])):
+    for what, name in (("arm", arm), *(("strata", name) for name in strata), ("cluster", cluster)):
+        if name is None and what == "cluster":
+            continue
+        if not isinstance(name, str):
+            raise ParameterError(what, name, "the name of a column", "one of the frame's")
         if name not in frame.columns:
             raise SchemaError("frame has no column", name, one_of(frame.columns), "add it, or name another")
+    if isinstance(frame, pd.DataFrame) and not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()]
+        raise SchemaError("frame has two columns", str(twice[0]), "each name once", "rename one, or leave it out")
     return list(strata)
 
 

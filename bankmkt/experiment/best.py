@@ -1,18 +1,16 @@
 """Which arm is best, how sure that is, and what choosing wrongly would cost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bankmkt.confidence import LEVEL
-from bankmkt.errors import ParameterError, Refused, SchemaError, one_of
-
-if TYPE_CHECKING:
-    from bankmkt.experiment.check import Checks
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
+from bankmkt.experiment.design import Checks, Design, passed
 
 POINTS = 2001
 """Of each arm's distribution, on which chances are added up."""
@@ -32,7 +30,7 @@ class Best:
         (chance that it is the best of all), loss (what choosing it is expected to cost against the best, per
         customer).
     sure
-        Whether the first arm's chance reaches the level.
+        Whether the first arm's chance reaches the level, and is to be trusted.
     level
         That chance.
     says
@@ -63,10 +61,10 @@ class Best:
 def best_arm(
     means: Any,
     *,
-    checks: "Checks | None",
+    checks: Checks | None,
     override: Sequence[str] = (),
     value: float = 1.0,
-    cost: dict[str, float] | None = None,
+    cost: Mapping[str, float] | None = None,
     highest: bool = True,
     level: float = SURE,
 ) -> Best:
@@ -75,11 +73,13 @@ def best_arm(
     Parameters
     ----------
     means
-        Of :func:`bankmkt.experiment.arm_means`: a row per arm with mean and variance, and their df and covariance if
-        there are.
+        Of :func:`bankmkt.experiment.arm_means`: a row per arm with mean and variance, and their df, covariance and
+        note if there are. Where a note says that few customers have an outcome other than 0, or that one makes up much
+        of the error, no arm is surely the best.
     checks, override
-        Of :func:`bankmkt.experiment.check`: if one failed that is not overridden, no arm is called the best. None if
-        the means are no experiment's of this package.
+        Of :func:`bankmkt.experiment.check`, of the frame and the design (arm, strata, cluster) that the means were made
+        with: if one failed that is not overridden, no arm is called the best. None if the means are no experiment's of
+        this package.
     value
         Yuan that a unit of the metric is worth, if ``cost`` is given.
     cost
@@ -97,11 +97,13 @@ def best_arm(
     Raises
     ------
     Refused
-        If a check failed, or an arm's mean is withheld.
+        If a check failed or is of another design than the means, or an arm's mean is withheld.
     SchemaError
         If a column is missing.
+    DataError
+        If there are fewer than two arms, or one twice.
     ParameterError
-        If an arm's cost is given that is not there, or the level is no share.
+        If an arm's cost is given that is not there, or a number is none.
 
     Notes
     -----
@@ -122,16 +124,24 @@ def best_arm(
     from scipy.special import expit
     from scipy.stats import t
 
-    despite = checks.gate(override) if checks is not None else ""
     for column in ("arm", "mean", "variance"):
         if column not in getattr(means, "columns", ()):
             raise SchemaError("means has no column", column, "a frame of arm_means", "pass it")
+    arms = [str(arm) for arm in means["arm"]]
+    if len(arms) < 2 or len(set(arms)) < len(arms):
+        raise DataError("arms", arms, "two or more, each once", "pass what arm_means returned")
+    despite = "" if checks is None else passed(checks, override, _design(means), _customers(means))
     if isinstance(level, bool) or not isinstance(level, int | float) or not 0.5 <= level < 1:
         raise ParameterError("level", level, "a share from 0.5 and below 1", "such as 0.95")
-    arms = [str(arm) for arm in means["arm"]]
-    for arm in cost or {}:
+    if not isinstance(highest, bool | np.bool_):
+        raise ParameterError("highest", highest, "True or False", "whether more is better")
+    _number("value", value, "a number other than 0", ok=lambda number: number != 0)
+    if cost is not None and not isinstance(cost, Mapping):
+        raise ParameterError("cost", cost, "yuan per customer by arm", 'such as cost={"mail": 2.0}')
+    for arm, each in (cost or {}).items():
         if arm not in arms:
             raise ParameterError("cost", arm, one_of(arms), "name the arms")
+        _number(f"cost of {arm}", each, "yuan per customer, 0 or more", ok=lambda number: number >= 0)
     if means["mean"].isna().any():
         raise Refused("an arm's mean is withheld, so none is the best", todo="wait for more customers with an outcome")
     price = np.array([float((cost or {}).get(arm, 0.0)) for arm in arms])
@@ -153,10 +163,33 @@ def best_arm(
     table = pd.DataFrame({"arm": arms, "value": values, "se": se, "p_best": chance, "loss": expected - centre})
     table["loss"] = table["loss"].clip(lower=0.0)
     table = table.sort_values("p_best", ascending=False, kind="stable", ignore_index=True)
-    first, sure = table.iloc[0], bool(table["p_best"].iloc[0] >= level)
+    first, likely = table.iloc[0], bool(table["p_best"].iloc[0] >= level)
+    doubts = list(dict.fromkeys(note for note in means.get("note", pd.Series(dtype=str)) if note))
     says = f"{first['arm']} is the best arm with a probability of {first['p_best']:.1%}"
-    says = says if sure else f"{says}, and {100 * level:g}% is asked for"
-    return Best(table, sure, float(level), "; ".join(filter(None, (says, despite))))
+    says = says if likely else f"{says}, and {100 * level:g}% is asked for"
+    says = f"{says}, which is not to be trusted ({'; '.join(doubts)})" if doubts else says
+    return Best(table, likely and not doubts, float(level), "; ".join(filter(None, (says, despite))))
+
+
+def _design(means: pd.DataFrame) -> Design:
+    """Return the design that the means were made under."""
+    design = means.attrs.get("design")
+    if not isinstance(design, Design):
+        todo = "make them with bm.experiment.arm_means, and pass on its frame; or checks=None"
+        raise Refused("the means do not say under which design they were made", todo=todo)
+    return design
+
+
+def _customers(means: pd.DataFrame) -> dict[str, int]:
+    """Return each arm's customers, with and without an outcome, where that may be shown."""
+    known = means[means["missing"].notna()]
+    return {str(arm): int(number) for arm, number in zip(known["arm"], known["n"] + known["missing"], strict=True)}
+
+
+def _number(what: str, value: Any, expected: str, *, ok: Callable[[float], bool]) -> None:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not np.isfinite(value) or not ok(float(value)):
+        raise ParameterError(what, value, expected, "such as 2.5")
 
 
 def _alone(means: pd.DataFrame) -> np.ndarray:

@@ -1,82 +1,24 @@
 """Whether an experiment is one: the checks that its effects must pass before anybody reads them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bankmkt.errors import ParameterError, Refused, SchemaError, one_of
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
 from bankmkt.experiment.arms import Floats, check_columns
-from bankmkt.experiment.counted import People, ordered
-from bankmkt.experiment.gate import SRM_P as SRM_P
+from bankmkt.experiment.counted import People
+from bankmkt.experiment.design import Checks, Design
 from bankmkt.experiment.gate import apart, attrition, before_rows, contact, row, sizes
 from bankmkt.experiment.omnibus import WHOLE
 from bankmkt.experiment.panel import COVARIATES
 from bankmkt.experiment.spill import exposure
+from bankmkt.frames import engine_table, fetch
 from bankmkt.privacy import K, check_k
 
-CHECKS = ("sizes", "balance", "placebo", "attrition", "contact", "neighbours")
-"""Names of the checks, by which they are overridden."""
-
-
-@dataclass(frozen=True)
-class Checks:
-    """What :func:`check` found.
-
-    Parameters
-    ----------
-    table
-        A row per check that was asked for: check, measure (what ``figure`` is), figure (null if it is about fewer than
-        k customers), p_value (null where chance has no part, or nothing could be tested), limit, passed, says (a
-        sentence).
-    arms
-        A row per arm: arm, customers, planned (their expected number).
-    balance
-        A row per covariate and treated arm: covariate, arm, mean, control (its mean), standardised (the difference in
-        standard deviations); within strata; null if about fewer than k customers.
-    """
-
-    table: pd.DataFrame
-    arms: pd.DataFrame
-    balance: pd.DataFrame
-
-    @property
-    def passed(self) -> bool:
-        """Whether no check failed."""
-        return bool(self.table["passed"].all())
-
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """Names of the checks that failed."""
-        return tuple(self.table.loc[~self.table["passed"], "check"])
-
-    def gate(self, override: Sequence[str] = ()) -> str:
-        """Return the note of what was overridden (empty if nothing had to be), or refuse.
-
-        Parameters
-        ----------
-        override
-            Names of failed checks that the reader is willing to answer for.
-
-        Raises
-        ------
-        Refused
-            If a check failed that is not overridden.
-        ParameterError
-            If there is no such check.
-        """
-        if isinstance(override, str) or not set(override) <= set(CHECKS):
-            raise ParameterError("override", override, f"a list of {', '.join(CHECKS)}", 'such as override=["balance"]')
-        says = dict(zip(self.table["check"], self.table["says"], strict=True))
-        if withheld := [name for name in self.failed if name not in override]:
-            found = "; ".join(f"check of {name}: {says[name]}" for name in withheld)
-            raise Refused(
-                f"the effect is withheld ({found})",
-                todo=f"find out why, or take it upon yourself: override={withheld!r}",
-            )
-        return "; ".join(f"despite a failed check of {name}: {says[name]}" for name in self.failed)
+MOST = 1.001
+"""That chances of all arms may add up to, rounded."""
 
 
 def check(
@@ -147,6 +89,8 @@ def check(
         customers of an arm and stratum.
     ParameterError, SchemaError
         If an argument is not as described.
+    DataError
+        If a customer is in the frame twice (by ``customer_id``, if it is there), or chances add up to more than 1.
 
     Notes
     -----
@@ -177,12 +121,14 @@ def check(
     for name in (*covariates, *before, *outcomes, *reached, *([units] if units else [])):
         if name not in frame.columns:
             raise SchemaError("frame has no column", name, one_of(frame.columns), "add it, or name another")
+    _once(frame)
     people = People(frame, arm, str(control), keys, cluster, k)
     people.count(covariates, before, outcomes, reached)
     names, cells = people.names, people.cells
     shares = _shares(cells, names, planned)
     lots = _table(cells.assign(one=1.0), "n" if cluster is None else "one", len(names))
-    rows = [sizes(lots, names, shares, "customers" if cluster is None else "units")]
+    customers = _table(cells, "n", len(names))
+    rows = [sizes(lots, names, shares, "customers" if cluster is None else "units", customers, k)]
     tables = {}
     for name, p, width in people.tests():
         own = covariates if name == "balance" else before
@@ -195,18 +141,29 @@ def check(
     rows += contact(cells, {name: f"got {name}" for name in reached}, k)[:1]
     if units is not None and outcomes:
         rows.append(_neighbours(people, units, outcomes[0]))
-    customers = _table(cells, "n", len(names))
     expected = (customers.sum(axis=1, keepdims=True) * shares).sum(axis=0)
     counted = pd.DataFrame({"arm": names, "customers": customers.sum(axis=0).astype(int), "planned": expected})
     nothing = apart({}, (), names, people.share, k)
-    return Checks(pd.DataFrame(rows), counted, tables.get("balance", nothing))
+    design = Design(arm, tuple(keys), cluster, str(control))
+    return Checks(pd.DataFrame(rows), counted, tables.get("balance", nothing), design)
 
 
-def arm_names(frame: pd.DataFrame, arm: str, control: str, k: int) -> list[str]:
-    """Return the arms, the control first, after checking that each has at least k customers."""
-    if frame[arm].isna().any():
-        raise ParameterError(arm, "missing for some customers", "an arm for everybody", "leave those without one out")
-    return ordered(frame[arm].astype(str).value_counts(), str(control), k)
+def _once(frame: Any) -> None:
+    """Raise if a customer has several rows."""
+    if "customer_id" not in frame.columns:
+        return
+    if isinstance(frame, pd.DataFrame):
+        twice = bool(frame["customer_id"].duplicated().any())
+    else:
+        table = engine_table(frame, "frame")[0]
+        sums = {
+            "rows": table.count(),
+            "own": table.customer_id.nunique() + table.customer_id.isnull().any().cast("int"),
+        }
+        found = fetch(table.aggregate(**sums)).to_pylist()[0]
+        twice = found["rows"] > (found["own"] or 0)
+    if twice:
+        raise DataError("customer_id", "several rows of a customer", "a row per customer", "join them, or take one")
 
 
 def _table(cells: pd.DataFrame, column: str, arms: int) -> Floats:
@@ -226,6 +183,8 @@ def _shares(cells: pd.DataFrame, names: list[str], planned: Mapping[str, float] 
         given = {str(name): value for name, value in planned.items()}
         if not all(isinstance(given[name], int | float) and 0 < given[name] < 1 for name in names):
             raise ParameterError("planned", planned, "shares between 0 and 1", 'such as {"control": 0.5, "a": 0.5}')
+        if sum(given.values()) > MOST:
+            raise ParameterError("planned", planned, "shares that add up to 1 at most", "correct them")
         own = np.array([float(given[name]) for name in names])
         return np.tile(own / own.sum(), (strata, 1))
     if cells["unknown"].any():
@@ -241,6 +200,9 @@ def _shares(cells: pd.DataFrame, names: list[str], planned: Mapping[str, float] 
     if table.isna().any(axis=None):
         raise Refused("a stratum lacks an arm", todo="join small strata, or pass the planned shares")
     own = table.to_numpy()
+    if not (own > 0).all() or own.sum(axis=1).max() > MOST:
+        told = "positive chances of the arms that add up to 1 at most"
+        raise DataError("propensity", f"a sum of {own.sum(axis=1).max():.3g}", told, "record each customer's own arm's")
     return own / own.sum(axis=1, keepdims=True)
 
 

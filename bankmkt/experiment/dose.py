@@ -9,8 +9,8 @@ import pandas as pd
 from bankmkt.confidence import LEVEL, holm
 from bankmkt.errors import DataError, ParameterError, Refused
 from bankmkt.experiment.arms import check_columns
-from bankmkt.experiment.check import SRM_P
 from bankmkt.experiment.estimate import local, outcome_values
+from bankmkt.experiment.gate import SRM_P
 from bankmkt.experiment.omnibus import known_before, omnibus
 from bankmkt.privacy import K, check_k, discloses, small_cells, small_parts
 
@@ -92,7 +92,7 @@ def dose_effect(
     keys = check_columns(frame, dose, strata, cluster)
     if isinstance(outcomes, str) or not isinstance(outcomes, Sequence) or not outcomes:
         raise ParameterError("outcomes", outcomes, "a list of columns", 'such as ["applied"]')
-    if isinstance(override, str) or not set(override) <= {"balance"}:
+    if not isinstance(override, Sequence) or isinstance(override, str) or any(name != "balance" for name in override):
         raise ParameterError("override", override, '["balance"] or nothing', "leave it out")
     if isinstance(covariates, str) or not isinstance(covariates, Sequence):
         raise ParameterError("covariates", covariates, "a list of columns", 'such as ["age"]')

@@ -1,6 +1,7 @@
 """The effect of a randomised campaign: of being invited, and of taking part."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,11 @@ import pandas as pd
 
 from bankmkt.confidence import LEVEL
 from bankmkt.errors import ParameterError, Refused
-from bankmkt.experiment.arms import Metric, differences, few_of, moments
+from bankmkt.experiment.arms import differences, few_of, moments
 from bankmkt.experiment.check import check
 from bankmkt.experiment.estimate import Estimate, column, groups, local, outcome_values
+from bankmkt.experiment.few import rests_on_few
+from bankmkt.experiment.metric import Metric
 from bankmkt.privacy import K
 
 WEAK_F = 10.0
@@ -62,7 +65,7 @@ def effect(
     Returns
     -------
     Estimate
-        Of target ITT.
+        Of target ITT. Its note says if it rests on one customer or on five (not known where units were drawn).
 
     Raises
     ------
@@ -79,11 +82,11 @@ def effect(
     """
     from scipy.stats import t
 
-    frame = local(panel)
+    metric, frame = Metric(outcome, covariate=covariate), local(panel)
     treated, y = groups(frame, "treated", k), outcome_values(frame, outcome)
     lots: dict[str, Any] = {"strata": strata, "cluster": cluster}
     despite = _checked(frame, covariate, planned_share, override, {**lots, "reached": reached, "units": units, "k": k})
-    means, slope = moments(frame, Metric(outcome, covariate=covariate), arm="treated", **lots)
+    means, slope = moments(frame, metric, arm="treated", **lots)
     if few_of(means, k).any():
         raise Refused(f"the {outcome} of fewer than k = {k} customers of an arm is not 0 (or is 0)", todo=MORE)
     row = differences(means, "control").iloc[0]
@@ -91,11 +94,10 @@ def effect(
     reach = se * float(t.ppf((1 + LEVEL) / 2, row["df"]))
     left = y if covariate is None else y - slope * outcome_values(frame, covariate)
     influence = None if cluster else _influence(left, treated, _stratum(frame, strata))[1]
-    note = "; ".join(filter(None, ("of the invitation, whoever took part", despite)))
-    return Estimate(
+    return _noted(Estimate(
         "randomised: invited − not invited", outcome, "ITT", size, se, size - reach, size + reach,
-        int(treated.sum()), int((~treated).sum()), note, influence,
-    )  # fmt: skip
+        int(treated.sum()), int((~treated).sum()), "of the invitation, whoever took part", influence,
+    ), despite)  # fmt: skip
 
 
 def complier_effect(
@@ -124,7 +126,7 @@ def complier_effect(
     Returns
     -------
     Estimate
-        Of target CACE.
+        Of target CACE, with the note of :func:`effect`.
 
     Raises
     ------
@@ -142,7 +144,7 @@ def complier_effect(
     """
     from scipy.stats import t
 
-    frame = local(panel)
+    metric, frame = Metric(outcome, covariate=covariate), local(panel)
     treated, y = groups(frame, "treated", k), outcome_values(frame, outcome)
     lots: dict[str, Any] = {"strata": strata, "cluster": cluster}
     how = {**lots, "reached": reached, "units": units, "k": k}
@@ -153,7 +155,7 @@ def complier_effect(
         raise Refused("customers took part without being invited", todo=todo)
     d = joined.astype(float)
     stratum = _stratum(frame, strata)
-    means, slope = moments(frame, Metric(outcome, covariate=covariate), arm="treated", **lots)
+    means, slope = moments(frame, metric, arm="treated", **lots)
     uptake, of_uptake = _influence(d, treated, stratum)
     noise = float(np.mean(of_uptake**2) / len(d)) if cluster is None else _by_units(frame, d, lots)[0] ** 2
     strength = np.inf if noise == 0 and uptake > 0 else uptake**2 / noise if noise else 0.0
@@ -168,17 +170,22 @@ def complier_effect(
     effect_size = gap / uptake
     stayed_out = int((treated & ~joined).sum())
     share = f"{uptake:.0%}" if stayed_out >= k else "nearly all" if stayed_out else "all"
-    note = "; ".join(filter(None, (f"{share} of the invited took part", despite)))
+    note = f"{share} of the invited took part"
     method, size, invited = "randomised: taking part", float(effect_size), int(treated.sum())
     if cluster is None:
         influence = (moved - size * of_uptake) / uptake
-        return Estimate.from_influence(method, outcome, "CACE", size, influence, invited, note)
+        return _noted(Estimate.from_influence(method, outcome, "CACE", size, influence, invited, note), despite)
     se, df = _by_units(frame, left - size * d, lots)
     se /= abs(uptake)
     reach = se * float(t.ppf((1 + LEVEL) / 2, df))
-    return Estimate(
-        method, outcome, "CACE", size, se, size - reach, size + reach, invited, int((~treated).sum()), note, None
-    )
+    ends = size - reach, size + reach
+    found = Estimate(method, outcome, "CACE", size, se, *ends, invited, int((~treated).sum()), note, None)
+    return _noted(found, despite)
+
+
+def _noted(found: Estimate, despite: str) -> Estimate:
+    """Add to the note what makes an estimate doubtful."""
+    return replace(found, note="; ".join(filter(None, (found.note, rests_on_few(found), despite))))
 
 
 def _checked(
@@ -191,7 +198,8 @@ def _checked(
     """Return what was overridden of the checks, or refuse."""
     planned = None
     if planned_share is not None:
-        if not 0 < planned_share < 1:
+        number = isinstance(planned_share, int | float | np.number) and not isinstance(planned_share, bool)
+        if not number or not 0 < planned_share < 1:
             raise ParameterError("planned_share", planned_share, "a share between 0 and 1", "pass 0.5 for halves")
         planned = {"control": 1 - planned_share, "treatment": planned_share}
     before = [covariate] if covariate else []

@@ -8,10 +8,11 @@ import pandas as pd
 
 from bankmkt.confidence import LEVEL, holm
 from bankmkt.errors import ParameterError, one_of
-from bankmkt.experiment.arms import FEWEST, Metric, differences, few_of, moments, named_arms
+from bankmkt.experiment.arms import differences, few_of, moments, named_arms
 from bankmkt.experiment.check import check
 from bankmkt.experiment.comparison import ratio_interval
-from bankmkt.experiment.few import ONE, REASONS
+from bankmkt.experiment.few import doubts
+from bankmkt.experiment.metric import Metric
 from bankmkt.privacy import K
 
 COLUMNS = (
@@ -147,13 +148,7 @@ def _rows(name: str, metric: Metric, means: pd.DataFrame, control: str, k: int) 
             few = f"withheld: the outcome of fewer than k = {k} customers of an arm is not 0 (or is 0)"
             rows.append({**dict.fromkeys(COLUMNS, np.nan), **row, "note": few})
             continue
-        notes = [metric.note] if metric.note else []
-        if not own["yes_no"] and min(own["some"], base["some"]) < FEWEST:
-            notes.append(
-                f"fewer than {FEWEST} customers of an arm have one other than 0: the interval may be too narrow"
-            )
-        if max(own["one"], base["one"]) > ONE * (own["error"] + base["error"]):
-            notes.append(REASONS[1])
+        notes = ([metric.note] if metric.note else []) + doubts(own, base)
         if not found["se"] > 0:
             notes.append("no interval: no outcome differs from another of its arm")
         reach = float(t.ppf((1 + LEVEL) / 2, found["df"])) if found["se"] > 0 else np.nan

@@ -30,8 +30,11 @@ def row(name: str, measure: str, figure: float, p: float, says: str, *, passed: 
     }  # fmt: skip
 
 
-def sizes(seen: Floats, names: Sequence[str], shares: Floats, what: str) -> dict[str, Any]:
-    """Test the number of lots in each stratum and arm: over all strata together, and stratum by stratum."""
+def sizes(seen: Floats, names: Sequence[str], shares: Floats, what: str, customers: Floats, k: int) -> dict[str, Any]:
+    """Test the number of lots in each stratum and arm: over all strata together, and stratum by stratum.
+
+    What a stratum shows is hidden if it would tell of fewer than k of its ``customers`` (strata × arms).
+    """
     from scipy.stats import binomtest
 
     total = seen.sum(axis=1, keepdims=True)
@@ -64,6 +67,15 @@ def sizes(seen: Floats, names: Sequence[str], shares: Floats, what: str) -> dict
     worst, size = int(np.abs(off).argmax()), seen[rows].sum()
     planned = wanted[rows].reshape(-1, len(names)).sum(axis=0)[worst] / size
     here = planned + off[worst] / size
+    whole = customers[rows].reshape(-1, len(names)).sum(axis=0)
+    if whole.sum() < k or np.any(discloses(whole, whole.sum(), k)):
+        says = f"a stratum's {what} are in other arms than planned; they are too few to show"
+        says = (
+            says
+            if p < SRM_P
+            else f"arms of about the size planned; the stratum farthest off has too few {what} to show"
+        )
+        return row("sizes", "share of an arm, less planned", np.nan, p, says)
     where = " of a stratum" if one else ""
     says = f"{here:.1%} of {what}{where} are in arm {names[worst]}, {planned:.1%} were planned"
     return row("sizes", "share of an arm, less planned", here - planned, p, says)
@@ -141,7 +153,8 @@ def attrition(
     cells
         A row per stratum and arm (and unit): stratum, place, n, and a column per outcome, of customers without it.
     lost
-        The column of each outcome; the column "lost" counts customers without any of them.
+        The column of each outcome, of which the row tells of the one that is lost most unevenly (smallest p); the
+        column "lost" counts customers without any of them.
     names, k, by_unit
         The arms; smallest group; whether rows are units that were drawn as wholes.
     """
@@ -162,20 +175,21 @@ def attrition(
             gap = float(share @ (by[:, 3] / by[:, 1] - by[:, 2] / by[:, 0]))
             p = _units_lost(pair, column, place) if by_unit else _lost(by)
             few = bool(np.any(discloses(by[:, 2:].sum(axis=0), by[:, :2].sum(axis=0), k)))
-            found.append((outcome, gap, p, few))
+            found.append((outcome, column, gap, p, few))
     if not found:
         return row("attrition", measure, np.nan, np.nan, "not tested: no stratum has both arms")
-    adjusted = holm([p for _, _, p, _ in found])
-    _, gap, _, few = found[int(np.argmin(adjusted))]
-    share_lost = cells["lost"].sum() / cells["n"].sum()
-    total_few = bool(discloses(cells["lost"].sum(), cells["n"].sum(), k))
+    adjusted = holm([p for _, _, _, p, _ in found])
+    outcome, column, gap, _, few = found[int(np.argmin(adjusted))]
+    share_lost = cells[column].sum() / cells["n"].sum()
+    total_few = bool(discloses(cells[column].sum(), cells["n"].sum(), k))
     how_many = f"{share_lost:.1%} of customers" if not total_few else f"fewer than {k} customers"
     how_many = "nearly all customers" if total_few and share_lost > 0.5 else how_many
     more = "an arm's share is about too few to show" if few or total_few else (
         f"{gap:+.1%} more in one arm than in the control".replace("+-", "−")
     )  # fmt: skip
     figure = np.nan if few or total_few else share_lost
-    return row("attrition", measure, figure, float(adjusted.min()), f"{how_many} have no outcome; {more}")
+    which = "no outcome" if len(lost) == 1 else f"no {outcome}"
+    return row("attrition", measure, figure, float(adjusted.min()), f"{how_many} have {which}; {more}")
 
 
 def _lost(by: Floats) -> float:

@@ -22,7 +22,7 @@ from bankmkt.experiment import (
     spending,
 )  # fmt: skip
 from bankmkt.experiment.arms import differences
-from bankmkt.experiment.looks import always_valid
+from bankmkt.experiment.limits import always_valid
 
 THIRDS = dict.fromkeys(("control", "a", "b"), 1 / 3)
 
@@ -344,6 +344,137 @@ def test_what_failed_its_checks_is_withheld_everywhere():
             result()
 
 
+def banded(n=4000, seed=9):
+    """Chances and levels differ between bands, and no arm does anything."""
+    rng = np.random.default_rng(seed)
+    band = np.arange(n) % 2
+    treated = rng.random(n) < np.where(band == 1, 0.8, 0.2)
+    frame = pd.DataFrame({"band": band, "arm": np.where(treated, "mail", "control"), "y": 7.0 * band})
+    frame["propensity"] = np.where(treated == (band == 1), 0.8, 0.2)
+    return frame.assign(y=frame["y"] + rng.gamma(1.0, 1.0, n), day=np.arange(n) // 400)
+
+
+USES = {
+    "arm_means": lambda frame, **how: arm_means(frame, "y", **how),
+    "bootstrap": lambda frame, **how: bootstrap(frame, "y", draws=200, **how),
+    "looks": lambda frame, **how: looks(frame, "y", "day", planned=4000, **how),
+    "best_arm": lambda frame, checks, **how: best_arm(arm_means(frame, "y", **how), checks=checks),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_checks_vouch_for_their_own_design_only(use):
+    """Without its strata the difference is 4.2 with an se of .1, and an arm would be the best with 100 %."""
+    frame, result = banded(), USES[use]
+    found = check(frame, strata=["band"])
+    assert found.passed
+    with pytest.raises(Refused, match=r"another design \(arm='arm', strata=\['band'\].*than the estimate.*strata=\[\]"):
+        result(frame, checks=found)
+    assert result(frame, checks=found, strata=["band"]) is not None
+    with pytest.raises(Refused, match="other customers"):
+        result(frame[50:], checks=found, strata=["band"])
+    with pytest.raises(ParameterError, match="checks"):
+        result(frame, checks="x")
+    whole = frame.assign(branch=np.arange(4000) % 40, arm=np.where(np.arange(4000) % 40 < 20, "mail", "control"))
+    of_branches = check(whole, planned={"mail": 0.5, "control": 0.5}, cluster="branch")
+    with pytest.raises(Refused, match=r"another design.*cluster='branch'"):
+        result(whole, checks=of_branches)
+    if use in ("arm_means", "best_arm"):
+        assert result(whole, checks=of_branches, cluster="branch") is not None
+
+
+def test_best_arm_wants_means_that_know_their_design():
+    frame = banded()
+    found, means = check(frame, strata=["band"]), arm_means(frame, "y", strata=["band"])
+    assert not best_arm(means, checks=found).sure
+    with pytest.raises(Refused, match="do not say under which design"):
+        best_arm(pd.DataFrame(means.to_dict("list")), checks=found)
+    other = check(frame.assign(arm=frame["arm"].replace("mail", "call")), strata=["band"])
+    with pytest.raises(Refused, match="other customers"):
+        best_arm(means, checks=other)
+    with pytest.raises(Refused, match="control='mail'"):
+        bootstrap(frame, "y", strata=["band"], checks=check(frame, strata=["band"], control="mail"))
+
+
+@pytest.mark.parametrize("covariate", [None, "x"])
+def test_bootstrap_draws_within_strata(covariate):
+    """Its estimate and se are those of effects; its interval is hardly wider where outcomes are near to normal."""
+    frame = banded().assign(x=lambda t: t["y"] + np.random.default_rng(1).normal(size=4000))
+    row = bootstrap(frame, "y", covariate=covariate, strata=["band"], override=["placebo"]).iloc[0]
+    usual = effects(frame, [Metric("y", covariate=covariate)], strata=["band"], covariates=[]).iloc[0]
+    assert row[["estimate", "se"]].tolist() == pytest.approx(usual[["estimate", "se"]].tolist())
+    wider = (row["ci_upper"] - row["ci_lower"]) / (usual["ci_upper"] - usual["ci_lower"])
+    assert 1 <= wider < 1.1
+    assert abs(row["estimate"]) < 4 * row["se"]
+
+
+def test_bootstrap_of_what_never_differs_has_no_p_value():
+    row = bootstrap(people().assign(y=1.0), "y", draws=200, planned=THIRDS).iloc[0]
+    assert row["estimate"] == 0
+    assert row[["ci_lower", "ci_upper", "p_value"]].isna().all()
+
+
+def test_no_arm_is_surely_the_best_where_few_buy():
+    """Of two arms alike one was named in 16 % of such experiments; here the one that doubled."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"arm": np.where(np.arange(8000) % 2, "mail", "control"), "day": np.arange(8000) // 1000})
+    frame["y"] = np.where(rng.random(8000) < 0.04, rng.lognormal(3, 0.3, 8000), 0) * (1 + 9 * (frame["arm"] == "mail"))
+    halves = {"mail": 0.5, "control": 0.5}
+    means, found = arm_means(frame, "y"), check(frame, planned=halves)
+    assert means["note"].str.startswith("fewer than 200 customers of an arm").all()
+    best = best_arm(means, checks=found)
+    assert best.table["p_best"].iloc[0] > 0.999
+    assert not best.sure
+    with pytest.raises(Refused, match=r"not to be trusted \(fewer than 200"):
+        assert best.winner
+    assert looks(frame, "y", "day", planned=8000, checks=found)["note"].str.contains("too narrow").all()
+    often = frame.assign(y=frame["y"] > 0)
+    assert (arm_means(often, "y")["note"] == "").all()
+    assert (looks(often, "y", "day", planned=8000, checks=found)["note"] == "").all()
+
+
+def test_one_customer_who_is_most_of_the_error_is_told_of_everywhere():
+    frame = people().assign(day=np.arange(3000) // 1000)
+    frame["y"] = frame["y"].where(frame.index != 7, 3000 * frame["y"].max())
+    found = check(frame, planned=THIRDS, covariates=[])
+    for notes in (
+        arm_means(frame, "y")["note"], looks(frame, "y", "day", planned=3000, checks=found)["note"],
+        bootstrap(frame, "y", draws=200, checks=found)["note"],
+    ):  # fmt: skip
+        assert notes.str.contains("one customer makes up more than a quarter").any()
+    assert not best_arm(arm_means(frame, "y"), checks=found).sure
+
+
+def test_looks_begin_when_every_stratum_has():
+    """A branch that opens on the fifth day is no reason to watch nothing at all."""
+    frame = banded().assign(branch=lambda t: np.where((t.index > 2000) & (t.index % 20 < 2), "new", "old"))
+    frame["y"] -= 7 * frame["band"]
+    how = {"strata": ["band", "branch"], "planned": 4000}
+    seen = looks(frame, "y", "day", **how)
+    assert seen["look"].tolist() == [5, 6, 7, 8, 9]
+    assert not seen["always"].any()
+
+
+def test_looks_test_the_covariate_before():
+    frame = people().assign(day=np.arange(3000) // 300, x=lambda t: t["y"] + (t["arm"] == "a"))
+    with pytest.raises(Refused, match="check of placebo"):
+        looks(frame, Metric("y", covariate="x"), "day", planned=3000, shares=THIRDS)
+
+
+def test_days_are_in_the_order_of_time():
+    frame = people().assign(day=pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(3000) // 300, unit="D"))
+    seen = looks(frame, "y", "day", planned=3000, shares=THIRDS)
+    days = frame.assign(day=frame["day"].dt.date)
+    assert len(looks(days, "y", "day", planned=3000, shares=THIRDS)) == len(seen)
+    with pytest.raises(SchemaError, match="days or numbers"):
+        looks(frame.assign(day=frame["day"].dt.strftime("%Y-%-m-%-d")), "y", "day", planned=3000, shares=THIRDS)
+    frame.loc[5, "day"] = pd.NaT
+    with pytest.raises(DataError, match="missing for some"):
+        looks(frame, "y", "day", planned=3000, shares=THIRDS)
+    frame.loc[5, "y"] = np.nan  # not known yet
+    assert looks(frame, "y", "day", planned=3000, shares=THIRDS)["customers"].iloc[-1] == 2999
+
+
 def test_bootstrap_leans_with_the_data_and_agrees_where_they_are_normal():
     frame = people()
     usual = effects(frame, ["y"], planned=THIRDS, covariates=[]).set_index("arm")
@@ -472,17 +603,12 @@ def test_what_may_be_asked():
         arm_means(frame.assign(z=np.nan), Metric("y", covariate="z"))
     with pytest.raises(Refused, match="stratum"):
         arm_means(frame.assign(own=np.arange(400)), "y", strata=["own"])
-    for wrong in ({"winsorise": 0.5}, {"limits": (2.0, 1.0)}, {"covariate_per": "x"}, {"per": 3}):
+    for wrong in (
+        {"winsorise": 0.5}, {"limits": (2.0, 1.0)}, {"limits": 3}, {"limits": ("a", "b")}, {"limits": (np.nan, 1.0)},
+        {"covariate_per": "x"}, {"per": 3}, {"covariate": "y"},
+    ):  # fmt: skip
         with pytest.raises(ParameterError):
             Metric("y", **wrong)
-    with pytest.raises(ParameterError, match="fractions"):
-        spending([0.5, 0.4, 1.0])
-    with pytest.raises(ParameterError, match="draws"):
-        bootstrap(frame, "y", draws=10)
-    with pytest.raises(ParameterError, match="planned"):
-        always_valid(1.0, 10, planned=1)
-    with pytest.raises(ParameterError, match="cost"):
-        best_arm(arm_means(frame, "y"), checks=None, cost={"mail": 1.0})
     with pytest.raises(DataError, match="varies"):
         dose_effect(frame.assign(rate=1.0), ["y"], "rate")
     with pytest.raises(ParameterError, match="covariates"):
@@ -525,3 +651,47 @@ def test_doses_tell_nothing_of_a_few():
     assert by.loc["d", ["n", "estimate"]].isna().all()
     assert dose_by(frame, "rare", "dose", ["tier"]).loc[0, ["n", "estimate"]].isna().all()
     assert dose_by(frame, "took", "dose", ["tier"], k=1500)["suppressed"].all()
+
+
+ASKED = [
+    (ParameterError, "fractions", lambda _: spending([0.5, 0.4, 1.0])),
+    (ParameterError, "fractions", lambda _: spending([np.nan])),
+    (ParameterError, "fractions", lambda _: spending("a")),
+    (ParameterError, "planned", lambda _: always_valid(1.0, 10, planned=1)),
+    (ParameterError, "se = ", lambda _: always_valid(-1.0, 10, planned=10)),
+    (ParameterError, "n = ", lambda _: always_valid(1.0, "a", planned=10)),
+    (ParameterError, "draws", lambda f: bootstrap(f, "y", draws=10)),
+    (ParameterError, "seed", lambda f: bootstrap(f, "y", seed=-1, planned=THIRDS)),
+    (ParameterError, "seed", lambda f: bootstrap(f, "y", seed=1.5, planned=THIRDS)),
+    (ParameterError, "covariate", lambda f: bootstrap(f, "y", covariate="y", planned=THIRDS)),
+    (SchemaError, "tier", lambda f: bootstrap(f, "tier", planned=THIRDS)),
+    (ParameterError, "override", lambda f: effects(f, ["y"], planned=THIRDS, override=3)),
+    (ParameterError, "cluster", lambda f: effects(f, ["y"], planned=THIRDS, cluster=["tier"])),
+    (SchemaError, "two columns", lambda f: effects(pd.concat([f, f[["y"]]], axis=1), ["y"], planned=THIRDS)),
+    (SchemaError, "two columns", lambda f: bootstrap(pd.concat([f, f[["y"]]], axis=1), "y", planned=THIRDS)),
+    (DataError, "customer_id", lambda f: effects(f.assign(customer_id=f.index // 2), ["y"], planned=THIRDS)),
+    (DataError, "customer_id", lambda f: check(ibis.memtable(f.assign(customer_id=f.index // 2)), planned=THIRDS)),
+    (ParameterError, "add up to 1", lambda f: check(f, planned=dict.fromkeys(THIRDS, 0.9))),
+    (DataError, "add up to 1", lambda f: check(f.assign(propensity=0.9))),
+    (DataError, "add up to 1", lambda f: check(f.assign(propensity=0.0))),
+    (ParameterError, "planned = 'a'", lambda f: looks(f, "y", "x", planned="a", shares=THIRDS)),
+    (ParameterError, "planned = -1", lambda f: looks(f, "y", "x", planned=-1, shares=THIRDS)),
+    (ParameterError, "fewest", lambda f: looks(f, "y", "x", planned=400, fewest="a", shares=THIRDS)),
+    (ParameterError, "planned", lambda f: looks(f, "y", "x", planned=400, shares=dict.fromkeys(THIRDS, 0.9))),
+    (ParameterError, "cost", lambda f: best_arm(arm_means(f, "y"), checks=None, cost={"mail": 1.0})),
+    (ParameterError, "cost of a", lambda f: best_arm(arm_means(f, "y"), checks=None, cost={"a": -1.0})),
+    (ParameterError, "cost of a", lambda f: best_arm(arm_means(f, "y"), checks=None, cost={"a": np.nan})),
+    (ParameterError, "cost", lambda f: best_arm(arm_means(f, "y"), checks=None, cost=3)),
+    (ParameterError, "value", lambda f: best_arm(arm_means(f, "y"), checks=None, value="a")),
+    (ParameterError, "value", lambda f: best_arm(arm_means(f, "y"), checks=None, value=np.nan)),
+    (ParameterError, "highest", lambda f: best_arm(arm_means(f, "y"), checks=None, highest="no")),
+    (DataError, "two or more", lambda f: best_arm(arm_means(f, "y").iloc[:1], checks=None)),
+    (DataError, "each once", lambda f: best_arm(pd.concat([arm_means(f, "y")] * 2), checks=None)),
+    (ParameterError, "override", lambda f: dose_effect(f, ["y"], "x", override=3)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "told", "ask"), ASKED)
+def test_what_cannot_be_is_refused_by_name(error, told, ask):
+    with pytest.raises(error, match=told):
+        ask(people(400))

@@ -9,7 +9,8 @@ from bankmkt.errors import Refused
 from bankmkt.experiment import Checks, Metric, arm_means, best_arm, bootstrap, history, plan, spending
 from bankmkt.experiment.arms import differences
 from bankmkt.experiment.comparison import ratio_interval
-from bankmkt.experiment.looks import always_valid
+from bankmkt.experiment.design import Design
+from bankmkt.experiment.limits import always_valid
 
 Z = norm.isf(0.025)
 COVERAGE, FALSE = "coverage of 95 % interval", "false positives at 5 %"
@@ -117,8 +118,12 @@ def coverage(repeats, rng):
     return rows
 
 
-SOUND = Checks(pd.DataFrame({"check": [], "says": [], "passed": []}, dtype=object), pd.DataFrame(), pd.DataFrame())
-"""Arms here are drawn by lot: what is simulated is the interval, not the check."""
+def sound(frame, strata=(), cluster=None):
+    """Checks of a frame whose arms are drawn by lot: what is simulated is the interval, not the check."""
+    table = pd.DataFrame({"check": [], "says": [], "passed": []}, dtype=object)
+    arms = frame["arm"].value_counts().rename_axis("arm").reset_index(name="customers")
+    return Checks(table, arms, pd.DataFrame(), Design("arm", tuple(strata), cluster, "control"))
+
 
 BUYERS = {
     "2 % buy, no effect": (30_000, 0.5, 0.02, 0.02), "5 % buy, a tenth treated, no effect": (60_000, 0.1, 0.05, 0.05),
@@ -145,7 +150,7 @@ def money(repeats, rng):
         usual, wider = [], []
         for _ in range(repeats):
             frame, truth = bought(rng, *how, doubled=setting.endswith("doubled"))
-            row = bootstrap(frame, "y", checks=SOUND, draws=400, seed=int(rng.integers(1e9))).iloc[0]
+            row = bootstrap(frame, "y", checks=sound(frame), draws=400, seed=int(rng.integers(1e9))).iloc[0]
             wider.append(row["ci_lower"] <= truth <= row["ci_upper"])
             usual.append(abs(row["estimate"] - truth) <= Z * row["se"])
         rows.append(share(setting, "coverage, usual interval of money", usual, "≥ 90 %", 0.90, 1.0))
@@ -158,7 +163,7 @@ def money(repeats, rng):
             row = differences(arm_means(frame, "y", k=1), "control").iloc[0]
             usual.append(abs(row["estimate"] - truth) <= Z * row["se"])
             try:
-                bootstrap(frame, "y", checks=SOUND, draws=200)
+                bootstrap(frame, "y", checks=sound(frame), draws=200)
                 refused.append(False)
             except Refused:
                 refused.append(True)
@@ -199,7 +204,7 @@ def winners(repeats, rng):
             if cluster is None:
                 frame["arm"] = draw(rng, 300)
             frame["y"] = rng.normal(size=300) + (rng.normal(size=10)[unit] if cluster else 0.0)
-            named.append(best_arm(arm_means(frame, "y", cluster=cluster), checks=SOUND).sure)
+            named.append(best_arm(arm_means(frame, "y", cluster=cluster), checks=sound(frame, (), cluster)).sure)
         rows.append(share(f"A/A, {setting}", "a winner is named", named, "≤ 5 %", 0.0, 0.05))
     return rows
 
