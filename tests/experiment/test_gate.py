@@ -35,6 +35,16 @@ def test_a_few_lost_of_nine_in_ten_are_chance():
     assert found["passed"]
 
 
+def test_attrition_tells_of_the_outcome_that_is_lost_unevenly():
+    """Half of both arms have no a; b is lost by 1 of 10 of one arm, and that is what is said."""
+    frame = halves(4000, a=1.0, b=1.0)
+    frame["a"] = frame["a"].where(frame.index % 4 < 2)
+    frame["b"] = frame["b"].where((frame["arm"] == "control") | (frame.index % 20 > 1))
+    found = row(frame, "attrition", outcomes=["a", "b"])
+    assert found["says"] == "5.0% of customers have no b; +10.0% more in one arm than in the control"
+    assert found["figure"] == pytest.approx(0.05)
+
+
 def test_attrition_is_exact_within_strata():
     """All losses are in a stratum that is mostly treated; the arms lose alike there."""
     rng = np.random.default_rng(1)
@@ -98,6 +108,18 @@ def test_a_customer_alone_in_a_stratum_is_chance():
     frame = pd.concat([frame, pd.DataFrame({"s": [1], "arm": ["control"]})], ignore_index=True)
     found = row(frame, "sizes", strata=["s"], planned={"control": 0.02, "mail": 0.98})
     assert found["p_value"] == pytest.approx(0.04, abs=4 * 2 * np.sqrt(0.02 / 500))
+    assert np.isnan(found["figure"])
+    assert "too few customers to show" in found["says"]
+
+
+def test_a_small_stratum_that_fails_sizes_is_not_told_of():
+    """Nine of the control where 2 of 100 go: refused, but neither their number nor their arm is said."""
+    frame = pd.DataFrame({"s": 0, "arm": ["control"] * 20 + ["mail"] * 980})
+    frame = pd.concat([frame, pd.DataFrame({"s": 1, "arm": ["control"] * 9})], ignore_index=True)
+    found = row(frame, "sizes", strata=["s"], planned={"control": 0.02, "mail": 0.98})
+    assert not found["passed"]
+    assert np.isnan(found["figure"])
+    assert found["says"] == "a stratum's customers are in other arms than planned; they are too few to show"
 
 
 def spilled(rng, kind):

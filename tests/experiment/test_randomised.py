@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import binom
 
 from bankmkt import datasets
-from bankmkt.errors import ParameterError, Refused
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
 from bankmkt.experiment import check, complier_effect, effect
 
 
@@ -201,6 +201,33 @@ def test_taking_part_where_whole_branches_were_invited():
     assert e.influence is None
     assert held >= binom.ppf(0.001, repeats, 0.95)
     assert naive < binom.ppf(0.001, repeats, 0.7)
+
+
+@pytest.mark.parametrize("rich", [1, 5])
+def test_an_effect_that_rests_on_few_says_so(rich):
+    """One customer with most of the spread, or five with equal parts of it; none where units were drawn."""
+    frame = experiment(2000, 13)
+    assert "customer" not in effect(frame, "y").note
+    joined = frame.index[frame["participated"]][:rich]
+    frame.loc[joined, "y"] = 5e4 * (-1.0) ** np.arange(rich)
+    told = "one customer makes up" if rich == 1 else "five customers make up"
+    for estimator in (effect, complier_effect):
+        assert told in estimator(frame, "y").note
+    whole = frame.assign(unit=np.arange(2000) // 50 + 100 * frame["treated"])
+    assert "customer" not in effect(whole, "y", cluster="unit").note
+
+
+@pytest.mark.parametrize("estimator", [effect, complier_effect])
+def test_what_cannot_be_asked_is_refused_by_name(estimator):
+    frame = experiment(400, 14).assign(tier="a")
+    with pytest.raises(ParameterError, match="covariate"):
+        estimator(frame, "y", covariate="y")
+    with pytest.raises(ParameterError, match="planned_share"):
+        estimator(frame, "y", planned_share="a")
+    with pytest.raises(SchemaError, match="tier"):
+        estimator(frame, "tier")
+    with pytest.raises(DataError, match="customer_id"):
+        estimator(frame.assign(customer_id=1), "y")
 
 
 def test_an_effect_on_a_few_is_withheld():
