@@ -43,6 +43,7 @@ from bankmkt.experiment.effects import effects
 from bankmkt.experiment.estimate import Estimate
 from bankmkt.experiment.evaluation import Evaluation, evaluate
 from bankmkt.experiment.gap import decompose
+from bankmkt.experiment.history import History, history
 from bankmkt.experiment.known import covariates
 from bankmkt.experiment.limits import always_valid, spending
 from bankmkt.experiment.looks import looks
@@ -54,7 +55,7 @@ from bankmkt.experiment.observational import doubly_robust, overlap, propensity
 from bankmkt.experiment.overview import every_campaign
 from bankmkt.experiment.panel import panel
 from bankmkt.experiment.path import monthly_path
-from bankmkt.experiment.plan import History, history, plan
+from bankmkt.experiment.plan import plan
 from bankmkt.experiment.sensitivity import Sensitivity, sensitivity
 from bankmkt.experiment.spill import reached
 from bankmkt.experiment.truth import true_effect, truth_of

@@ -141,6 +141,7 @@ def test_several_arms_keep_the_level_together():
 def test_what_the_answer_costs():
     row = plan(History(0.0, 1.0), 0.5, cost=2.0).iloc[0]
     assert row.cost == row.customers / 2 * 2.0
+    assert plan(History(0.0, 1.0), 0.5, cost=np.int64(2)).cost.iloc[0] == row.cost
     both = plan(History(0.0, 1.0), 0.5, cost={"control": 1.0, "treatment": 2.0}).iloc[0]
     assert both.cost == pytest.approx(row.customers * 1.5)
 
@@ -184,10 +185,10 @@ def test_too_few_to_find_anything():
 
 
 def test_bad_history():
-    frame = pd.DataFrame({"y": [1.0, 2.0, 3.0, None], "name": list("abcd"), "one": 1.0})
+    frame = pd.DataFrame({"y": [1.0, 2.0, 3.0, None], "name": list("abcd"), "one": 1.0, "endless": [1, 2, 3, np.inf]})
     for error, arguments, message in (
         (SchemaError, ("z",), "no column"), (SchemaError, ("name",), "numbers"), (DataError, ("y",), "1 missing"),
-        (DataError, ("one",), "varies"),
+        (DataError, ("one",), "varies"), (DataError, ("endless",), "1 infinite"),
     ):  # fmt: skip
         with pytest.raises(error, match=message):
             history(frame, *arguments)
@@ -199,5 +200,11 @@ def test_bad_history():
         History(1.0, 1.0, icc=2)
     with pytest.raises(ParameterError, match="past"):
         plan(frame, 0.1)
-    with pytest.raises(ParameterError, match="outcome"):
-        history(frame, ["y"])
+    for given, how, told in (
+        (frame, {"outcome": ["y"]}, "outcome"), (None, {"outcome": "y"}, "frame = 'NoneType'"),
+        (frame, {"outcome": "y", "covariate": "y"}, "covariate"), (frame, {"outcome": "y", "strata": 3}, "strata"),
+    ):  # fmt: skip
+        with pytest.raises(ParameterError, match=told):
+            history(given, **how)
+    with pytest.raises(SchemaError, match="two columns"):
+        history(pd.concat([frame, frame[["one"]]], axis=1), "one")
