@@ -9,10 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from bankmkt.damage import reading
-from bankmkt.errors import DataError, EngineError
+from bankmkt.errors import DataError, EngineError, ParameterError
 from bankmkt.manifest import file_record, write_manifest
 
 _ELSEWHERE = "free space, or choose another place"
+
+
+def place(path: Any, name: str = "path") -> Path:
+    """Return a path of a file or folder, or raise ParameterError if it cannot be one.
+
+    Examples
+    --------
+    >>> place("lists/spring").name
+    'spring'
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
+    if not isinstance(text, str) or not Path(text).name or "\0" in text:
+        raise ParameterError(name, path, "a path", 'such as "lists/spring"')
+    return Path(text)
 
 
 @contextmanager
@@ -40,10 +54,10 @@ def whole(path: Path, what: str) -> Iterator[Path]:
     >>> path.read_text(), len(list(path.parent.iterdir()))
     ('a, b', 1)
     """
-    if path.exists():
-        raise DataError("path", str(path), "a path that does not exist", "choose another, or remove it first")
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.saving")
     try:
+        if path.exists():
+            raise DataError("path", str(path), "a path that does not exist", "choose another, or remove it first")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield aside

@@ -38,7 +38,8 @@ from bankmkt.uplift.qini import effect_scores, qini
 from bankmkt.uplift.scorer import Scorer, load_scorer, save_scorer, scorer
 from bankmkt.uplift.scoring import score
 from bankmkt.uplift.study import Study
-from bankmkt.uplift.targets import read_target_list, target_list
+from bankmkt.uplift.target_files import read_target_list
+from bankmkt.uplift.targets import target_list
 
 __all__ = [
     "Policy",

@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bankmkt.errors import ParameterError
+from bankmkt.errors import DataError, ParameterError, SchemaError
 from bankmkt.uplift.policy_effects import Line
 from bankmkt.uplift.policy_limits import limits_of
 from bankmkt.uplift.policy_solver import Choice, Integers, Limit, solve, used
 from bankmkt.uplift.study import NOBODY, Floats
+from bankmkt.uplift.study_checks import check_texts
+
+CHOICE = ("arm", "score", "expected_effect", "expected_value", "left_out")
+"""What is said of each customer."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,13 @@ class Policy:
 
         Parameters
         ----------
-        scores : pandas.DataFrame or array
+        scores : pandas.DataFrame, pandas.Series or array
             A column per treated arm (or columns (model, arm), of which the policy's model is taken), a row per
-            customer; by the same model.
+            customer; by the same model. Of one treated arm also a Series, or a frame of one column, which are named by
+            the arm or the model. Labels are kept.
         budget, capacity
-            For these customers, as of :func:`bankmkt.uplift.policy`.
+            For these customers, as of :func:`bankmkt.uplift.policy`. A ``max_ratio`` of the study's groups is not kept
+            to; the record of the list says so.
 
         Returns
         -------
@@ -111,24 +117,64 @@ class Policy:
 
         Raises
         ------
-        ParameterError, Refused
+        SchemaError, ParameterError, DataError
+            If scores are not numbers of the policy's model for every arm.
+        Refused
             As :func:`bankmkt.uplift.policy`.
         """
         arms = [each.arm for each in self.lines]
-        frame = scores if isinstance(scores, pd.DataFrame) else pd.DataFrame(np.asarray(scores, float))
-        if frame.columns.nlevels == 2 and self.model in frame.columns.get_level_values(0):
-            frame = of_model(frame, self.model)
-        if len(arms) == 1 and frame.shape[1] == 1:
-            frame = frame.set_axis(arms, axis=1)
-        if not set(arms) <= set(frame.columns) or not np.isfinite(frame[arms].to_numpy(float)).all():
-            raise ParameterError("scores", list(frame.columns)[:4], f"numbers for {', '.join(arms)}", "score every arm")
+        frame = scores_of(scores, self.model, arms)
         costs = np.array([self.cost[name] for name in arms])
-        net, harm = net_values(frame[arms], self.lines, self.value_per_unit, costs)
+        net, harm = net_values(frame, self.lines, self.value_per_unit, costs)
         cell = np.zeros(len(frame), dtype=np.int64)
         limits = limits_of(tuple(arms), costs, len(frame), 1, budget, capacity, None)
         choice = solve(np.where(harm, -np.inf, net), cell, limits, seed=self.seed)
-        rows = rows_of(frame[arms], self.lines, net, harm, choice.arm)
-        return marked(rows, self.study, False, prices_of(choice, cell, limits), frame[arms])
+        rows = rows_of(frame, self.lines, net, harm, choice.arm)
+        kept = not self.prices["limit"].str.startswith("rate of ").any()
+        notes = () if kept else ("max_ratio is not kept to: it is of the study's groups",)
+        return marked(rows, self.study, False, prices_of(choice, cell, limits), frame, notes)
+
+
+def scores_of(given: Any, model: str, arms: list[str]) -> pd.DataFrame:
+    """Return scores as a column per arm; raise if they are not said to be the model's.
+
+    Examples
+    --------
+    >>> found = scores_of(pd.Series([0.1, 0.2], index=["x", "y"]), "T", ["call"])
+    >>> found.columns.tolist(), found.index.tolist()
+    (['call'], ['x', 'y'])
+    """
+    wanted, todo = f"numbers for {', '.join(arms)}", f"score every arm by {model}"
+    if isinstance(given, pd.Series):
+        own = given.name in (None, model, arms[0], (model, arms[0]))
+        if not own or len(arms) > 1:
+            raise SchemaError("scores", given.name, f"columns {', '.join(arms)} of the model {model}", todo)
+        frame = given.to_frame(arms[0])
+    elif isinstance(given, pd.DataFrame):
+        frame = given
+        if frame.columns.nlevels == 2 and model in frame.columns.get_level_values(0):
+            frame = of_model(frame, model)
+        elif len(arms) == 1 and list(frame.columns) == [model]:
+            frame = frame.set_axis(arms, axis=1)
+        if frame.columns.nlevels > 1 or not set(arms) <= set(frame.columns) or frame.columns.has_duplicates:
+            raise SchemaError(
+                "scores", list(frame.columns)[:4], f"columns {', '.join(arms)} of the model {model}", todo
+            )
+        frame = frame[arms]
+    else:
+        array = np.asarray(given)
+        if array.ndim not in (1, 2) or array.size != len(array) * len(arms):
+            raise ParameterError("scores", array.shape or type(given).__name__, f"{wanted}, a row per customer", todo)
+        frame = pd.DataFrame(array.reshape(len(array), len(arms)), columns=arms)
+    for arm in arms:
+        kind = frame[arm].dtype
+        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind):
+            raise SchemaError(f"scores of {arm}", str(kind), wanted, "pass the scores themselves")
+    frame = frame.astype(float)
+    check_texts("index of scores", frame.index)
+    if frame.empty or not np.isfinite(frame.to_numpy()).all():
+        raise DataError("scores", "none" if frame.empty else "missing or infinite", wanted, todo)
+    return frame
 
 
 def of_model(table: pd.DataFrame, model: str) -> pd.DataFrame:
@@ -170,8 +216,19 @@ def prices_of(choice: Choice, cell: Integers, limits: Sequence[Limit]) -> pd.Dat
     })  # fmt: skip
 
 
-def marked(frame: pd.DataFrame, made_from: str, of_study: bool, prices: pd.DataFrame, scores: Any) -> pd.DataFrame:
-    """Note in ``attrs`` what a choice was made by, for the record of its list."""
+def marked(
+    frame: pd.DataFrame, made_from: str, of_study: bool, prices: pd.DataFrame, scores: Any, notes: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Note in ``attrs`` what a choice was made by, for the record of its list, and a digest of its rows."""
     digest = hashlib.sha256(pd.util.hash_pandas_object(scores).to_numpy().tobytes()).hexdigest()
-    frame.attrs = {"policy": made_from, "of_study": of_study, "scores": digest, "limits": prices.to_dict("records")}
+    frame.attrs = {
+        "policy": made_from, "of_study": of_study, "scores": digest, "limits": prices.to_dict("records"),
+        "notes": list(notes), "rows": rows_digest(frame),
+    }  # fmt: skip
     return frame
+
+
+def rows_digest(frame: pd.DataFrame) -> str:
+    """Return the SHA-256 of a choice's columns in the order of its rows, whatever their labels."""
+    rows = pd.util.hash_pandas_object(frame[list(CHOICE)], index=False)
+    return hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()

@@ -69,8 +69,20 @@ def features(frame: Any, name: str = "X") -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index(drop=True)
 
 
+def is_text(text: str) -> bool:
+    """Return whether a text has no half of a character (a lone surrogate), which no file could hold."""
+    return not any("\ud800" <= one <= "\udfff" for one in text)
+
+
+def check_texts(name: str, labels: pd.Index) -> None:
+    """Raise DataError if a label is a text that UTF-8 cannot hold."""
+    if labels.dtype == object and not all(is_text(one) for one in labels if isinstance(one, str)):
+        raise DataError(name, "half of a character", "texts that UTF-8 can hold", "correct these labels")
+
+
 def check_labels(index: pd.Index) -> None:
     """Raise DataError if a customer has no label, or two have the same."""
+    check_texts("index of X", index)
     if index.hasnans:
         raise DataError("index of X", "missing labels", "one per customer", "leave these customers out")
     if twice := int(index.duplicated().sum()):

@@ -1,4 +1,4 @@
-"""A list of whom to contact, as files: reasons, some customers kept aside to measure it by, a record for audit."""
+"""A list of whom to contact: reasons, some customers kept aside to measure it by, a record for audit."""
 
 import datetime as dt
 import hashlib
@@ -13,17 +13,14 @@ import pandas as pd
 from bankmkt.errors import DataError, ParameterError, SchemaError
 from bankmkt.experiment.assign import DIGITS
 from bankmkt.lookback import parse_date
-from bankmkt.manifest import MANIFEST, file_record, read_json, write_json
-from bankmkt.saving import whole
-from bankmkt.uplift.policy_choice import Policy
+from bankmkt.saving import place
+from bankmkt.uplift.policy_choice import Policy, rows_digest
 from bankmkt.uplift.reasons import reasons
 from bankmkt.uplift.scorer import Scorer
 from bankmkt.uplift.study import CONTROL, NOBODY, Floats
+from bankmkt.uplift.study_checks import check_index, check_texts, features, is_number, is_text
+from bankmkt.uplift.target_files import FORMAT, KIND, write_list
 
-FORMAT = 1
-KIND = "target list"
-PRIVATE = 0o600
-"""Mode of the files: their owner reads and writes them, nobody else."""
 LIBRARIES = ("bankmkt", "causalml", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 
 
@@ -52,10 +49,10 @@ def target_list(
         The campaign's name. Its hold-out is drawn by the salt ``"<campaign>|hold-out"``, a lot of its own: customers
         who were left alone in an experiment of that name are held out no sooner than others.
     X
-        What was known of the customers, in their order: for the reasons.
+        What was known of the customers, in their order and with their labels: for the reasons.
     customers
         What :meth:`Policy.choose` returned, labelled by customer ids (whole numbers or texts); by default the study's.
-        Its ``attrs`` say by which limits it was chosen; a frame that has lost them is refused.
+        Its ``attrs`` say by which limits it was chosen; a frame that has lost them, or was edited since, is refused.
     scorer
         By which ``customers`` were scored, if it was one (:func:`bankmkt.uplift.score`): the record names it.
     hold_out
@@ -78,7 +75,7 @@ def target_list(
     ParameterError, SchemaError
         If an argument is not as above.
     DataError
-        If the folder exists or cannot be written.
+        If ``X`` is of other customers, ``customers`` were edited, or the folder exists or cannot be written.
 
     Notes
     -----
@@ -91,16 +88,17 @@ def target_list(
     """
     chosen = _customers(policy, customers)
     for name, text in (("campaign", campaign), ("format", format)):
-        if not isinstance(text, str) or not text:
+        if not isinstance(text, str) or not text or not is_text(text):
             raise ParameterError(name, text, "a text", 'such as campaign="fund_autumn_2026", format="csv"')
     if format not in ("parquet", "csv"):
         raise ParameterError("format", format, "parquet or csv", "choose one")
-    if isinstance(hold_out, bool) or not isinstance(hold_out, int | float) or not 0 <= hold_out <= 0.9:
+    if not is_number(hold_out) or not 0 <= hold_out <= 0.9:
         raise ParameterError("hold_out", hold_out, "a share from 0 to 0.9", "such as hold_out=0.1")
     if scorer is not None and not isinstance(scorer, Scorer):
         raise ParameterError("scorer", type(scorer).__name__, "what bm.uplift.scorer returned", "or leave it out")
-    if X is not None and len(X) != len(chosen):
-        raise DataError("X", f"{len(X):,} rows", f"one per customer: {len(chosen):,}", "pass them in the same order")
+    folder, hold_out = place(path), float(hold_out)
+    if X is not None:
+        _known(X, chosen.index)
     on = np.flatnonzero(chosen["arm"] != NOBODY)
     if not len(on):
         raise DataError("customers", "none on the list", "one or more", "choose with other limits")
@@ -117,7 +115,7 @@ def target_list(
     record = _record(policy, chosen, campaign, hold_out, rows, made_on) | {
         "scorer": None if scorer is None else scorer.fingerprint
     }
-    return _write(Path(path), parts, format, record)
+    return write_list(folder, parts, format, record)
 
 
 def _salt(campaign: str) -> str:
@@ -136,35 +134,6 @@ def lots(salt: str, ids: Any) -> Floats:
     return np.array([int(digest[:DIGITS], 16) / 16**DIGITS for digest in digests])
 
 
-def read_target_list(path: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read a target list back, those held out among it: what the next study is made of.
-
-    Parameters
-    ----------
-    path
-        Folder of :func:`target_list`.
-
-    Returns
-    -------
-    pandas.DataFrame, dict
-        A row per customer, and the record.
-
-    Raises
-    ------
-    DataError
-        If it is no target list, or a file is not as it was written.
-    """
-    folder = Path(path)
-    record = _earlier(folder)
-    frames = []
-    for name, wanted in record["files"].items():
-        file = folder / name
-        if not file.is_file() or file_record(file) != wanted:
-            raise DataError(str(file), "missing or changed", "the file as it was written", "make the list again")
-        frames.append(pd.read_parquet(file) if file.suffix == ".parquet" else _read_csv(file, record["ids"]))
-    return pd.concat([frame for frame in frames if len(frame)], ignore_index=True), record
-
-
 def _customers(policy: Policy, given: pd.DataFrame | None) -> pd.DataFrame:
     if not isinstance(policy, Policy):
         raise ParameterError("policy", type(policy).__name__, "what bm.uplift.policy returned", "make one")
@@ -174,17 +143,33 @@ def _customers(policy: Policy, given: pd.DataFrame | None) -> pd.DataFrame:
     if frame.attrs.get("policy") != policy.study:
         todo = "pass what this policy's choose returned; some ways to copy a frame lose its attrs"
         raise DataError("customers", "no note by which limits they were chosen", "attrs of Policy.choose", todo)
-    if _kind(frame.index) is None or frame.index.hasnans:
+    ids = frame.index
+    if _kind(ids) is None or ids.hasnans:
         todo = "label the rows: customers.set_axis(ids)"
-        raise SchemaError("index of customers", str(frame.index.dtype), "ids, whole numbers or texts", todo)
-    if not frame.index.is_unique:
+        raise SchemaError("index of customers", str(ids.dtype), "ids, whole numbers of 64 bits or texts", todo)
+    if not ids.is_unique:
         raise DataError("index of customers", "ids that come twice", "each customer once", "leave the second out")
-    return frame
+    check_texts("index of customers", ids)
+    if frame.attrs.get("rows") != rows_digest(frame):
+        todo = "pass it as it was returned; for a part of the customers call choose on their scores"
+        raise DataError("customers", "other rows than were chosen", "those of Policy.choose", todo)
+    return frame.set_axis(ids.astype("int64")) if ids.dtype == object and _kind(ids) == "whole numbers" else frame
+
+
+def _known(X: Any, ids: pd.Index) -> None:
+    """Raise an error unless ``X`` says something of these customers, in their order."""
+    features(X)
+    if len(X) != len(ids):
+        raise DataError("X", f"{len(X):,} rows", f"one per customer: {len(ids):,}", "pass them in the same order")
+    check_index("X", X, ids, "customers")
 
 
 def _kind(ids: pd.Index) -> str | None:
-    """Return what ids are, None for neither whole numbers nor texts."""
-    return {"integer": "whole numbers", "string": "texts"}.get(pd.api.types.infer_dtype(ids))
+    """Return what ids are, None for neither whole numbers (of 64 bits) nor texts."""
+    kind = {"integer": "whole numbers", "string": "texts"}.get(pd.api.types.infer_dtype(ids))
+    if kind == "whole numbers" and ids.dtype == object and not all(-(2**63) <= one < 2**63 for one in ids):
+        return None
+    return kind
 
 
 def _record(
@@ -207,7 +192,7 @@ def _record(
         "effects": _plain(pd.DataFrame([vars(each) for each in policy.lines])),
         "gates": _plain(policy.gates), "limits": _plain(pd.DataFrame(chosen.attrs["limits"])),
         "left_out": chosen["left_out"].replace("", None).value_counts().to_dict(),
-        "harmed_in_the_study": _plain(policy.harmed), "notes": list(policy.notes),
+        "harmed_in_the_study": _plain(policy.harmed), "notes": [*policy.notes, *chosen.attrs["notes"]],
         "arms": _plain(arms.reset_index()),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
     }  # fmt: skip
@@ -222,41 +207,3 @@ def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _value(value: Any) -> Any:
     plain = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(plain, float) and not np.isfinite(plain) else plain
-
-
-def _write(path: Path, parts: dict[str, pd.DataFrame], format: str, record: dict[str, Any]) -> dict[str, Any]:
-    with whole(path, "the list") as aside:
-        aside.mkdir(mode=0o700)
-        for name, frame in parts.items():
-            out = frame.rename_axis("customer_id").reset_index()
-            file = aside / f"{name}.{format}"
-            file.touch(PRIVATE)
-            if format == "parquet":
-                out.to_parquet(file, index=False)
-            else:
-                out.apply(_quoted).to_csv(file, index=False)
-        record = record | {"files": {file.name: file_record(file) for file in sorted(aside.iterdir())}}
-        write_json(aside / MANIFEST, record)
-        (aside / MANIFEST).chmod(PRIVATE)
-    return record
-
-
-def _quoted(column: pd.Series) -> pd.Series:
-    """Put an apostrophe before texts that a spreadsheet would run, and before those that begin with one."""
-    if pd.api.types.is_numeric_dtype(column):
-        return column
-    return column.where(~column.str.match(r"[=+\-@'\t\r]"), "'" + column)
-
-
-def _read_csv(file: Path, ids: str) -> pd.DataFrame:
-    texts = ["arm", "planned_arm", "reasons"] + ["customer_id"] * (ids == "texts")
-    frame = pd.read_csv(file, dtype=dict.fromkeys(texts, "str"), keep_default_na=False)
-    return frame.assign(**{name: frame[name].str.removeprefix("'") for name in texts})
-
-
-def _earlier(folder: Path) -> dict[str, Any]:
-    """Return the record of a target list, or raise DataError if the folder is none."""
-    record = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {}
-    if record.get("kind") != KIND or record.get("format") != FORMAT:
-        raise DataError(str(folder), "no target list", "a folder of bm.uplift.target_list", "name another folder")
-    return dict(record)

@@ -9,7 +9,7 @@ from scipy.optimize import LinearConstraint, milp
 from simulations import sim_policy
 
 from bankmkt import uplift
-from bankmkt.errors import DataError, ParameterError, Refused
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
 from bankmkt.uplift import Study, effect_scores
 from bankmkt.uplift.policy import _kept_apart
 from bankmkt.uplift.policy_effects import line
@@ -158,7 +158,7 @@ def test_the_rule_chooses_among_others():
     pd.testing.assert_frame_equal(again.set_axis(study.index), found.customers)
     few = found.choose(scores["good"].iloc[:500], capacity=50)
     assert (few.arm != "none").sum() == 50
-    with pytest.raises(ParameterError, match="every arm"):
+    with pytest.raises(SchemaError, match="every arm"):
         found.choose(scores["good"][["sms"]])
 
 

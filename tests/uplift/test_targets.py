@@ -111,8 +111,6 @@ def test_a_list_for_other_customers_has_a_record_of_its_own(made, tmp_path):
     named = target_list(found, tmp_path / "named", campaign="spring", customers=others, scorer=by[0])
     assert record["scorer"] is None
     assert named["scorer"] == by[0].fingerprint != by[1].fingerprint
-    part = target_list(found, tmp_path / "part", campaign="spring", customers=found.customers.iloc[:3000])
-    assert part["value_of_policy"] is None
     lost = pd.DataFrame(others.to_dict("list"), index=others.index)
     with pytest.raises(DataError, match="by which limits"):
         target_list(found, tmp_path / "lost", campaign="spring", customers=lost)
@@ -121,7 +119,7 @@ def test_a_list_for_other_customers_has_a_record_of_its_own(made, tmp_path):
 @pytest.mark.parametrize("format", ["parquet", "csv"])
 def test_ids_are_kept_as_they_are_and_run_nowhere(made, tmp_path, format):
     found, _ = made
-    ids = ["002963", "=HYPERLINK(1)", "'quoted", "NA", "+1", "a,b"]
+    ids = ["002963", "=HYPERLINK(1)", "'quoted", "NA", "+1", "a,b", "a\rb", "a\r\nb", 'a"b\n', "\t=1", "＝1", ""]
     others = found.choose(pd.DataFrame({"treatment": 0.2}, index=ids))
     target_list(found, tmp_path / "list", campaign="spring", customers=others, format=format)
     assert sorted(read_target_list(tmp_path / "list")[0].customer_id) == sorted(ids)
@@ -129,9 +127,9 @@ def test_ids_are_kept_as_they_are_and_run_nowhere(made, tmp_path, format):
     assert {file.stat().st_mode & 0o077 for file in files} == {0}
     if format == "csv":
         text = "".join(file.read_text() for file in files if file.suffix == ".csv")
-        assert "\n'=HYPERLINK" in text
-        assert "\n''quoted" in text
-    mixed = others.set_axis(pd.Index([1, "b", "c", "d", "e", "f"], dtype=object))
+        assert "\n\"'=HYPERLINK" in text
+        assert "\n\"''quoted" in text
+    mixed = others.set_axis(pd.Index([1, *ids[1:]], dtype=object))
     with pytest.raises(SchemaError, match="ids"):
         target_list(found, tmp_path / "mixed", campaign="spring", customers=mixed)
 
@@ -143,7 +141,9 @@ def test_nothing_that_exists_is_lost(made, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="does not exist"):
         target_list(found, tmp_path / "mine", campaign="spring")
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
-    monkeypatch.setattr("bankmkt.uplift.targets.write_json", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        "bankmkt.uplift.target_files.write_json", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
+    )
     with pytest.raises(DataError, match="disk full"):
         target_list(found, tmp_path / "list", campaign="summer")
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
@@ -165,7 +165,8 @@ def test_a_changed_file_is_noticed(made, tmp_path):
         ({"campaign": ""}, ParameterError, "campaign"),
         ({"format": "xlsx"}, ParameterError, "parquet or csv"),
         ({"hold_out": 1}, ParameterError, "hold_out"),
-        ({"X": pd.DataFrame({"a": [1]})}, DataError, "1 rows"),
+        ({"hold_out": np.nan}, ParameterError, "hold_out"),
+        ({"campaign": "\ud800"}, ParameterError, "campaign"),
         ({"customers": pd.DataFrame({"a": [1]})}, SchemaError, "Policy.choose"),
     ],
 )
@@ -181,6 +182,83 @@ def test_bad_lists(made, tmp_path, options, error, message):
     floats = made[0].customers.set_axis(np.arange(4000) + 0.5)
     with pytest.raises(SchemaError, match="ids"):
         target_list(made[0], tmp_path / "list", campaign="spring", customers=floats)
+
+
+def test_a_list_in_csv_comes_back_equal_to_the_last_digit(made, tmp_path):
+    found, X = made
+    city = X.city.map({"north": 'a\r"b,\n', "south": "NA"})
+    both = []
+    for format in ("csv", "parquet"):
+        target_list(found, tmp_path / format, campaign="spring", X=X.assign(city=city), format=format)
+        both.append(read_target_list(tmp_path / format)[0])
+    assert both[1].reasons.str.contains('city is a\r"b,\n', regex=False).any()
+    pd.testing.assert_frame_equal(both[0], both[1], check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        (lambda X: X.iloc[::-1], DataError), (lambda X: X.set_axis([f"q{i}" for i in X.index]), DataError),
+        (lambda X: X.head(3), DataError), (lambda X: X.to_numpy(), ParameterError), (lambda X: X[[]], ParameterError),
+        (lambda X: X.assign(day=pd.Timestamp("2026-01-01")), SchemaError), (lambda X: X.assign(age=np.inf), DataError),
+        (lambda X: pd.concat([X, X], axis=1), SchemaError),
+    ],
+)  # fmt: skip
+def test_reasons_of_other_customers_are_refused(made, tmp_path, wrong, error):
+    with pytest.raises(error, match="X"):
+        target_list(made[0], tmp_path / "list", campaign="spring", X=wrong(made[1]))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda f: f.assign(arm="treatment"), lambda f: f.assign(arm="unheard_of"), lambda f: f.assign(arm=None),
+        lambda f: f.assign(expected_value=1e9), lambda f: f.assign(score=0.0), lambda f: f.head(20),
+        lambda f: f.iloc[::-1],
+    ],
+)  # fmt: skip
+def test_a_choice_that_was_edited_is_no_longer_the_policys(made, tmp_path, edit):
+    with pytest.raises(DataError, match="other rows than were chosen"):
+        target_list(made[0], tmp_path / "list", campaign="spring", customers=edit(made[0].customers))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hold_out": 0.5}, {"expected_value": 1e9}, {"gates": []}, {"files": {}}, {"files": ["targets.csv"]},
+        {"ids": "texts"}, {"arms": []}, {"format": 9}, {"kind": "bank"}, {"digest": None},
+    ],
+)  # fmt: skip
+def test_a_record_that_was_edited_is_noticed(made, tmp_path, change):
+    target_list(made[0], tmp_path / "list", campaign="spring", format="csv")
+    file = tmp_path / "list" / "manifest.json"
+    record = json.loads(file.read_text())
+    file.write_text(json.dumps(record))  # the same in another layout
+    assert len(read_target_list(tmp_path / "list")[0]) == record["arms"][0]["customers"]
+    file.write_text(json.dumps(record | change))
+    with pytest.raises(DataError, match="list"):
+        read_target_list(tmp_path / "list")
+    for text in ("[1]", "", json.dumps({name: record[name] for name in record if name not in ("files", "ids")})):
+        file.write_text(text)
+        with pytest.raises(DataError, match="list"):
+            read_target_list(tmp_path / "list")
+
+
+@pytest.mark.parametrize("path", [None, 3, "", "a\0b", "n" * 300])
+def test_paths_that_cannot_be(made, path):
+    wrong = DataError if path == "n" * 300 else ParameterError
+    with pytest.raises(wrong, match=r"path|saved"):
+        target_list(made[0], path, campaign="spring")
+    with pytest.raises(wrong, match=r"path|list"):
+        read_target_list(path)
+
+
+@pytest.mark.parametrize("ids", [["\ud800", "b"], [10**30, 1], [True, False], [1, "1"]])
+def test_ids_that_no_file_holds(made, tmp_path, ids):
+    scores = pd.Series([0.2, 0.1], pd.Index(ids, dtype=object))
+    with pytest.raises((DataError, SchemaError), match="index of"):
+        target_list(made[0], tmp_path / "list", campaign="spring", customers=made[0].choose(scores))
+    assert not list(tmp_path.iterdir())
 
 
 def test_reasons_are_what_raises_the_score():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
-from bankmkt.uplift import Study, effect_scores
+from bankmkt.uplift import Study, effect_scores, policy, policy_or_reason
 
 N = 400
 X = pd.DataFrame({"age": np.arange(N) % 60 + 20.0}, index=pd.Index([f"c{i}" for i in range(N)], name="customer_id"))
@@ -77,3 +77,60 @@ def test_expected_outcomes_are_taken_by_name():
 def test_expected_outcomes_of_others_are_refused(expected, error):
     with pytest.raises(error, match="expected"):
         effect_scores(study(), expected)
+
+
+@pytest.fixture(scope="module")
+def rule():
+    """A policy of one model and one treated arm."""
+    rng = np.random.default_rng(3)
+    x, treated = rng.normal(size=3000), rng.random(3000) < 0.5
+    bought = rng.random(3000) < 0.3 + 0.1 * treated * x
+    made = Study(pd.DataFrame({"x": x, "half": x > 0}), treated, bought, 0.5, cost=2.0, value=100.0)
+    return policy(made, {"mine": x}, budget=1000, held_out=True, groups=["half"], max_ratio=99.0)
+
+
+SCORES = pd.Series([1.0, 2.0, -1.0], ["x", "y", "z"])
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        SCORES, SCORES.rename("mine"), SCORES.rename(("mine", "treatment")), SCORES.to_frame("treatment"),
+        SCORES.to_frame("mine"), SCORES.to_frame(("mine", "treatment")),
+        pd.DataFrame({("mine", "treatment"): SCORES, ("DR", "treatment"): 0.0}),
+    ],
+)  # fmt: skip
+def test_a_rule_knows_its_models_scores_and_keeps_their_labels(rule, scores):
+    found = rule.choose(scores, budget=2)
+    assert found.index.tolist() == ["x", "y", "z"]
+    assert found.arm.tolist() == ["none", "treatment", "none"]
+    assert found.attrs["notes"] == ["max_ratio is not kept to: it is of the study's groups"]
+    assert rule.choose(SCORES.to_numpy(), budget=np.int64(2)).arm.tolist() == found.arm.tolist()
+
+
+@pytest.mark.parametrize(
+    ("scores", "error"),
+    [
+        (SCORES.to_frame(("DR", "treatment")), SchemaError), (SCORES.to_frame("whatever"), SchemaError),
+        (SCORES.to_frame(("mine", "zz")), SchemaError), (SCORES.rename("other"), SchemaError),
+        (SCORES.astype(str), SchemaError), (SCORES.astype("datetime64[ns]"), SchemaError),
+        (SCORES * np.inf, DataError), (SCORES.iloc[:0], DataError), (None, ParameterError), (5, ParameterError),
+        ("abc", ParameterError), ({"mine": SCORES}, ParameterError), (np.zeros((3, 2)), ParameterError),
+        (["a", "b"], SchemaError),
+    ],
+)  # fmt: skip
+def test_scores_that_are_not_the_rules_are_refused(rule, scores, error):
+    with pytest.raises(error, match="scores"):
+        rule.choose(scores)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"budget": "a"}, "budget"), ({"budget": np.nan}, "budget"), ({"capacity": 2.5}, "capacity"),
+        ({"groups": []}, "groups"), ({"expected": "a"}, "expected"), ({"judge": "a"}, "judge"), ({"seed": "a"}, "seed"),
+    ],
+)  # fmt: skip
+def test_options_of_a_policy_that_cannot_be(options, name):
+    with pytest.raises(ParameterError, match=name):
+        policy_or_reason(study(), {"m": X.age}, held_out=True, **options)
