@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.confidence import Z
-from bankmkt.experiment.estimate import column, groups, local, normal_interval
+from bankmkt.experiment.estimate import groups, local, normal_interval, numbers
 from bankmkt.privacy import K
 
 INDICATORS = {
@@ -74,7 +74,7 @@ def compare(panel: Any, *, k: int = K) -> pd.DataFrame:
     joined = groups(frame, "participated", k)
     rows = []
     for name, (label, unit, *columns) in INDICATORS.items():
-        if column(frame, columns[1]).isna().all():
+        if np.isnan(numbers(frame, columns[1])).all():
             continue
         row: dict[str, Any] = {"indicator": name, "label": label, "unit": unit}
         growths: list[float] = []
@@ -90,7 +90,7 @@ def compare(panel: Any, *, k: int = K) -> pd.DataFrame:
 
 def _growth(group: pd.DataFrame, columns: Sequence[str], k: int) -> tuple[dict[str, float], float]:
     """Return the figures of one group and one indicator, and the standard error of its growth."""
-    before, after, end, year_ago = (column(group, name).to_numpy(float, na_value=np.nan) for name in columns[:4])
+    before, after, end, year_ago = (numbers(group, name) for name in columns[:4])
     growth, se = relative_change(before, after)
     low, high = normal_interval(growth, se)
     known = ~np.isnan(year_ago)

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError, one_of
-from bankmkt.experiment.estimate import Estimate, column, groups, local, mean_difference, outcome_values
+from bankmkt.experiment.estimate import Estimate, groups, local, mean_difference, numbers, outcome_values
+from bankmkt.experiment.given import whole
 from bankmkt.privacy import K
 
 BEFORE = {
@@ -102,9 +103,9 @@ def difference_in_differences(
     if not remove_trend:
         note = "right only if both groups would have moved alike"
         return _mean_gap("difference-in-differences", outcome, after - average, joined, note)
-    if months is None or months < 1:
-        raise ParameterError("months", months, "the outcome window's length, at least 1", "pass campaign(...).months")
-    reach = trend_reach(outcome, months)
+    if months is None:
+        raise ParameterError("months", months, "the outcome window's length", "pass campaign(...).months")
+    reach = trend_reach(outcome, whole("months", months, 1))
     note = "right only if the trend before would have gone on"
     y = after - average - reach * (latest - average)
     return _mean_gap("difference-in-differences, trend removed", outcome, y, joined, note)
@@ -112,10 +113,10 @@ def difference_in_differences(
 
 def levels_before(frame: pd.DataFrame, outcome: str) -> tuple[np.ndarray, np.ndarray]:
     """Return each customer's latest level before the campaign and the mean over the year before."""
-    if outcome not in BEFORE:
+    if outcome not in tuple(BEFORE):
         todo = "use doubly_robust for an outcome that starts at 0 for everybody"
         raise ParameterError("outcome", outcome, one_of(BEFORE), todo)
-    latest, average = (column(frame, name).to_numpy(float, na_value=np.nan) for name in BEFORE[outcome][:2])
+    latest, average = (numbers(frame, name) for name in BEFORE[outcome][:2])
     return latest, np.where(np.isnan(average), latest, average)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from bankmkt.confidence import Z
 from bankmkt.damage import reading
-from bankmkt.errors import ParameterError, Refused, one_of
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
 from bankmkt.privacy import check_k
 
 TARGETS = {
@@ -121,8 +122,13 @@ def local(panel: Any) -> pd.DataFrame:
     ------
     ParameterError
         If it is no table.
+    SchemaError
+        If two columns have the same name.
     """
     if isinstance(panel, pd.DataFrame):
+        if not panel.columns.is_unique:
+            twice = panel.columns[panel.columns.duplicated()][0]
+            raise SchemaError("panel has two columns", twice, "each name once", "rename or drop one")
         return panel
     if not hasattr(panel, "to_pandas"):
         raise ParameterError("panel", panel, "a panel", "make it: experiment.panel(bank, name)")
@@ -133,17 +139,22 @@ def local(panel: Any) -> pd.DataFrame:
 
 
 def groups(frame: pd.DataFrame, flag: str, k: int) -> np.ndarray:
-    """Return the boolean column ``flag``, after checking that both its groups have at least ``k`` customers.
+    """Return the yes/no column ``flag``, after checking that both its groups have at least ``k`` customers.
 
     Raises
     ------
     Refused
         If a group is smaller than ``k``; by how much is not said, because errors reach reports.
+    DataError
+        If ``flag`` is not as :func:`yes_no` wants it, or a ``customer_id`` is there twice.
     ParameterError
         If ``k`` is no integer from 1.
     """
     check_k(k)
-    yes = column(frame, flag).astype(bool).to_numpy()
+    yes = yes_no(frame, flag)
+    if "customer_id" in frame and frame["customer_id"].duplicated().any():
+        todo = "drop the repeats: they make an interval too narrow"
+        raise DataError("customer_id", "twice for some customers", "a row per customer", todo)
     if min(yes.sum(), (~yes).sum()) < k:
         group = "with" if yes.sum() <= (~yes).sum() else "without"
         todo = "compare a larger unit or a longer campaign"
@@ -153,14 +164,62 @@ def groups(frame: pd.DataFrame, flag: str, k: int) -> np.ndarray:
 
 def column(frame: pd.DataFrame, name: str) -> pd.Series:
     """Return a column of the panel, or say which ones there are."""
-    if name not in frame.columns:
+    if name not in list(frame.columns):
         raise ParameterError("column", name, one_of(frame.columns), "name a column of experiment.panel(...)")
     return frame[name]
 
 
+def yes_no(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column of yes and no as booleans.
+
+    Raises
+    ------
+    DataError
+        If a value is missing, or is neither yes (True, 1) nor no (False, 0).
+
+    Examples
+    --------
+    >>> yes_no(pd.DataFrame({"participated": [1, 0]}), "participated")
+    array([ True, False])
+    """
+    values, expected = column(frame, name), "yes or no (True or False, 1 or 0) for every customer"
+    if values.isna().any():
+        raise DataError(name, "missing for some customers", expected, "fill it in, or leave these customers out")
+    for value in values.unique():
+        if not isinstance(value, Real | np.bool_) or value not in (0, 1):
+            raise DataError(name, value, expected, f"turn it into them, as by frame[{name!r}] == ...")
+    return values.to_numpy(dtype=bool)
+
+
+def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column as floats; what is missing is not a number.
+
+    Raises
+    ------
+    SchemaError
+        If it holds anything but numbers and yes/no.
+    DataError
+        If a number is infinite.
+
+    Examples
+    --------
+    >>> numbers(pd.DataFrame({"logins": [2, None]}), "logins")
+    array([ 2., nan])
+    """
+    values = column(frame, name)
+    kind = pd.api.types.infer_dtype(values) if values.dtype == object else ""
+    known = kind in ("boolean", "integer", "floating", "mixed-integer-float", "decimal", "empty")
+    if not known and (not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_complex_dtype(values)):
+        raise SchemaError(f"column {name} is {kind or values.dtype}", None, "numbers or yes/no", "convert it")
+    found = values.to_numpy(dtype=float, na_value=np.nan)
+    if np.isinf(found).any():
+        raise DataError(name, "infinite for some customers", "finite numbers", "correct it")
+    return found
+
+
 def outcome_values(frame: pd.DataFrame, name: str) -> np.ndarray:
     """Return an outcome as floats, refusing missing values."""
-    values = column(frame, name).to_numpy(dtype=float, na_value=np.nan)
+    values = numbers(frame, name)
     if np.isnan(values).any():
         raise Refused(f"{name} is missing for some customers", todo="complete the outcomes")
     return values

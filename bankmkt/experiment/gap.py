@@ -11,13 +11,16 @@ from bankmkt.experiment.comparison import INDICATORS
 from bankmkt.experiment.did import BEFORE, MIDDLE_OF_YEAR, levels_before, trend_reach
 from bankmkt.experiment.estimate import (
     Estimate,
+    column,
     groups,
     local,
     mean_difference,
     normal_interval,
+    numbers,
     outcome_values,
     standard_error,
 )
+from bankmkt.experiment.given import whole
 from bankmkt.experiment.nuisance import design
 from bankmkt.experiment.observational import doubly_robust
 from bankmkt.experiment.panel import CATEGORICAL, COVARIATES
@@ -97,7 +100,9 @@ def decompose(
     x, kinds = _history(frame)
     if adjusted is None:
         adjusted = doubly_robust(frame, outcome, covariates=covariates, seed=seed, k=k)
-    if adjusted.influence is None or adjusted.target != "ATT" or adjusted.outcome != outcome:
+    if not isinstance(adjusted, Estimate) or adjusted.influence is None or len(adjusted.influence) != len(frame):
+        raise ParameterError("adjusted", type(adjusted).__name__, "an estimate of this panel", "leave it out")
+    if adjusted.target != "ATT" or adjusted.outcome != outcome:
         raise ParameterError("adjusted", adjusted.method, f"doubly_robust(panel, {outcome!r})", "leave it out")
     parts = {part: _priced(x, kinds == part, y, joined) for part in ("mean_reversion", "trend")}
     gap = mean_difference(y, joined)
@@ -150,7 +155,7 @@ def history(frame: pd.DataFrame, indicator: str) -> dict[str, np.ndarray]:
     """
     outcome = INDICATORS[indicator][-1]
     latest, level = levels_before(frame, outcome)
-    half = frame[f"{indicator}_mean_6"].to_numpy(float, na_value=np.nan)
+    half = numbers(frame, f"{indicator}_mean_6")
     slope = (np.where(np.isnan(half), latest, half) - level) / 3
     return {"level": level, "slope": slope, "deviation": latest - level - _lead(outcome) * slope}
 
@@ -163,7 +168,7 @@ def _lead(outcome: str) -> float:
 def _history(frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the linear model's covariates and the part of the gap that each belongs to."""
     names = {"level": "traits", "slope": "trend", "deviation": "mean_reversion"}
-    data, part = frame[list(TRAITS)].copy(), dict.fromkeys(TRAITS, "traits")
+    data, part = pd.DataFrame({name: column(frame, name) for name in TRAITS}), dict.fromkeys(TRAITS, "traits")
     for indicator in INDICATORS:
         for name, values in history(frame, indicator).items():
             data[f"{indicator}_{name}"] = values
@@ -227,7 +232,8 @@ def left_over(panel: Any, parts: pd.DataFrame, outcome: str, *, months: int, k: 
     """
     frame = local(panel)
     joined = groups(frame, "participated", k)
-    if outcome not in BEFORE:
+    months = whole("months", months, 1)
+    if outcome not in tuple(BEFORE):
         raise ParameterError("outcome", outcome, one_of(BEFORE), "choose an outcome that has a level before")
     indicator = next(name for name, terms in INDICATORS.items() if terms[-1] == outcome)
     shape = {name: mean_difference(v, joined)[0] for name, v in history(frame, indicator).items()}

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bankmkt.errors import ParameterError, one_of
 from bankmkt.experiment.estimate import Estimate, groups, local, outcome_values
+from bankmkt.experiment.given import chances, fewest, whole
 from bankmkt.experiment.nuisance import cross_fit, design, fold_numbers
 from bankmkt.experiment.panel import COVARIATES
-from bankmkt.experiment.weighting import NOTE, enough, logistic, probabilities
-from bankmkt.privacy import K, check_k
+from bankmkt.experiment.weighting import NOTE, enough, logistic
+from bankmkt.privacy import K
 
 NEAR = ("propensity", "covariates")
 """What nearness is measured by: the log odds of taking part, or all covariates (Mahalanobis' distance)."""
@@ -29,7 +31,7 @@ def matching(
     near: str = "propensity",
     neighbours: int = 4,
     covariates: Sequence[str] = COVARIATES,
-    propensities: np.ndarray | str | None = None,
+    propensities: np.ndarray | pd.Series | str | None = None,
     folds: int = 5,
     learner: str = "linear",
     seed: int = 7,
@@ -53,7 +55,8 @@ def matching(
     covariates
         Columns known before the campaign.
     propensities
-        With ``near="propensity"``: known probabilities or their column, instead of the regression.
+        With ``near="propensity"``: known probabilities (a Series goes by its index) or their column, instead of
+        the regression.
     folds, learner, seed
         Of the outcome's model, as in :func:`bankmkt.experiment.propensity`.
     k
@@ -68,8 +71,11 @@ def matching(
     ------
     ParameterError
         If an argument is outside what is described.
+    SchemaError, DataError
+        If a column is not what it must be: ``participated`` yes or no for everybody, the outcome finite numbers.
     Refused
-        If fewer than ``k`` customers took part, did not, or did not and were near.
+        If fewer than ``k`` customers took part, did not, or did not and were near; if an outcome is missing or a
+        propensity is 0 or 1.
 
     Notes
     -----
@@ -93,14 +99,12 @@ def matching(
     if near == "covariates" and propensities is not None:
         raise ParameterError("propensities", "given", "None with near='covariates'", "leave them out")
     frame = local(panel)
-    joined, y = groups(frame, "participated", max(check_k(k), 2 * folds)), outcome_values(frame, outcome)
-    whole = isinstance(neighbours, int) and not isinstance(neighbours, bool)
-    if not whole or not 1 <= neighbours <= (~joined).sum():
-        wanted = "an integer from 1 to the number of non-participants"
-        raise ParameterError("neighbours", neighbours, wanted, "pass neighbours=4")
-    x = design(frame, covariates).to_numpy()
+    joined, y = groups(frame, "participated", fewest(k, folds)), outcome_values(frame, outcome)
+    if whole("neighbours", neighbours, 1) > (~joined).sum():
+        raise ParameterError("neighbours", neighbours, "no more than there are non-participants", "pass neighbours=4")
+    x = design(frame, covariates, outcome).to_numpy()
     if propensities is not None:
-        p = np.clip(probabilities(frame, propensities), 1e-12, 1 - 1e-12)
+        p = chances(frame, propensities)
         place = np.log(p / (1 - p))[:, None]
     else:
         place = logistic(x, joined)[0][:, None] if near == "propensity" else _whitened(x)

@@ -11,28 +11,21 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.confidence import LEVEL, Z, holm
-from bankmkt.errors import Refused
+from bankmkt.errors import ParameterError, Refused, SchemaError
 from bankmkt.experiment.did import BEFORE, difference_in_differences, naive_difference
-from bankmkt.experiment.estimate import Estimate, local
+from bankmkt.experiment.estimate import Estimate, local, yes_no
 from bankmkt.experiment.few import rests_on_few
+from bankmkt.experiment.given import chances, check_covariates, whole
 from bankmkt.experiment.matching import matching
 from bankmkt.experiment.negative import as_joined, outcome_before
 from bankmkt.experiment.observational import CLIP, doubly_robust, propensity
 from bankmkt.experiment.panel import COVARIATES, panel
-from bankmkt.experiment.sensitivity import KINDS, Sensitivity, against, odds_without
-from bankmkt.experiment.truth import beside_truth, truth_of
+from bankmkt.experiment.sensitivity import Sensitivity, against, check_kinds, odds_without
+from bankmkt.experiment.truth import beside_truth, check_truth, truth_of
+from bankmkt.experiment.verdicts import ALIKE, MOVES, NAIVE, RECORDED, verdict
 from bankmkt.experiment.weighting import weighting
 from bankmkt.experiment.window import campaign
 from bankmkt.privacy import K, check_k
-
-NAIVE = "participants − others"
-MOVES = ("difference-in-differences", "difference-in-differences, trend removed")
-ALIKE = ("matching", "weighting by propensity", "entropy balancing", "doubly robust")
-"""Methods that compare like with like: the robustness value is theirs."""
-RECORDED = "recorded chances"
-"""Of being treated: where the bank noted them, nothing unseen can bias an estimate weighted by them."""
-WIDE = 3.0
-"""Widths of the plain difference's interval; one that is wider says next to nothing."""
 
 Found = dict[tuple[str, str], Estimate | str]
 """By method and outcome: the estimate, or why there is none."""
@@ -125,7 +118,7 @@ def compare_methods(
     made: pd.DataFrame | None = None,
     recorded: bool = False,
     covariates: Sequence[str] = COVARIATES,
-    kinds: Mapping[str, Sequence[str]] = KINDS,
+    kinds: Mapping[str, Sequence[str]] | None = None,
     learner: str = "linear",
     seed: int = 7,
     k: int = K,
@@ -155,8 +148,21 @@ def compare_methods(
     -------
     pandas.DataFrame
         As :func:`methods`.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is outside what is described.
+    SchemaError, DataError
+        If ``truth`` or ``made`` lacks a column, or a column of the panel is not what it must be. A method that must
+        refuse is a row with the reason.
     """
-    frame, known = local(panel), _made(made, outcomes)
+    frame = local(panel)
+    _check(outcomes, covariates, before, recorded)
+    kinds, months = check_kinds(kinds, covariates), whole("months", months, 1)
+    truth = None if truth is None else check_truth(truth)
+    known = _made(made, outcomes)
+    joined = yes_no(frame, "participated")
     fitted: dict[str, Any] = {"folds": 5, "learner": learner, "seed": seed}
     use = partial(
         _estimate, outcomes=outcomes, months=months, recorded=recorded, covariates=covariates, fitted=fitted, k=k
@@ -165,12 +171,13 @@ def compare_methods(
     controls: Mapping[tuple[str, str], Estimate | str] = (
         use(before) if isinstance(before, pd.DataFrame) else dict.fromkeys(found, before)
     )
-    odds = odds_without(frame, covariates, kinds, clip=CLIP, **fitted)
+    learnable = min(joined.sum(), (~joined).sum()) >= 2 * fitted["folds"] and _done(found, outcomes)
+    odds = odds_without(frame, covariates, kinds, clip=CLIP, **fitted) if learnable else {}
     resting = {key: rests_on_few(e) for key, e in found.items() if isinstance(e, Estimate)} | _resting(made)
     rows = []
     for outcome in outcomes:
-        done = [e for m in ALIKE if isinstance(e := found[m, outcome], Estimate)]
-        strength = against(frame, done[-1], odds, covariates, kinds, **fitted) if done else None
+        done = _done(found, [outcome])
+        strength = _strength(frame, done[-1], odds, covariates, kinds, fitted) if done and odds else None
         order = (NAIVE, *MOVES, *ALIKE, *([RECORDED] if recorded else []))
         rows += [_row(m, outcome, found[m, outcome], controls[m, outcome], strength) for m in order]
     table = pd.DataFrame(rows)
@@ -186,68 +193,39 @@ def compare_methods(
     return table.drop(columns="refused")
 
 
-def verdict(row: Mapping[str, Any]) -> str:
-    """Say in words what to make of a method's answer.
-
-    Parameters
-    ----------
-    row
-        Of the frame of :func:`methods`.
-
-    Examples
-    --------
-    >>> row = {"method": "doubly robust", "estimate": 900.0, "ci_low": 400.0, "ci_high": 1400.0, "width": 1.0,
-    ...        "covers": False, "negative_found": False, "no_control": "", "rests_on": "", "robustness_value": 0.16}
-    >>> verdict(row)
-    'wrong: it does not see all that decides who joins, and no check tells'
-    >>> verdict({"method": "matching", "estimate": np.nan, "refused": "too few"})
-    'not possible: too few'
-    >>> del row["covers"]
-    >>> verdict(row)
-    'not proven: a hidden cause that explains 16% of what the data leave open would undo it'
-    """
-    if np.isnan(row["estimate"]):
-        return f"not possible: {row['refused']}"
-    if row["width"] > WIDE:
-        return "says next to nothing: too few non-participants resemble participants"
-    if row["rests_on"]:
-        return str(row["rests_on"])
-    return _against_truth(row) if "covers" in row else _without_truth(row)
+def _check(outcomes: Any, covariates: Any, before: Any, recorded: Any) -> None:
+    """Refuse arguments of :func:`compare_methods` that are not what it says."""
+    if isinstance(outcomes, str) or not isinstance(outcomes, Collection) or len(outcomes) == 0:
+        raise ParameterError("outcomes", outcomes, "a list of columns", "name what the campaign may have changed")
+    if len(set(outcomes)) < len(outcomes):
+        raise ParameterError("outcomes", outcomes, "each once", "name it once")
+    for outcome in outcomes:
+        check_covariates(covariates, outcome)
+    if not isinstance(before, pd.DataFrame | str):
+        expected = "a panel in memory, or why there is none"
+        raise ParameterError("before", before, expected, "pass experiment.outcome_before(bank, name)")
+    if not isinstance(recorded, bool):
+        raise ParameterError("recorded", recorded, "True or False", "leave it out")
 
 
-def _without_truth(row: Mapping[str, Any]) -> str:
-    method, unsigned = row["method"], row["ci_low"] <= 0 <= row["ci_high"]
-    if method == NAIVE:
-        return "a description, not an effect"
-    if row["negative_found"] is True:
-        before = "doubtful: it finds an effect before the campaign"
-        return f"{before}, so the chances may not be as recorded" if method == RECORDED else before
-    if unsigned:
-        return "cannot tell the sign"
-    if method == RECORDED:
-        said = "an effect, if the chances are as recorded"
-    elif method in MOVES:
-        said = "an effect only if both groups would have moved alike"
-    else:
-        share = f"{row['robustness_value']:.0%}"
-        said = f"not proven: a hidden cause that explains {share} of what the data leave open would undo it"
-    return f"{said}; no control could be run" if row["no_control"] else said
+def _done(found: Found, outcomes: Sequence[str]) -> list[Estimate]:
+    """Return the estimates that compare like with like."""
+    return [e for outcome, m in product(outcomes, ALIKE) if isinstance(e := found[m, outcome], Estimate)]
 
 
-def _against_truth(row: Mapping[str, Any]) -> str:
-    warned, method = row["negative_found"] is True, row["method"]
-    if row["covers"]:
-        if row["ci_low"] <= 0 <= row["ci_high"]:
-            return "holds the truth, but cannot tell its sign"
-        return "holds the truth, though it finds an effect before the campaign" if warned else "holds the truth"
-    if warned:
-        return "wrong, and its negative control warns"
-    if method == RECORDED:
-        return "wrong by chance, or because the chances are not as recorded"
-    if method in ALIKE:
-        check = "no control could be run" if row["no_control"] else "no check tells"
-        return f"wrong: it does not see all that decides who joins, and {check}"
-    return "wrong: nothing is done about who joins" if method == NAIVE else "wrong: the groups moved apart"
+def _strength(
+    frame: pd.DataFrame,
+    found: Estimate,
+    odds: Mapping[str, np.ndarray],
+    covariates: Sequence[str],
+    kinds: Mapping[str, Sequence[str]],
+    fitted: dict[str, Any],
+) -> Sensitivity | None:
+    """Return how strong a hidden cause must be; none if the covariates leave nothing of the outcome open."""
+    try:
+        return against(frame, found, odds, covariates, kinds, **fitted)
+    except Refused:
+        return None
 
 
 def _estimate(
@@ -273,9 +251,7 @@ def _estimate(
         ALIKE[3]: partial(doubly_robust, propensities=chance, **seen, **fitted),
     }
     if recorded:
-        own = frame["propensity"].to_numpy(float)
-        noted = np.where(frame["participated"], own, 1 - own)
-        use[RECORDED] = partial(doubly_robust, propensities=noted, **seen, **fitted)
+        use[RECORDED] = partial(_by_recorded, **seen, **fitted)
     out: Found = {}
     for method, outcome in product(use, outcomes):
         if (method, outcome) in skip:
@@ -290,6 +266,13 @@ def _estimate(
     return out
 
 
+def _by_recorded(frame: pd.DataFrame, outcome: str, **how: Any) -> Estimate:
+    """Weight by the chance of being treated, of which the bank noted that of what happened."""
+    own = chances(frame, "propensity")
+    noted = np.where(yes_no(frame, "participated"), own, 1 - own)
+    return doubly_robust(frame, outcome, propensities=noted, **how)
+
+
 def _chance(frame: pd.DataFrame, how: dict[str, Any]) -> np.ndarray | None:
     """Return propensities, once for all outcomes; none if there are too few to learn from."""
     try:
@@ -302,8 +285,11 @@ def _made(made: pd.DataFrame | None, outcomes: Sequence[str]) -> Found:
     """Take estimates from a frame; the others take no time."""
     if made is None:
         return {}
-    rows = made[(made["target"] == "ATT") & made["outcome"].isin(outcomes) & made["method"].isin(ALIKE)]
     names = [field for field in Estimate.__dataclass_fields__ if field != "influence"]
+    for name in names:
+        if not isinstance(made, pd.DataFrame) or name not in made:
+            raise SchemaError("made has no column", name, f"the columns {', '.join(names)}", "see Evaluation.estimates")
+    rows = made[(made["target"] == "ATT") & made["outcome"].isin(outcomes) & made["method"].isin(ALIKE)]
     return {(r["method"], r["outcome"]): Estimate(**{n: r[n] for n in names}) for r in rows.to_dict("records")}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from bankmkt.errors import ParameterError
+from bankmkt.experiment.estimate import yes_no
 from bankmkt.experiment.panel import panel
 from bankmkt.experiment.window import Campaign, campaign, members
 
@@ -87,12 +88,11 @@ def later_exposure(bank: Any, name: int | str, later: int | str, *, org_id: int 
     return (
         frame[~frame["participated"]]
         .merge(joined, on="customer_id")
-        .assign(participated=lambda t: t["later_joined"].astype(bool))
+        .assign(participated=lambda t: yes_no(t, "later_joined"))
         .drop(columns="later_joined")
     )
 
 
 def as_joined(frame: pd.DataFrame, plan: Campaign) -> pd.DataFrame:
     """Let ``participated`` say who chose to take part, or, where the bank chose, whom it chose."""
-    chosen = frame["participated"] if plan.assignment == "open" else frame["treated"]
-    return frame.assign(participated=chosen.astype(bool))
+    return frame.assign(participated=yes_no(frame, "participated" if plan.assignment == "open" else "treated"))

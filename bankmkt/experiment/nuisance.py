@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bankmkt.errors import ParameterError, Refused, one_of
+from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
+from bankmkt.experiment.given import SEEDS, check_covariates, whole
 
 LEARNERS = ("boosted", "linear")
 """``boosted``: linear model, then trees; ``linear``: the linear model alone, for small groups and for speed."""
@@ -27,11 +28,14 @@ TREES = {
 
 ROUNDS = 80
 
+SURE = 30.0
+"""Log odds beyond which a probability could not be told from 0 or 1."""
+
 ENOUGH = 200
 """Trees are grown only on this many customers, for a probability on this many of each kind; fewer would be noise."""
 
 
-def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
+def design(frame: pd.DataFrame, covariates: Sequence[str], outcome: str | None = None) -> pd.DataFrame:
     """Turn covariates into numbers: names become 0/1 columns, missing values their median and a 0/1 column.
 
     Parameters
@@ -40,6 +44,8 @@ def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
         A row per customer.
     covariates
         Columns: numbers, yes/no (any numeric or boolean type) or names.
+    outcome
+        What they are to explain, which is none of them.
 
     Returns
     -------
@@ -50,7 +56,9 @@ def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     Raises
     ------
     ParameterError
-        If ``covariates`` is a text or empty, or names a column that there is not.
+        If ``covariates`` is no list or empty, or names a column that there is not, the outcome, or who took part.
+    SchemaError, DataError
+        If a column holds dates or the like, or infinity.
     Refused
         If no column varies.
 
@@ -59,22 +67,26 @@ def design(frame: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     >>> list(design(pd.DataFrame({"age": [30, None, 50], "city": ["a", "b", "a"], "same": 1}), ["age", "city", "same"]))
     ['age', 'age=missing', 'city=b']
     """
-    if isinstance(covariates, str) or len(covariates) == 0:
-        raise ParameterError("covariates", covariates, "a list of columns", "name what was known before")
+    check_covariates(covariates, outcome)
     columns: dict[str, np.ndarray] = {}
     for name in covariates:
-        if name not in frame.columns:
+        if name not in list(frame.columns):
             raise ParameterError("covariate", name, one_of(frame.columns), "name columns of the frame")
         values = frame[name]
+        if values.dtype.kind in "mMc":
+            todo = "turn it into a number, such as days before the campaign"
+            raise SchemaError(f"covariate {name} is {values.dtype}", None, "numbers, yes/no or names", todo)
         if pd.api.types.is_numeric_dtype(values):
             number = values.to_numpy(dtype=float, na_value=np.nan)
+            if np.isinf(number).any():
+                raise DataError(f"covariate {name}", "infinite for some customers", "finite numbers", "correct it")
             missing = np.isnan(number)
             columns[name] = np.where(missing, np.median(number[~missing]) if (~missing).any() else 0.0, number)
             if missing.any():
                 columns[f"{name}=missing"] = missing.astype(float)
         else:
             text = values.astype("object").where(values.notna(), "missing")
-            for level in sorted(text.unique())[1:]:
+            for level in sorted(text.unique(), key=str)[1:]:
                 columns[f"{name}={level}"] = (text == level).to_numpy(dtype=float)
     x = np.array(list(columns.values())).reshape(len(columns), len(frame))
     mean, spread = x.mean(axis=1), x.std(axis=1)
@@ -93,7 +105,7 @@ def fold_numbers(treated: np.ndarray, folds: int, seed: int) -> np.ndarray:
     >>> np.bincount(fold_numbers(np.array([True, False] * 5), folds=5, seed=1))
     array([2, 2, 2, 2, 2])
     """
-    rng = np.random.default_rng(seed)
+    folds, rng = whole("folds", folds, 2), np.random.default_rng(whole("seed", seed, 0, SEEDS))
     fold = np.empty(len(treated), dtype=int)
     for group in (treated, ~treated):
         fold[group] = rng.permutation(np.arange(group.sum()) % folds)
@@ -151,7 +163,7 @@ def _fit_predict(x: np.ndarray, y: np.ndarray, new: np.ndarray, kind: str, learn
     fewest = min(y.sum(), len(y) - y.sum()) if kind == "probability" else len(y)
     if learner == "boosted" and fewest >= ENOUGH:
         score = score + _boost(x, y, base, new, "binary" if kind == "probability" else "regression", seed)
-    return 1 / (1 + np.exp(-score)) if kind == "probability" else score
+    return 1 / (1 + np.exp(-np.clip(score, -SURE, SURE))) if kind == "probability" else score
 
 
 def _boost(x: np.ndarray, y: np.ndarray, base: np.ndarray, new: np.ndarray, objective: str, seed: int) -> np.ndarray:

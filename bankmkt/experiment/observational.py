@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError, Refused, one_of
-from bankmkt.experiment.estimate import Estimate, column, groups, local, outcome_values
+from bankmkt.experiment.estimate import Estimate, groups, local, outcome_values
+from bankmkt.experiment.given import chances, check_clip, clipped, fewest
 from bankmkt.experiment.nuisance import cross_fit, design, fold_numbers
 from bankmkt.experiment.panel import COVARIATES
-from bankmkt.privacy import K, check_k
+from bankmkt.privacy import K
 
 CLIP = 0.01
 """Propensities are kept between this and 1 minus this, so that no customer counts for more than a hundred."""
@@ -57,7 +58,7 @@ def propensity(
         If fewer than ``k`` customers took part, or did not.
     """
     frame = local(panel)
-    joined = groups(frame, "participated", max(check_k(k), 2 * folds))
+    joined = groups(frame, "participated", fewest(k, folds))
     x, fold = design(frame, covariates).to_numpy(), fold_numbers(joined, folds, seed)
     everybody = np.ones(len(frame), dtype=bool)
     return cross_fit(x, joined.astype(float), everybody, fold, kind="probability", learner=learner, seed=seed)
@@ -69,7 +70,7 @@ def doubly_robust(
     *,
     target: str = "ATT",
     covariates: Sequence[str] = COVARIATES,
-    propensities: np.ndarray | str | None = None,
+    propensities: np.ndarray | pd.Series | str | None = None,
     folds: int = 5,
     learner: str = "boosted",
     clip: float = CLIP,
@@ -93,7 +94,7 @@ def doubly_robust(
     covariates
         Columns known before the campaign.
     propensities
-        Of :func:`propensity`, or a column of known ones; estimated if not given.
+        Of :func:`propensity` (a Series goes by its index), or a column of known ones; estimated if not given.
     folds, learner, seed, k
         As in :func:`propensity`.
     clip
@@ -108,8 +109,11 @@ def doubly_robust(
     ------
     ParameterError
         If an argument is outside what is described.
+    SchemaError, DataError
+        If a column is not what it must be: ``participated`` yes or no for everybody, the outcome finite numbers.
     Refused
-        If fewer than ``k`` customers took part, did not, or did not and resemble those who did.
+        If fewer than ``k`` customers took part, did not, or did not and resemble those who did; if an outcome is
+        missing, a propensity is 0 or 1, or those of all non-participants are clipped.
 
     Notes
     -----
@@ -117,17 +121,13 @@ def doubly_robust(
     """
     if target not in ("ATT", "ATE"):
         raise ParameterError("target", target, one_of(["ATT", "ATE"]), "pass target='ATT'")
-    if not 0 < clip < 0.5:
-        raise ParameterError("clip", clip, "a number between 0 and 0.5", "pass clip=0.01")
-    frame = local(panel)
-    joined, y = groups(frame, "participated", max(check_k(k), 2 * folds)), outcome_values(frame, outcome)
-    x, fold = design(frame, covariates).to_numpy(), fold_numbers(joined, folds, seed)
+    clip, frame = check_clip(clip), local(panel)
+    joined, y = groups(frame, "participated", fewest(k, folds)), outcome_values(frame, outcome)
+    x, fold = design(frame, covariates, outcome).to_numpy(), fold_numbers(joined, folds, seed)
     if propensities is None:
         propensities = propensity(frame, covariates=covariates, folds=folds, learner=learner, seed=seed, k=k)
-    p = column(frame, propensities).to_numpy(float) if isinstance(propensities, str) else np.asarray(propensities)
-    if p.shape != y.shape or not np.all((p >= 0) & (p <= 1)):
-        raise ParameterError("propensities", p.shape, f"{len(y)} probabilities", "pass experiment.propensity(panel)")
-    p, d = np.clip(p, clip, 1 - clip), joined.astype(float)
+    p, at_limit = clipped(chances(frame, propensities), joined, clip, k)
+    d = joined.astype(float)
     comparable = effective_size((p / (1 - p))[~joined])
     if comparable < k:
         todo = "evaluate a campaign that more of the customers like its participants stayed out of"
@@ -143,7 +143,7 @@ def doubly_robust(
         score = m1 - m0 + d * (y - m1) / p - (1 - d) * (y - m0) / (1 - p)
         effect = score.mean()
         influence = score - effect
-    note = "right only if the data show all that matters"
+    note = "; ".join(filter(None, ("right only if the data show all that matters", at_limit)))
     return Estimate.from_influence("doubly robust", outcome, target, effect, influence, int(d.sum()), note)
 
 
@@ -159,7 +159,12 @@ def effective_size(weight: np.ndarray) -> float:
 
 
 def overlap(
-    panel: Any, propensities: np.ndarray, *, covariates: Sequence[str] = COVARIATES, clip: float = CLIP, k: int = K
+    panel: Any,
+    propensities: np.ndarray | pd.Series | str,
+    *,
+    covariates: Sequence[str] = COVARIATES,
+    clip: float = CLIP,
+    k: int = K,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Say whether participants have comparable non-participants, and whether weighting makes the groups alike.
 
@@ -167,9 +172,7 @@ def overlap(
     ----------
     panel
         Of :func:`bankmkt.experiment.panel`.
-    propensities
-        Of :func:`propensity`.
-    covariates, clip
+    propensities, covariates, clip
         As in :func:`doubly_robust`.
     k
         Smallest group that is described.
@@ -186,18 +189,20 @@ def overlap(
 
     Raises
     ------
+    ParameterError
+        If an argument is outside what is described.
     Refused
-        If a group has fewer than ``k`` customers.
+        If a group has fewer than ``k`` customers, or a propensity is 0 or 1.
     """
-    frame = local(panel)
-    joined = groups(frame, "participated", k)
-    p = np.clip(propensities, clip, 1 - clip)
+    clip, frame = check_clip(clip), local(panel)
+    joined, given = groups(frame, "participated", k), chances(frame, propensities)
+    p = np.clip(given, clip, 1 - clip)
     weight = np.where(joined, 1.0, p / (1 - p))
     rows = []
     for group, inside in (("participants", joined), ("others", ~joined)):
         w = weight[inside]
-        quantiles = np.quantile(propensities[inside], [0.05, 0.5, 0.95])
-        clipped = float(np.mean((propensities[inside] < clip) | (propensities[inside] > 1 - clip)))
+        quantiles = np.quantile(given[inside], [0.05, 0.5, 0.95])
+        clipped = float(np.mean((given[inside] < clip) | (given[inside] > 1 - clip)))
         rows.append([group, int(inside.sum()), effective_size(w), *quantiles, clipped])
     summary = pd.DataFrame(rows, columns=["group", "customers", "effective", "p05", "p50", "p95", "clipped"])
     x = design(frame, covariates)

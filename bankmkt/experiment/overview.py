@@ -9,7 +9,7 @@ import pandas as pd
 from bankmkt.bank import check_bank
 from bankmkt.errors import Refused, one_of
 from bankmkt.experiment.effect import effect
-from bankmkt.experiment.estimate import Estimate, local
+from bankmkt.experiment.estimate import Estimate, local, yes_no
 from bankmkt.experiment.few import rests_on_few
 from bankmkt.experiment.observational import doubly_robust
 from bankmkt.experiment.panel import COVARIATES, panel
@@ -86,7 +86,7 @@ def _one(
         table, drawn = panel(bank, key, org_id=org_id), plan["assignment"] != "open"
         # the engine computes what is asked for only
         people = local(table.select(*BASICS, *(PRECISE if drawn else COVARIATES), plan["outcome"]))
-        joined = people.loc[people["participated"].astype(bool), plan["outcome"]]
+        joined = people.loc[yes_no(people, "participated"), plan["outcome"]]
         published = float(joined.sum()) if len(joined) >= k else np.nan
         if plan["outcome"] == "conversion":
             arms = people.groupby("treated")["conversion"].agg(["sum", "size"])

@@ -6,18 +6,20 @@ would explain, and how much better it would tell who joins. Both are shares of w
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bankmkt.confidence import Z
-from bankmkt.errors import ParameterError
-from bankmkt.experiment.estimate import Estimate, groups, local, outcome_values, standard_error
+from bankmkt.errors import ParameterError, Refused, one_of
+from bankmkt.experiment.estimate import Estimate, groups, local, outcome_values, standard_error, yes_no
+from bankmkt.experiment.given import check_clip, check_covariates, fewest
 from bankmkt.experiment.nuisance import cross_fit, design, fold_numbers
 from bankmkt.experiment.observational import CLIP, doubly_robust
 from bankmkt.experiment.panel import CATEGORICAL, COVARIATES, NUMERIC
-from bankmkt.privacy import K, check_k
+from bankmkt.privacy import K
 
 KINDS: dict[str, tuple[str, ...]] = {
     "past AUM": tuple(name for name in NUMERIC if name.startswith("aum_")),
@@ -33,6 +35,9 @@ KINDS: dict[str, tuple[str, ...]] = {
 
 ALL = ""
 """Name of no kind: nothing is left out."""
+
+SAME = 1e-12
+"""Share of an outcome's variance below which what is left of it is rounding error."""
 
 KNOWN = "all that is known"
 """The strongest yardstick: all covariates together. A kind alone is a weak one where the others retell it: past AUM
@@ -77,14 +82,15 @@ class Sensitivity:
         ParameterError
             If a share is outside 0 to 1, or ``joining_share`` is 1.
         """
-        if not (0 <= outcome_share <= 1 and 0 <= joining_share < 1):
-            shares = (outcome_share, joining_share)
+        shares = (outcome_share, joining_share)
+        if not all(isinstance(share, Real) for share in shares) or not (0 <= shares[0] <= 1 and 0 <= shares[1] < 1):
             raise ParameterError("shares", shares, "numbers from 0 to 1, the second below 1", "pass 0.1 and 0.1")
         return self.scale * _strength(outcome_share, joining_share)
 
     def limits(self, outcome_share: float, joining_share: float) -> tuple[float, float]:
         """Return the 95 % limits of the effect if a hidden cause of this strength is allowed for."""
-        bias, strength = self.bias(outcome_share, joining_share), _strength(outcome_share, joining_share)
+        bias = self.bias(outcome_share, joining_share)
+        strength = _strength(outcome_share, joining_share)
         low = self.estimate.estimate - bias - Z * self._error(-strength)
         return low, self.estimate.estimate + bias + Z * self._error(strength)
 
@@ -131,7 +137,7 @@ def sensitivity(
     covariates, folds, learner, clip, seed, k
         As in :func:`bankmkt.experiment.doubly_robust`.
     kinds
-        Covariates by kind, the yardsticks; :data:`KINDS` if not given.
+        Covariates by kind, the yardsticks; those of :data:`KINDS` that are among the covariates, if not given.
 
     Returns
     -------
@@ -141,9 +147,11 @@ def sensitivity(
     Raises
     ------
     ParameterError
-        If ``adjusted`` is of another outcome or is no effect on participants, or a kind names other columns.
+        If ``adjusted`` is of another panel or outcome or is no effect on participants, or a kind names what is not
+        among the covariates.
     Refused
-        As :func:`bankmkt.experiment.doubly_robust`.
+        If the outcome is the same for all non-participants or the covariates explain it wholly; and as
+        :func:`bankmkt.experiment.doubly_robust`.
 
     Notes
     -----
@@ -168,17 +176,43 @@ def sensitivity(
     >>> 0.2 < found.robustness_value_interval < found.robustness_value < 0.6
     True
     """
-    frame = local(panel)
-    groups(frame, "participated", max(check_k(k), 2 * folds))
+    clip, frame = check_clip(clip), local(panel)
+    groups(frame, "participated", fewest(k, folds))
+    check_covariates(covariates, outcome)
+    kinds = check_kinds(kinds, covariates)
     if adjusted is None:
         how: dict[str, Any] = {"folds": folds, "learner": learner, "clip": clip, "seed": seed, "k": k}
         adjusted = doubly_robust(frame, outcome, covariates=covariates, **how)
+    if not isinstance(adjusted, Estimate) or adjusted.treated + adjusted.control != len(frame):
+        raise ParameterError("adjusted", type(adjusted).__name__, "an estimate of this panel", "leave it out")
     if adjusted.target != "ATT" or adjusted.outcome != outcome:
         raise ParameterError("adjusted", adjusted.method, f"an effect on participants of {outcome}", "leave it out")
-    kinds = KINDS if kinds is None else kinds
     fitted: dict[str, Any] = {"folds": folds, "learner": learner, "seed": seed}
     odds = odds_without(frame, covariates, kinds, clip=clip, **fitted)
     return against(frame, adjusted, odds, covariates, kinds, **fitted)
+
+
+def check_kinds(kinds: Any, covariates: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Return kinds of covariates, those of :data:`KINDS` that are among the covariates if None is given.
+
+    Raises
+    ------
+    ParameterError
+        If a kind has no name of its own, or names what is not among the covariates.
+    """
+    if kinds is None:
+        known = {kind: [name for name in names if name in list(covariates)] for kind, names in KINDS.items()}
+        return {kind: names for kind, names in known.items() if names}
+    if not isinstance(kinds, Mapping):
+        raise ParameterError("kinds", kinds, "a dict of lists of covariates", "see experiment.sensitivity")
+    for kind, names in kinds.items():
+        if kind in (ALL, KNOWN) or not isinstance(kind, str):
+            raise ParameterError("kinds", kind, f"a name other than {KNOWN!r}", "call it otherwise")
+        check_covariates(names)
+        for name in names:
+            if name not in list(covariates):
+                raise ParameterError(f"kinds[{kind!r}]", name, one_of(covariates), "name covariates only")
+    return kinds
 
 
 def odds_without(
@@ -195,7 +229,7 @@ def odds_without(
 
     It is corrected for the error of the estimated odds w, as ``E[w²; not joined] = E[w; joined]``.
     """
-    joined = frame["participated"].to_numpy(bool)
+    joined = yes_no(frame, "participated")
     fold, everybody, out = fold_numbers(joined, folds, seed), np.ones(len(frame), dtype=bool), {}
     for name, x in _without(frame, covariates, kinds):
         p = np.full(len(frame), joined.mean())
@@ -219,7 +253,7 @@ def against(
     seed: int,
 ) -> Sensitivity:
     """Do what :func:`sensitivity` does, given :func:`odds_without`, which serves all outcomes."""
-    joined, y = frame["participated"].to_numpy(bool), outcome_values(frame, adjusted.outcome)
+    joined, y = yes_no(frame, "participated"), outcome_values(frame, adjusted.outcome)
     fold, left = fold_numbers(joined, folds, seed), {}
     for name, x in _without(frame, covariates, kinds):
         expected = np.full(len(y), y[~joined].mean())
@@ -227,6 +261,9 @@ def against(
             expected = cross_fit(x, y, ~joined, fold, kind="mean", learner=learner, seed=seed)
         left[name] = np.where(joined, 0.0, (y - expected) ** 2)
     share, squares = joined.mean(), left[ALL].mean()
+    if not np.ptp(y[~joined]) or squares <= SAME * y[~joined].var():
+        what = f"the covariates leave nothing of {adjusted.outcome} open among non-participants"
+        raise Refused(what, todo="choose an outcome in which similar customers differ")
     weights = max(odds[ALL].mean(), share**2 / (1 - share))  # E[w²] is at least E[w]²
     scale = float(np.sqrt(squares * weights) / share)
     rows = [

@@ -9,7 +9,7 @@ import pandas as pd
 from bankmkt.bank import check_bank
 from bankmkt.errors import ParameterError, SchemaError, one_of
 from bankmkt.experiment.comparison import INDICATORS, relative_change
-from bankmkt.experiment.estimate import TARGETS, Estimate, column, groups, local, to_frame
+from bankmkt.experiment.estimate import TARGETS, Estimate, column, groups, local, numbers, to_frame, yes_no
 from bankmkt.experiment.window import campaign
 from bankmkt.privacy import K
 from bankmkt.schema import TABLES
@@ -57,13 +57,35 @@ def potential_outcomes(panel: Any, truth: pd.DataFrame, outcome: str) -> tuple[n
         If a customer of the panel has no truth.
     """
     frame = local(panel)
-    rows = truth[truth["outcome"] == outcome].set_index("customer_id")
+    rows = check_truth(truth)
+    rows = rows[rows["outcome"] == outcome].set_index("customer_id")
+    if rows.index.has_duplicates:
+        raise SchemaError(f"truth of {outcome}", "two rows of a customer", "one each", "restore the table")
     both = rows.reindex(column(frame, "customer_id"))[["y0", "y1"]].to_numpy(float)
     if np.isnan(both).any():
         raise SchemaError(
             f"truth of {outcome}", "incomplete", "a row per customer of the campaign", "restore the table"
         )
     return both[:, 0], both[:, 1]
+
+
+def check_truth(truth: Any) -> pd.DataFrame:
+    """Return the truth, after checking that it is some.
+
+    Raises
+    ------
+    ParameterError, SchemaError
+        If it is no frame, or lacks a column.
+    """
+    if not isinstance(truth, pd.DataFrame):
+        raise ParameterError("truth", type(truth).__name__, "a frame of truth_of(bank, name)", "pass it")
+    needed = ("customer_id", "outcome", "y0", "y1")
+    for name in needed:
+        if name not in truth.columns:
+            raise SchemaError("truth has no column", name, f"the columns {', '.join(needed)}", "see truth_of")
+    for name in needed[2:]:
+        numbers(truth, name)
+    return truth
 
 
 def outcomes_by_arm(bank: Any, name: int | str, panel: Any, outcome: str, arms: Sequence[str]) -> pd.DataFrame | None:
@@ -136,13 +158,13 @@ def true_effect(panel: Any, truth: pd.DataFrame, outcome: str, target: str) -> f
     >>> true_effect(panel, truth, "logins", "ATT"), true_effect(panel, truth, "logins", "ITT")
     (2.0, 1.5)
     """
-    if target not in TARGETS:
+    if target not in tuple(TARGETS):
         raise ParameterError("target", target, one_of(TARGETS), "pass target='ATT'")
     frame = local(panel)
     y0, y1 = potential_outcomes(frame, truth, outcome)
     over = np.ones(len(frame), dtype=bool)
     if target in ("ATT", "CACE"):
-        over = column(frame, "participated").to_numpy(dtype=bool)
+        over = yes_no(frame, "participated")
     return float((y1 - y0)[over].mean())
 
 
@@ -201,9 +223,9 @@ def true_multiple(panel: Any, truth: pd.DataFrame, *, k: int = K) -> pd.DataFram
     joined = groups(frame, "participated", k)
     rows = []
     for name, (label, _, before, _, _, _, outcome) in INDICATORS.items():
-        if column(frame, outcome).isna().all():
+        if np.isnan(numbers(frame, outcome)).all():
             continue
-        first = frame[before].to_numpy(float)
+        first = numbers(frame, before)
         start = 0.0 if outcome == "logins" else first
         without, with_ = (
             relative_change(first[joined], (start + y)[joined])[0] for y in potential_outcomes(frame, truth, outcome)

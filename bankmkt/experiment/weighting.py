@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError, Refused, one_of
-from bankmkt.experiment.estimate import Estimate, column, groups, local, outcome_values
+from bankmkt.experiment.estimate import Estimate, groups, local, outcome_values
+from bankmkt.experiment.given import chances, check_clip, clipped
 from bankmkt.experiment.nuisance import design
 from bankmkt.experiment.observational import CLIP, effective_size
 from bankmkt.experiment.panel import COVARIATES
@@ -37,7 +38,7 @@ def weighting(
     *,
     by: str = "propensity",
     covariates: Sequence[str] = COVARIATES,
-    propensities: np.ndarray | str | None = None,
+    propensities: np.ndarray | pd.Series | str | None = None,
     clip: float = CLIP,
     k: int = K,
 ) -> Estimate:
@@ -55,7 +56,8 @@ def weighting(
     covariates
         Columns known before the campaign.
     propensities
-        With ``by="propensity"``: known probabilities or their column, instead of the regression; taken as exact.
+        With ``by="propensity"``: known probabilities (a Series goes by its index) or their column, instead of the
+        regression; taken as exact.
     clip
         Propensities are kept between ``clip`` and ``1 - clip``.
     k
@@ -70,9 +72,12 @@ def weighting(
     ------
     ParameterError
         If an argument is outside what is described.
+    SchemaError, DataError
+        If a column is not what it must be: ``participated`` yes or no for everybody, the outcome finite numbers.
     Refused
         If fewer than ``k`` customers took part, did not, or did not and resemble those who did; if no weights make
-        the groups alike.
+        the groups alike; if an outcome is missing, a propensity is 0 or 1, or those of all non-participants are
+        clipped, so that nothing is weighted.
 
     Notes
     -----
@@ -90,31 +95,25 @@ def weighting(
     >>> round(weighting(frame, "aum_change", by="entropy", covariates=["keen"]).estimate, 1)
     1.0
     """
-    if by not in WAYS:
+    if by not in tuple(WAYS):
         raise ParameterError("by", by, one_of(WAYS), "pass by='propensity'")
-    if not 0 < clip < 0.5:
-        raise ParameterError("clip", clip, "a number between 0 and 0.5", "pass clip=0.01")
     if by == "entropy" and propensities is not None:
         raise ParameterError("propensities", "given", "None with by='entropy'", "leave them out")
-    frame = local(panel)
-    joined, y = groups(frame, "participated", k), outcome_values(frame, outcome)
+    clip, frame = check_clip(clip), local(panel)
+    joined, y, at_limit = groups(frame, "participated", k), outcome_values(frame, outcome), ""
     if propensities is not None:
-        p = probabilities(frame, propensities)
-        estimate, influence = _known(np.clip(p, clip, 1 - clip), y, joined, k)
+        p, at_limit = clipped(chances(frame, propensities), joined, clip, k)
+        estimate, influence = _known(p, y, joined, k)
+    elif by == "entropy":
+        estimate, influence = _entropy(design(frame, covariates, outcome).to_numpy(), y, joined, k)
     else:
-        x = design(frame, covariates).to_numpy()
-        estimate, influence = _entropy(x, y, joined, k) if by == "entropy" else _odds(x, y, joined, clip, k)
-    return Estimate.from_influence(WAYS[by], outcome, "ATT", estimate, influence, int(joined.sum()), NOTE)
-
-
-def probabilities(frame: pd.DataFrame, given: np.ndarray | str) -> np.ndarray:
-    """Return known propensities, after checking that they are some."""
-    p = column(frame, given).to_numpy(float, na_value=np.nan) if isinstance(given, str) else np.asarray(given, float)
-    if p.shape != (len(frame),) or not np.all((p >= 0) & (p <= 1)):
-        raise ParameterError(
-            "propensities", p.shape, f"{len(frame)} probabilities", "pass experiment.propensity(panel)"
-        )
-    return p
+        x = design(frame, covariates, outcome).to_numpy()
+        score, inverse = logistic(x, joined)
+        raw = 1 / (1 + np.exp(-score))
+        p, at_limit = clipped(raw, joined, clip, k)
+        estimate, influence = _odds(x, y, joined, raw, p, inverse, k)
+    note = "; ".join(filter(None, (NOTE, at_limit)))
+    return Estimate.from_influence(WAYS[by], outcome, "ATT", estimate, influence, int(joined.sum()), note)
 
 
 def logistic(x: np.ndarray, joined: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -147,11 +146,10 @@ def _known(p: np.ndarray, y: np.ndarray, joined: np.ndarray, k: int) -> tuple[fl
     return mean_1 - mean_0, joined * (y - mean_1) / share - weight * (y - mean_0) / weight.mean()
 
 
-def _odds(x: np.ndarray, y: np.ndarray, joined: np.ndarray, clip: float, k: int) -> tuple[float, np.ndarray]:
-    """Do the same with odds of a logistic regression, whose own error moves the estimate too."""
-    score, inverse = logistic(x, joined)
-    raw = 1 / (1 + np.exp(-score))
-    p = np.clip(raw, clip, 1 - clip)
+def _odds(
+    x: np.ndarray, y: np.ndarray, joined: np.ndarray, raw: np.ndarray, p: np.ndarray, inverse: np.ndarray, k: int
+) -> tuple[float, np.ndarray]:
+    """Do the same with propensities of a logistic regression, whose own error moves the estimate too."""
     estimate, influence = _known(p, y, joined, k)
     weight = np.where(joined, 0.0, p / (1 - p))
     full = np.column_stack([np.ones(len(x)), x])
