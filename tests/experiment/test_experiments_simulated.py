@@ -1,10 +1,15 @@
 """The simulation of experiments, small: every claim is within 3 Monte-Carlo errors of what is promised."""
 
-from simulations import sim_experiments
+from simulations import sim_experiments, sim_taking_part
 
 
 def test_experiments_keep_their_word():
     found = sim_experiments.simulate(repeats=36, seed=5)
+    assert found["ok"].all(), found[~found["ok"]].to_string()
+
+
+def test_effects_of_taking_part_and_of_doses_keep_their_word():
+    found = sim_taking_part.simulate(repeats=30, seed=5)
     assert found["ok"].all(), found[~found["ok"]].to_string()
 
 

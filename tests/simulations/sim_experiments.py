@@ -143,6 +143,13 @@ def bought(rng, n, treated, without, with_, doubled):
     return pd.DataFrame({"arm": arm, "y": y}), ((1 + doubled) * with_ - without) * np.exp(sigma**2 / 2)
 
 
+def in_bands(rng, n=3000):
+    """Money of every customer, three times as much in a band that is treated more often; no effect."""
+    band = rng.integers(0, 2, n)
+    arm = np.where(rng.random(n) < np.where(band == 1, 0.7, 0.3), "treatment", "control")
+    return pd.DataFrame({"band": band, "arm": arm, "y": rng.lognormal(0, 1.2, n) * (1 + 2 * band)})
+
+
 def money(repeats, rng):
     """Money that few customers spend: the usual interval, and the wider of it and of bootstrap-t."""
     rows = []
@@ -156,6 +163,14 @@ def money(repeats, rng):
         rows.append(share(setting, "coverage, usual interval of money", usual, "≥ 90 %", 0.90, 1.0))
         low = 0.92 if setting.endswith("doubled") else 0.93
         rows.append(share(setting, "coverage, wider of it and bootstrap-t", wider, f"≥ {low:.0%}", low, 1.0))
+    wider = []
+    for _ in range(repeats):
+        frame = in_bands(rng)
+        row = bootstrap(frame, "y", strata=["band"], checks=sound(frame, ["band"]), draws=400).iloc[0]
+        wider.append(row["ci_lower"] <= 0 <= row["ci_upper"])
+    rows.append(
+        share("bands of other chances and money", "coverage, wider of both, in strata", wider, "≥ 93 %", 0.93, 1)
+    )
     for setting, how in FEW.items():
         usual, refused = [], []
         for _ in range(repeats):
@@ -206,6 +221,17 @@ def winners(repeats, rng):
             frame["y"] = rng.normal(size=300) + (rng.normal(size=10)[unit] if cluster else 0.0)
             named.append(best_arm(arm_means(frame, "y", cluster=cluster), checks=sound(frame, (), cluster)).sure)
         rows.append(share(f"A/A, {setting}", "a winner is named", named, "≤ 5 %", 0.0, 0.05))
+    likely, named = [], []
+    for _ in range(repeats):
+        arm, buys = draw(rng, 4000, 0.1), rng.random(4000) < 0.03
+        frame = pd.DataFrame({"arm": arm, "y": np.where(buys, rng.lognormal(0, 1.5, 4000), 0.0)})
+        found = best_arm(arm_means(frame, "y", k=1), checks=sound(frame))
+        likely.append(found.table["p_best"].iloc[0] >= found.level)
+        named.append(found.sure)
+    setting = "A/A, 3 % buy, a tenth of 4,000 treated"
+    wanted = "above 8 %: why none is named"
+    rows.append(share(setting, "an arm's probability of being best reaches 97.5 %", likely, wanted, 0.08, 1.0))
+    rows.append(share(setting, "a winner is named", named, "never", 0.0, 0.0))
     return rows
 
 
