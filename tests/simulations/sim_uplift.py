@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from bankmkt.experiment.estimate import standard_error
 from bankmkt.uplift import Study, calibration, cross_fit, curve, effect_scores, evaluate, groups, heterogeneity, qini
 from bankmkt.uplift.draws import largest, multiplied
 from bankmkt.uplift.evaluation import mean_of_best
-from bankmkt.uplift.qini import places
+from bankmkt.uplift.qini import crossed, places
 
 POPULATION = 1_000_000
 SETTINGS = {
@@ -35,12 +36,31 @@ def draw(rng, n=10_000, base=0.05, lift=0.01, spread=1.0, share=0.5, ties=False,
     return x, score, effect, chance, treated, (rng.random(n) < base + effect * treated).astype(float)
 
 
-def row(setting, figure, hits, repeats, wanted=0.93, nominal=0.95):
-    """Return a claim: at least ``wanted``, and below the nominal level by no more than chance allows."""
+def row(setting, figure, hits, repeats, wanted=0.93, nominal=0.95, most=1.0):
+    """Return a claim: from ``wanted`` to ``most``, but for chance (3 standard errors)."""
     value, mc_se = hits / repeats, float(np.sqrt(nominal * (1 - nominal) / repeats))
+    text, high = f"≥ {wanted:.0%}" if most == 1 else f"{wanted:.0%} to {most:.0%}", most * (1 - most) / repeats
     return {
-        "setting": setting, "figure": figure, "value": value, "mc_se": mc_se, "wanted": f"≥ {wanted:.0%}",
-        "ok": bool(value >= wanted - 3 * mc_se),
+        "setting": setting, "figure": figure, "value": value, "mc_se": mc_se, "wanted": text,
+        "ok": bool(wanted - 3 * mc_se <= value <= most + 3 * high**0.5),
+    }  # fmt: skip
+
+
+def too_few(setting, figure, hits, repeats, why):
+    """Return a claim that is known to fail: the documentation says so, and is wrong if it does not."""
+    value, mc_se = hits / repeats, float(np.sqrt(0.93 * 0.07 / repeats))
+    return {
+        "setting": setting, "figure": figure, "value": value, "mc_se": mc_se, "wanted": f"below 93 %: {why}",
+        "ok": bool(value <= 0.93 + 3 * mc_se),
+    }  # fmt: skip
+
+
+def passed(setting, better, repeats):
+    """Return the claim that an order of noise is not found better than chance."""
+    share, mc_se = better / repeats, float(np.sqrt(0.025 * 0.975 / repeats))
+    return {
+        "setting": setting, "figure": "order found better than chance, when it is not", "value": share,
+        "mc_se": mc_se, "wanted": "≤ 2.5 %", "ok": bool(share <= 0.025 + 3 * mc_se),
     }  # fmt: skip
 
 
@@ -61,24 +81,23 @@ def simulate(repeats: int = 1000, seed: int = 11) -> pd.DataFrame:
             se = float(np.sqrt((influence**2).mean() / len(psi)))
             q_hits += abs(q - q_true) <= Z * se
             better += q - Z * se > 0
-            mean, error = mean_of_best(score, psi, 0.2)
+            mean, error = mean_of_best(score, psi, 0.2, held_out=True)
             top_hits += abs(mean - top_true) <= Z * error
         rows.append(row(setting, "coverage of Q's 95 % interval", q_hits, repeats))
         if not options.get("ties"):
-            rows.append(row(setting, "coverage, effect of the best 20 %", top_hits, repeats))
+            rows.append(row(setting, "coverage, effect of the best 20 %", top_hits, repeats, most=0.97))
         if abs(q_true) < 1e-4 and options.get("lift", 1) * options.get("spread", 1) == 0:
-            share, mc_se = better / repeats, float(np.sqrt(0.025 * 0.975 / repeats))
-            rows.append({
-                "setting": setting, "figure": "order found better than chance, when it is not", "value": share,
-                "mc_se": mc_se, "wanted": "≤ 2.5 %", "ok": bool(share <= 0.025 + 3 * mc_se),
-            })  # fmt: skip
+            rows.append(passed(setting, better, repeats))
     of_folds = [
         each
         for name, scores_of, spread, fewer in CROSSED
         for each in _crossed(rng, -(-repeats // fewer), scores_of, name, spread)
     ]
+    for name, options in FEW_COLUMNS.items():
+        of_folds += _few_columns(rng, max(repeats // 3, 20), name, **options)
+    others = [*_arms(rng, max(repeats // 3, 20)), *_observational(rng, max(repeats // 3, 20))]
     together = _together(rng, max(repeats // 4, 20))
-    return pd.concat([pd.DataFrame(rows), pd.DataFrame(of_folds), together], ignore_index=True)
+    return pd.concat([pd.DataFrame([*rows, *of_folds, *others]), together], ignore_index=True)
 
 
 def linear(study, seed):
@@ -94,11 +113,99 @@ def trees(study, seed):
 
 
 CROSSED = (
-    ("lines, 10 columns", linear, 0.0, 1),
+    ("lines, 10 columns", linear, 0.0, 2),
     ("lines, effects that differ", linear, 0.3, 4),
-    ("trees", trees, 0.0, 20),
+    ("trees", trees, 0.0, 12),
 )
 """Learner of scores, how much effects differ, and how many times fewer the repeats."""
+
+FEW_COLUMNS = {
+    "1 column, 5 folds": {"columns": 1},
+    "2 columns, 5 folds": {"columns": 2},
+    "4 columns, 5 folds": {"columns": 4},
+    "1 column, 2 folds": {"columns": 1, "folds": 2},
+    "30 columns, 2 folds": {"columns": 30, "folds": 2, "n": 4_000},
+    "2 columns, 10 folds": {"columns": 2, "folds": 10, "why": "docs/uplift.md asks for 5 folds"},
+    "1 column, 5 folds, pooled as they are": {"columns": 1, "levelled": False, "why": "cross_fit levels folds"},
+}
+"""Lines of which 5 % buy anyway and the campaign adds a point to all; ``why`` where an interval is known to fail."""
+
+
+def _few_columns(rng, repeats, name, columns, folds=5, n=10_000, levelled=True, why=""):
+    """Return the claims about Q of lines of few columns, whose folds share what little there is to learn."""
+    from simulations.sim_policy import learned
+
+    hits = better = 0
+    for _ in range(repeats):
+        x, treated = rng.normal(size=(n, columns)), rng.random(n) < 0.5
+        y = (rng.random(n) < 0.05 + 0.01 * treated).astype(float)
+        study = Study(pd.DataFrame(x).add_prefix("x"), treated, y, 0.5, randomised=False)
+        score = learned(study, folds=folds, levelled=levelled)["T"][:, 0]
+        q, influence = qini(score, effect_scores(study)[:, 0])
+        half = Z * standard_error(crossed(influence, 0.0, False))
+        hits += abs(q) <= half
+        better += q > half
+    setting, figure = f"models of each other's folds, lines, {name}, n = {n:,}", "coverage of Q's 95 % interval"
+    told = too_few(setting, figure, hits, repeats, why) if why else row(setting, figure, hits, repeats)
+    return [told, passed(setting, better, repeats)]
+
+
+def _arms(rng, repeats):
+    """Return the claims about Q of several arms with chances of their own."""
+    chances, hits = {"control": 0.5, "a": 0.2, "b": 0.3}, np.zeros(2)
+    x = rng.normal(size=POPULATION)
+    order = places(x + rng.normal(size=POPULATION)) - 0.5
+    true = np.array([(np.clip(0.01 + 0.01 * x, -0.05, None) * order).mean(), (0.02 * order).mean()])
+    for _ in range(repeats):
+        x = rng.normal(size=10_000)
+        score, arm = x + rng.normal(size=10_000), rng.choice(3, 10_000, p=list(chances.values()))
+        effect = np.where(arm == 1, np.clip(0.01 + 0.01 * x, -0.05, None), np.where(arm == 2, 0.02, 0.0))
+        y = (rng.random(10_000) < 0.05 + effect).astype(float)
+        study = Study(pd.DataFrame({"x": x}), np.array(list(chances))[arm], y, chances, randomised=False)
+        found = evaluate(study, {"m": np.column_stack([score, score])}, held_out=True)
+        hits += ((found.q_ci_lower <= true) & (true <= found.q_ci_upper)).to_numpy()
+    setting = "5 % buy anyway, 2 offers, 20 and 30 % treated, n = 10,000"
+    figures = ("coverage of Q's 95 % interval, effects that differ", "coverage of Q's 95 % interval, the same for all")
+    return [row(setting, figure, count, repeats) for figure, count in zip(figures, hits, strict=True)]
+
+
+def _observational(rng, repeats, n=5_000):
+    """Return the claims about Q where who joined is known only by what was known of them: doubly robust scores."""
+    x = rng.normal(size=POPULATION)
+    true = float((0.3 * x * (places(x + rng.normal(size=POPULATION)) - 0.5)).mean())
+    hits = dict.fromkeys(("both", "chances", "outcomes", "neither"), 0)
+    for _ in range(repeats):
+        x = rng.normal(size=n)
+        score, joined = x + rng.normal(size=n), rng.random(n) < 1 / (1 + np.exp(-x))
+        y = rng.normal(size=n) + x**2 + 0.3 * x * joined
+        chance, expected = _nuisances(x, joined, y)
+        flat, half = np.zeros((n, 2)), np.full(n, 0.5)
+        for name, p, m in (("both", chance, expected), ("chances", chance, flat), ("outcomes", half, expected),
+                           ("neither", half, None)):  # fmt: skip
+            study = Study(pd.DataFrame({"x": x}), joined, y, pd.Series(p), randomised=False)
+            found = evaluate(study, {"m": score}, expected=m, held_out=True).iloc[0]
+            hits[name] += found.q_ci_lower <= true <= found.q_ci_upper
+    figure, of = "coverage of Q's 95 % interval", f"customers joined of themselves, n = {n:,}: "
+    return [
+        row(f"{of}chances and outcomes modelled", figure, hits["both"], repeats),
+        row(f"{of}chances modelled", figure, hits["chances"], repeats),
+        row(f"{of}outcomes modelled", figure, hits["outcomes"], repeats),
+        too_few(f"{of}neither", figure, hits["neither"], repeats, "a policy is refused"),
+    ]
+
+
+def _nuisances(x, joined, y):
+    """Return chances of joining and the outcome expected in each arm, each half's by models of the other half."""
+    from sklearn.linear_model import LogisticRegression
+
+    chance, expected, half = np.empty(len(x)), np.empty((len(x), 2)), np.arange(len(x)) % 2 == 0
+    for here in (half, ~half):
+        model = LogisticRegression().fit(x[~here, None], joined[~here])
+        chance[here] = np.clip(model.predict_proba(x[here, None])[:, 1], 0.02, 0.98)
+        for arm in (0, 1):
+            mine = ~here & (joined == arm)
+            expected[here, arm] = np.polyval(np.polyfit(x[mine], y[mine], 2), x[here])
+    return chance, expected
 
 
 def _crossed(rng, repeats, scores_of, name, spread):
@@ -130,11 +237,7 @@ def _crossed(rng, repeats, scores_of, name, spread):
     )
     out = [row(setting, figure, count, repeats) for figure, count in zip(figures, hits, strict=True)]
     if not spread:
-        share, mc_se = better / repeats, float(np.sqrt(0.025 * 0.975 / repeats))
-        out.append({
-            "setting": setting, "figure": "order found better than chance, when it is not", "value": share,
-            "mc_se": mc_se, "wanted": "≤ 2.5 %", "ok": bool(share <= 0.025 + 3 * mc_se),
-        })  # fmt: skip
+        out.append(passed(setting, better, repeats))
     return out
 
 
