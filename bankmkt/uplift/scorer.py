@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import DataError, ParameterError, Refused, one_of
-from bankmkt.saving import whole
+from bankmkt.saving import place, whole
 from bankmkt.tags.trees import check_trees
 from bankmkt.uplift.encoding import Column, encode, encoding, width
 from bankmkt.uplift.learners import default_model, fit_meta, transformed
 from bankmkt.uplift.study import Floats, Study
+from bankmkt.uplift.study_checks import is_whole
 
 STORABLE = ("S", "T", "X", "R", "DR", "TO", "response")
 """Learners whose scores are sums of trees."""
@@ -145,7 +146,7 @@ def scorer(study: Study, learner: str = "DR", *, model: Any = None, seed: int = 
         raise ParameterError("study", type(study).__name__, "a bm.uplift.Study", "make one")
     if learner not in STORABLE:
         raise ParameterError("learner", learner, one_of(STORABLE), "forests are not kept as trees of LightGBM")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise ParameterError("seed", seed, "an integer from 0", "pass seed=7")
     base = default_model(seed) if model is None else model
     if not isinstance(base, LGBMRegressor) or (base.objective or "regression") != "regression":
@@ -210,13 +211,13 @@ def save_scorer(known: Scorer, folder: str | Path) -> Path:
     """
     if not isinstance(known, Scorer):
         raise ParameterError("known", type(known).__name__, "what bm.uplift.scorer returned", "fit one")
-    path, terms = Path(folder), []
+    path, terms = place(folder, "folder"), []
     with whole(path, "the scorer") as aside:
         aside.mkdir()
         for number, term in enumerate(known.terms):
             (aside / _file(number)).write_text(term.trees, encoding="utf-8", newline="\n")
             terms.append({"arm": term.arm, "weight": term.weight, "lead": term.lead, "sha256": _sum(term.trees)})
-        record = dataclasses.asdict(known) | {"format": FORMAT, "terms": terms}
+        record = dataclasses.asdict(known) | {"format": FORMAT, "terms": terms, "fingerprint": known.fingerprint}
         (aside / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
     return path
 
@@ -236,7 +237,7 @@ def load_scorer(folder: str | Path) -> Scorer:
     Refused
         If it was learned with another version of LightGBM's format of trees.
     """
-    path = Path(folder)
+    path = place(folder, "folder")
     try:
         record = json.loads((path / RECORD).read_text(encoding="utf-8"))
         if record["format"] != FORMAT:
@@ -254,7 +255,10 @@ def load_scorer(folder: str | Path) -> Scorer:
         if {term.arm for term in terms} != set(arms):
             raise ValueError("an arm has no part")
         made_with = {str(name): str(number) for name, number in record["made_with"].items()}
-        return Scorer(str(record["learner"]), arms, columns, tuple(terms), int(record["customers"]), made_with)
+        found = Scorer(str(record["learner"]), arms, columns, tuple(terms), int(record["customers"]), made_with)
+        if found.fingerprint != record["fingerprint"]:
+            raise ValueError("it is not as it was saved: inputs, their order or how they become numbers")
+        return found
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"{path} cannot be used ({type(error).__name__}: {error})"
         raise DataError(what, todo="pass a folder of save_scorer, or fit it again: bm.uplift.scorer") from error
@@ -262,7 +266,7 @@ def load_scorer(folder: str | Path) -> Scorer:
 
 def _column(one: dict[str, Any]) -> Column:
     kinds = None if one["kinds"] is None else tuple(map(str, one["kinds"]))
-    return Column(str(one["name"]), kinds, float(one["middle"]), bool(one["gone"]))
+    return Column(str(one["name"]), kinds, float(one["middle"]), bool(one["gone"]), bool(one["yes_no"]))
 
 
 def _file(number: int) -> str:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from bankmkt.bank import Bank
-from bankmkt.errors import ParameterError, SchemaError
+from bankmkt.errors import DataError, ParameterError, SchemaError
 from bankmkt.experiment.known import covariates
-from bankmkt.frames import batches, engine_table
-from bankmkt.saving import whole
+from bankmkt.frames import batches, engine_table, fetch
+from bankmkt.saving import place, whole
 from bankmkt.uplift.scorer import Scorer
+from bankmkt.uplift.study_checks import is_whole
+from bankmkt.uplift.target_files import PRIVATE
 
 BATCH = 200_000
 """Customers that are in memory at a time."""
@@ -40,7 +42,8 @@ def score(
     by
         Column of the customer, for a table.
     path
-        Parquet file to write; without it the scores are kept in memory: 8 bytes an arm and customer, and the ids.
+        Parquet file to write, which only its owner can read; without it the scores are kept in memory: 8 bytes an arm
+        and customer, and the ids.
     batch
         Customers in memory at a time.
     threads
@@ -56,9 +59,9 @@ def score(
     ParameterError
         If an argument is not as above.
     SchemaError
-        If a column is missing.
+        If a column is missing or of another kind than was learned.
     DataError
-        If the file exists or cannot be written.
+        If a customer has no id or comes twice, or the file exists or cannot be written.
 
     Examples
     --------
@@ -76,15 +79,18 @@ def score(
     if not isinstance(known, Scorer):
         raise ParameterError("known", type(known).__name__, "what bm.uplift.scorer returned", "fit or load one")
     for name, number in (("batch", batch), ("threads", threads)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        if not is_whole(number) or number < 1:
             raise ParameterError(name, number, "an integer from 1")
+    file = None if path is None else place(path)
+    if file is not None and file.suffix not in ("", ".parquet"):
+        raise ParameterError("path", str(file), "a Parquet file", "such as scores.parquet")
     rows = _rows(customers, known, as_of, by)
     kind = rows.schema().to_pyarrow().field(by).type
     columns = pa.schema([(by, kind), *((arm, pa.float64()) for arm in known.arms)])
     parts = _scored(rows, known, by, columns, batch, threads)
-    if path is None:
+    if file is None:
         return ibis.memtable(pa.Table.from_batches(list(parts), columns))
-    return engine_table(_written(parts, columns, Path(path)), "scores")[0]
+    return engine_table(_written(parts, columns, file), "scores")[0]
 
 
 def _rows(customers: Any, known: Scorer, as_of: Any, by: str) -> Any:
@@ -97,6 +103,12 @@ def _rows(customers: Any, known: Scorer, as_of: Any, by: str) -> Any:
     table, _ = engine_table(customers, "customers")
     if missing := [name for name in (by, *known.inputs) if name not in table.columns]:
         raise SchemaError("customers has no column", missing[0], "what the model looks at", "add it")
+    ids = table[by]
+    told = table.aggregate(rows=table.count(), known=ids.count(), customers=ids.nunique())
+    rows, with_id, different = fetch(told).to_pylist()[0].values()
+    if with_id < rows or different < rows:
+        what = f"{rows - with_id:,} missing, {with_id - different:,} that come again"
+        raise DataError(f"customers[{by!r}]", what, "an id per row, each once", "leave the others out")
     return table.select(by, *known.inputs)
 
 
@@ -115,7 +127,9 @@ def _written(parts: Iterator[Any], columns: Any, path: Path) -> Any:
 
     from bankmkt.engines import connect
 
-    with whole(path, "scores") as aside, pq.ParquetWriter(aside, columns, compression="zstd") as file:
-        for part in parts:
-            file.write_batch(part)
+    with whole(path, "scores") as aside:
+        aside.touch(PRIVATE)
+        with pq.ParquetWriter(aside, columns, compression="zstd") as file:
+            for part in parts:
+                file.write_batch(part)
     return connect().read_parquet(path)

@@ -91,12 +91,18 @@ def spoil(**change):
     return spoiled
 
 
+def reverse_columns(folder):
+    spoil(columns=json.loads((folder / "scorer.json").read_text())["columns"][::-1])(folder)
+
+
 @pytest.mark.parametrize(
     ("damage", "error"),
     [
         (spoil_trees, DataError), (lambda folder: (folder / "trees_01.txt").unlink(), DataError),
         (lambda folder: (folder / "scorer.json").write_text("{"), DataError), (spoil(format=9), Refused),
         (spoil(terms=[]), DataError), (spoil(columns=[]), DataError), (spoil(arms=["other"]), DataError),
+        (reverse_columns, DataError), (spoil(learner="X"), DataError), (spoil(learner=None), DataError),
+        (spoil(fingerprint=""), DataError),
     ],
 )  # fmt: skip
 def test_damaged_files_are_refused(known, tmp_path, damage, error):
@@ -120,6 +126,7 @@ def test_batches_files_and_engines_score_alike(known, tmp_path, spark_url):
     written = score(ibis.memtable(frame), known, path=tmp_path / "scores.parquet", batch=64)
     pd.testing.assert_series_equal(of(written), wanted, check_names=False)
     assert [p.name for p in tmp_path.iterdir()] == ["scores.parquet"]
+    assert (tmp_path / "scores.parquet").stat().st_mode & 0o077 == 0
     with pytest.raises(DataError, match="does not exist"):
         score(frame, known, path=tmp_path / "scores.parquet")
     from bankmkt.engines import connect
@@ -182,6 +189,30 @@ def test_bad_input(known):
         score(customers(), "T")
     assert set(STORABLE) < set(LEARNERS)
     assert default_model(3).random_state == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"age": pd.Timestamp("1980-01-01")}, SchemaError, "age"), ({"age": np.inf}, DataError, "age"),
+        ({"age": "41"}, SchemaError, "age"), ({"has_app": 7}, DataError, "has_app"), ({"city": 1}, SchemaError, "city"),
+        ({"city": pd.Timestamp("1980-01-01")}, SchemaError, "city"), ({"customer_id": None}, DataError, "40 missing"),
+        ({"customer_id": 1}, DataError, "39 that come again"),
+    ],
+)  # fmt: skip
+def test_customers_who_are_not_described_as_those_of_the_study(known, change, error, message):
+    with pytest.raises(error, match=message):
+        score(customers(40).assign(**change), known)
+
+
+@pytest.mark.parametrize("path", [None, 3, ""])
+def test_paths_that_cannot_be(known, path):
+    with pytest.raises(ParameterError, match="folder"):
+        save_scorer(known, path)
+    with pytest.raises(ParameterError, match="folder"):
+        load_scorer(path)
+    with pytest.raises(ParameterError, match="path"):
+        score(customers(10), known, path=path or "scores.csv")
 
 
 def test_the_encoding_is_kept_for_others():
