@@ -10,6 +10,7 @@ import pandas as pd
 
 from bankmkt.errors import ParameterError, Refused, one_of
 from bankmkt.uplift.encoding import encode, encoding
+from bankmkt.uplift.learner_checks import check_folds, check_model, predictions
 from bankmkt.uplift.study import Floats, Study
 
 META = ("S", "T", "X", "R", "DR")
@@ -49,7 +50,8 @@ def cross_fit(
         scikit-learn regressor that the learners use; LightGBM by default. A search for settings (``GridSearchCV``) is
         one too.
     folds
-        Number of parts, each arm divided alike.
+        Number of parts, each arm divided alike. With more than five, intervals of scores of one or two columns hold the
+        truth less often than they say (``docs/uplift.md``).
     seed
         Of folds, forests and LightGBM.
     workers
@@ -67,7 +69,9 @@ def cross_fit(
     Raises
     ------
     ParameterError
-        If an argument is not as above.
+        If an argument is not as above, such as a model that is a classifier.
+    DataError
+        If a model predicts no number for a customer.
     Refused
         If a forest cannot be trusted with this study.
 
@@ -90,17 +94,9 @@ def cross_fit(
     from sklearn.model_selection import StratifiedKFold
 
     chosen = _chosen(study, learners)
-    for name, value, least in (("folds", folds, 2), ("workers", workers, 1), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ParameterError(name, value, f"an integer from {least}")
-    if np.bincount(study.arm).min() < 2 * folds:
-        raise ParameterError(
-            "folds", folds, f"at most {np.bincount(study.arm).min() // 2}", "an arm has too few customers"
-        )
-    base = default_model(seed) if model is None else model
-    if not (hasattr(base, "fit") and hasattr(base, "predict")):
-        raise ParameterError("model", type(base).__name__, "a scikit-learn regressor", "such as LGBMRegressor()")
-    X = matrix(study.X)
+    check_folds(int(np.bincount(study.arm).min()), folds, seed, workers)
+    base, X = default_model(seed) if model is None else model, matrix(study.X)
+    check_model(base, X, study.outcome)
     parts = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(X, study.arm))
     jobs = [
         (learner, place, train, test)
@@ -112,7 +108,7 @@ def cross_fit(
     found = Parallel(n_jobs=workers, return_as="generator")(work)
     out = {(learner, arm): np.empty(len(study)) for learner in chosen for arm in study.treated}
     for (learner, place, _, test), scores in zip(jobs, _shown(found, len(jobs), progress), strict=True):
-        out[learner, study.arms[place]][test] = scores
+        out[learner, study.arms[place]][test] = predictions(scores, len(test), learner)
     tests = [test for _, test in parts]
     levelled = {pair: scores if pair[0] == "random" else level(scores, tests) for pair, scores in out.items()}
     return pd.DataFrame(levelled, index=study.index)
@@ -159,12 +155,17 @@ def expected_outcomes(study: Study, *, model: Any = None, folds: int = 5, seed: 
     from sklearn.base import clone
     from sklearn.model_selection import StratifiedKFold
 
+    if not isinstance(study, Study):
+        raise ParameterError("study", type(study).__name__, "a bm.uplift.Study", "make one")
+    check_folds(int(np.bincount(study.arm).min()), folds, seed)
     base, X = default_model(seed) if model is None else model, matrix(study.X)
+    check_model(base, X, study.outcome)
     out = np.empty((len(study), len(study.arms)))
     for train, test in StratifiedKFold(folds, shuffle=True, random_state=seed).split(X, study.arm):
         for place in range(len(study.arms)):
             mine = train[study.arm[train] == place]
-            out[test, place] = clone(base).fit(X[mine], study.outcome[mine]).predict(X[test])
+            told = clone(base).fit(X[mine], study.outcome[mine]).predict(X[test])
+            out[test, place] = predictions(told, len(test), type(base).__name__)
     return out
 
 
@@ -193,7 +194,7 @@ def matrix(frame: pd.DataFrame) -> Floats:
 def _chosen(study: Study, learners: Sequence[str]) -> list[str]:
     if not isinstance(study, Study):
         raise ParameterError("study", type(study).__name__, "a bm.uplift.Study", "make one")
-    if isinstance(learners, str) or not len(learners):
+    if not isinstance(learners, Sequence) or isinstance(learners, str) or not learners:
         raise ParameterError("learners", learners, f"a list of {one_of(LEARNERS)}", "such as ['T', 'DR']")
     for name in learners:
         if name not in LEARNERS or list(learners).count(name) > 1:

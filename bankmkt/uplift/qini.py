@@ -23,7 +23,9 @@ those it was learned from: then Q is a sum over pairs, and every pair is in it t
 doubles Q's variance (a degenerate U-statistic: Hoeffding 1948; Serfling 1980, 5.5); where they do, the part that the
 influence knows outweighs it, and the factor is too wide. Splitting once has no such pairs but half of the customers to
 judge by, so its error is larger by the same factor (Chernozhukov, Demirer, Duflo & Fernández-Val 2018, who take
-medians over many splits, and double p-values). ``tests/simulations/sim_uplift.py`` shows what it does.
+medians over many splits, and double p-values). :func:`bankmkt.uplift.cross_fit` brings its folds to one level; without
+that they would be too narrow even so. With more than five folds of one or two columns they still are: the folds' few
+slopes turn together. ``tests/simulations/sim_uplift.py`` shows both.
 """
 
 
