@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
 
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
-from bankmkt.uplift import Study, effect_scores, policy, policy_or_reason
+from bankmkt.uplift import Study, cross_fit, effect_scores, expected_outcomes, policy, policy_or_reason
 
 N = 400
 X = pd.DataFrame({"age": np.arange(N) % 60 + 20.0}, index=pd.Index([f"c{i}" for i in range(N)], name="customer_id"))
@@ -134,3 +136,41 @@ def test_scores_that_are_not_the_rules_are_refused(rule, scores, error):
 def test_options_of_a_policy_that_cannot_be(options, name):
     with pytest.raises(ParameterError, match=name):
         policy_or_reason(study(), {"m": X.age}, held_out=True, **options)
+
+
+class Forgetful(LinearRegression):
+    def predict(self, X):
+        return np.full(len(X), np.nan)
+
+
+class Short(LinearRegression):
+    def predict(self, X):
+        return super().predict(X)[1:]
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"model": LogisticRegression()}, ParameterError, "a regressor"),
+        ({"model": GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2)}, ParameterError, "a regressor"),
+        ({"model": LinearRegression}, ParameterError, "brackets"), ({"model": "lightgbm"}, ParameterError, "regressor"),
+        ({"model": Forgetful()}, DataError, "Forgetful"), ({"model": Short()}, ParameterError, "Short"),
+        ({"folds": 1}, ParameterError, "folds"), ({"folds": 400}, ParameterError, "at most 100"),
+        ({"seed": "a"}, ParameterError, "seed"),
+    ],
+)  # fmt: skip
+def test_models_that_learn_no_numbers_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        cross_fit(study(), ["T", "R"], **options)
+    with pytest.raises(error, match=message):
+        expected_outcomes(study(), **options)
+
+
+def test_what_is_no_list_of_learners_or_no_study():
+    for learners in (None, 3, []):
+        with pytest.raises(ParameterError, match="learners"):
+            cross_fit(study(), learners)
+    with pytest.raises(ParameterError, match="study"):
+        expected_outcomes(X)
+    made = cross_fit(study(), ["T"], model=LinearRegression(), folds=np.int64(2), seed=np.int64(1))
+    assert made.notna().all(axis=None)
