@@ -66,10 +66,12 @@ def main() -> None:
     ask.add_argument("--customers", type=int, default=1_000_000)
     ask.add_argument("--covariates", type=int, default=10)
     ask.add_argument("--only", choices=["ours", "peer"])
-    ask.add_argument("--file", type=Path)
+    ask.add_argument("--file", type=Path, help="of customers made before, for the one that is named by --only")
     args = ask.parse_args()
+    if args.file and (not args.only or not args.file.is_file()):
+        ask.error("--file: expected a file that exists, with --only ours or --only peer; or leave it out")
     known = [f"x{number}" for number in range(args.covariates)]
-    if args.only:
+    if args.file:
         begin, cpu = time.perf_counter(), time.process_time()
         found = {"ours": ours, "peer": peer}[args.only](args.file, known)
         took, busy = time.perf_counter() - begin, time.process_time() - cpu
@@ -81,7 +83,7 @@ def main() -> None:
         path = Path(folder) / "customers.parquet"
         customers(args.customers, args.covariates, path)
         print(f"{args.customers:,} customers × {args.covariates} covariates, {path.stat().st_size / 2**20:.0f} MB")
-        for only in ("ours", "peer"):
+        for only in [args.only] if args.only else ["ours", "peer"]:
             subprocess.run([sys.executable, __file__, *sys.argv[1:], "--only", only, "--file", path], check=True)
 
 

@@ -13,7 +13,8 @@ from bankmkt.experiment import propensity as estimated_propensity
 from bankmkt.experiment.panel import COVARIATES
 from bankmkt.experiment.truth import outcomes_by_arm
 from bankmkt.schema import OUTCOMES
-from bankmkt.uplift.study import CONTROL, LEAST_CHANCE, Study
+from bankmkt.uplift.study import CONTROL, LEAST_CHANCE, SRM_P, Study
+from bankmkt.uplift.study_checks import aligned, floats, is_whole
 
 JOINED = "joined"
 """Name of the treated arm of a campaign that customers joined of themselves."""
@@ -50,8 +51,8 @@ def study_of(
     org_id
         Keep the customers of this unit and the units below it; None for the whole bank.
     propensity
-        Chances of every arm, a column each, labelled by customer_id: a must with several treated arms whose chances
-        differ between customers, as the bank records only the chance of each customer's own arm.
+        Chances of every arm, a column each, labelled by customer_id (or with that column): a must with several treated
+        arms whose chances differ between customers, as the bank records only the chance of each customer's own arm.
     seed
         Of the folds by which chances are estimated.
 
@@ -67,7 +68,8 @@ def study_of(
     ParameterError
         If the campaign, the outcome or the unit is unknown.
     SchemaError, DataError
-        If the bank lacks a table that the study is made from, or ``propensity`` is not as the bank recorded it.
+        If the bank lacks a table that the study is made from, chances recorded cannot be of one lot, or ``propensity``
+        is not as the bank recorded it.
     Refused
         If the outcome is not known yet, or chances are recorded of some customers only.
 
@@ -81,6 +83,8 @@ def study_of(
     chosen = plan.outcome if outcome is None else outcome
     if chosen not in OUTCOMES:
         raise ParameterError("outcome", chosen, one_of(OUTCOMES), "name one of these columns of experiment.panel")
+    if not is_whole(seed) or seed < 0:
+        raise ParameterError("seed", seed, "an integer from 0", "pass seed=7")
     table = panel_of(bank, name, org_id=org_id)
     basics = ("customer_id", "arm", "propensity", "participated")
     people = bank.frame(table.select(*basics, *COVARIATES, chosen))
@@ -119,7 +123,10 @@ def _recorded(arm: pd.Series, own: np.ndarray, names: list[str]) -> pd.DataFrame
     """Return everybody's chance of each arm from everybody's chance of the arm that was drawn."""
     if len(names) == 2:
         treated = np.where(arm == names[1], own, 1 - own)
-        return pd.DataFrame({names[0]: 1 - treated, names[1]: treated})
+        chances = pd.DataFrame({names[0]: 1 - treated, names[1]: treated})
+        for name in names if ((own > 0) & (own < 1)).all() else ():
+            _add_up(name, own, (arm == name).to_numpy(), chances[name].to_numpy())
+        return chances
     each = pd.Series(own).groupby(arm.to_numpy()).agg(["min", "max"])
     if (each["max"] - each["min"]).max() > 1e-9:
         seen = "the chances of several arms differ between customers, and only that of each customer's own is recorded"
@@ -127,18 +134,34 @@ def _recorded(arm: pd.Series, own: np.ndarray, names: list[str]) -> pd.DataFrame
     return pd.DataFrame({name: np.full(len(arm), each.loc[name, "min"]) for name in names})
 
 
+def _add_up(name: str, own: np.ndarray, drawn: np.ndarray, chance: np.ndarray) -> None:
+    """Refuse chances that cannot be of one lot: over those drawn into an arm, 1 / chance adds up to all customers."""
+    from scipy.stats import norm
+
+    stands_for = float((1 / own[drawn]).sum())
+    apart = (stands_for - len(own)) / np.sqrt(((1 - chance) / chance).sum())
+    if 2 * norm.sf(abs(apart)) * 2 < SRM_P:
+        seen = f"those of arm {name} would stand for {stands_for:,.0f} of {len(own):,} customers"
+        todo = "record of each customer the chance of the arm drawn; chances of all arms add up to 1"
+        raise DataError("propensity in the table assignments", seen, "about as many as there are", todo)
+
+
 def _given(given: Any, ids: pd.Series, arm: pd.Series, own: np.ndarray, names: list[str]) -> pd.DataFrame:
     """Return chances that were kept beside the bank, after comparing them with what it recorded."""
+    todo = "label its rows with customer_id, each once"
     if not isinstance(given, pd.DataFrame) or not set(names) <= set(given.columns):
-        todo = "label its rows with customer_id"
         raise SchemaError("propensity", type(given).__name__, f"a frame with columns {', '.join(names)}", todo)
-    if not given.index.is_unique or not ids.isin(given.index).all():
-        gone = int((~ids.isin(given.index)).sum())
-        todo = "label its rows with customer_id, each once"
+    if "customer_id" in given:
+        given = given.set_index("customer_id")
+    if twice := int(given.index.duplicated().sum()):
+        raise DataError("propensity", f"{twice:,} rows of customers who have one already", "a row per customer", todo)
+    if gone := int((~ids.isin(given.index)).sum()):
         raise DataError("propensity", f"{gone:,} customers without a row", "a row per customer", todo)
+    for name in names:
+        floats(f"propensity[{name!r}]", aligned(f"propensity[{name!r}]", given.loc[ids, name], ids.to_frame()))
     chances = given.loc[ids, names].astype(float).reset_index(drop=True)
     mine = chances.to_numpy()[np.arange(len(arm)), pd.Index(names).get_indexer(pd.Index(arm))]
-    if (off := int((np.abs(mine - own) > 1e-6).sum())) or np.isnan(mine).any():
+    if off := int((np.abs(mine - own) > 1e-6).sum()):
         todo = "pass the chances that lots were drawn by"
         raise DataError("propensity", f"another chance than recorded for {off:,} customers", "the same", todo)
     return chances

@@ -8,6 +8,7 @@ import bankmkt as bm
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
 from bankmkt.experiment import campaign, truth_of
 from bankmkt.uplift import effect_scores, study_of
+from bankmkt.uplift.campaign_study import _recorded
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,18 @@ def test_half_recorded_chances_are_refused_and_none_are_estimated(demo):
     assert study.truth is None
 
 
+def test_chances_that_cannot_be_of_one_lot_are_refused():
+    """0.9 of either arm: each customer's own chance says 0.9, and the other arm's is taken to be 0.1."""
+    rng = np.random.default_rng(1)
+    arm = pd.Series(rng.choice(["control", "call"], 2000))
+    with pytest.raises(DataError, match="of 2,000 customers"):
+        _recorded(arm, np.full(2000, 0.9), ["control", "call"])
+    chance = rng.choice([0.2, 0.7], 2000)  # of the call, targeted
+    arm = pd.Series(np.where(rng.random(2000) < chance, "call", "control"))
+    own = np.where(arm == "call", chance, 1 - chance)
+    np.testing.assert_allclose(_recorded(arm, own, ["control", "call"])["call"], chance)
+
+
 @pytest.fixture(scope="module")
 def several(tmp_path_factory):
     """A bank with a campaign of two offers whose chances differ between customers, and those chances."""
@@ -104,6 +117,8 @@ def test_a_round_with_several_offers_is_learned_from_the_banks_tables(several):
     assert study.randomised
     assert study.arms == ("control", "treatment", "treatment_b")
     np.testing.assert_allclose(study.propensity, chances.loc[study.index])
+    again = study_of(bank, "round_2", propensity=chances.rename_axis("customer_id").reset_index())
+    np.testing.assert_array_equal(again.propensity, study.propensity)
     rows = bank.frame(bank.truth.filter(bank.truth.campaign_id == 1001, bank.truth.outcome == "conversion"))
     y = rows.set_index("customer_id").loc[study.index, ["y0", "y1", "y1_b"]].to_numpy()
     np.testing.assert_array_equal(study.truth, y[:, 1:] - y[:, :1])
@@ -116,7 +131,8 @@ def test_chances_that_the_bank_did_not_record_are_refused(several):
     bank, chances = several
     for wrong, error in (
         (chances.assign(treatment=0.35, treatment_b=0.35), DataError), (chances.iloc[5:], DataError),
-        (chances[["control"]], SchemaError),
+        (chances[["control"]], SchemaError), (chances.assign(control=np.nan), DataError),
+        (chances.astype(str), SchemaError), (pd.concat([chances, chances.head(2)]), DataError),
     ):  # fmt: skip
         with pytest.raises(error, match="propensity"):
             study_of(bank, "round_2", propensity=wrong)
@@ -127,5 +143,7 @@ def test_bad_input(demo):
         study_of(demo, "card_activation_2024", outcome="aum_0")
     with pytest.raises(ParameterError, match="campaign"):
         study_of(demo, "nothing")
+    with pytest.raises(ParameterError, match="seed"):
+        study_of(demo, "card_activation_2024", seed="a")
     with pytest.raises(ParameterError, match="bank"):
         study_of(None, "card_activation_2024")
