@@ -4,20 +4,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bankmkt.confidence import LEVEL, Z, holm
+from bankmkt.confidence import Z
 from bankmkt.errors import ParameterError, Refused, SchemaError
+from bankmkt.experiment.controls import with_controls
 from bankmkt.experiment.did import BEFORE, difference_in_differences, naive_difference
 from bankmkt.experiment.estimate import Estimate, local, yes_no
 from bankmkt.experiment.few import rests_on_few
 from bankmkt.experiment.given import chances, check_covariates, whole
 from bankmkt.experiment.matching import matching
-from bankmkt.experiment.negative import as_joined, outcome_before
+from bankmkt.experiment.negative import as_joined, later_exposure, outcome_before
 from bankmkt.experiment.observational import CLIP, doubly_robust, propensity
 from bankmkt.experiment.panel import COVARIATES, panel
 from bankmkt.experiment.sensitivity import Sensitivity, against, check_kinds, odds_without
@@ -26,6 +26,8 @@ from bankmkt.experiment.verdicts import ALIKE, MOVES, NAIVE, RECORDED, verdict
 from bankmkt.experiment.weighting import weighting
 from bankmkt.experiment.window import campaign
 from bankmkt.privacy import K, check_k
+
+NOT_RECORDED = "the chances that the bank noted are of this campaign, not of the later one"
 
 Found = dict[tuple[str, str], Estimate | str]
 """By method and outcome: the estimate, or why there is none."""
@@ -37,6 +39,7 @@ def methods(
     *,
     org_id: int | str | None = None,
     outcomes: Sequence[str] | None = None,
+    later: int | str | None = None,
     made: pd.DataFrame | None = None,
     learner: str = "linear",
     seed: int = 7,
@@ -58,6 +61,9 @@ def methods(
         Customers of this unit and those below it; None for the whole bank.
     outcomes
         Columns of the panel; the campaign's own outcome and those of which the past is known, if not given.
+    later
+        Name or number of a campaign that customers chose, or the bank chose them for, when the outcome window was
+        over: a second negative control (:func:`bankmkt.experiment.later_exposure`).
     made
         Estimates of this campaign that exist already, as ``Evaluation.estimates`` has them; not made again.
     learner
@@ -80,8 +86,11 @@ def methods(
         - ``rests_on``: why the estimate is not to be trusted, if it rests on one customer or on five, as in
           :func:`bankmkt.experiment.every_campaign`;
         - ``negative``, ``negative_low``, ``negative_high``: what the method finds one window before the campaign
-          (:func:`bankmkt.experiment.outcome_before`), ``negative_p`` (Holm's over all rows), ``negative_found``,
-          whether that is beyond chance, and ``no_control``, why the method could not be used before the campaign;
+          (:func:`bankmkt.experiment.outcome_before`), ``negative_p`` (Holm's over all rows and controls),
+          ``negative_found``, whether that is beyond chance, and ``no_control``, why the method could not be used
+          before the campaign;
+        - with ``later``: ``later``, ``later_low``, ``later_high``, ``later_p``, ``later_found`` and ``no_later``, the
+          same of who took part in that campaign among those left alone by this one;
         - ``robustness_value`` (:func:`bankmkt.experiment.sensitivity`), and ``times``: how many times as strong as
           the ``yardstick``, the strongest one, a hidden cause must be to explain it away;
         - ``verdict``, in words. Without truth none says that an effect is proven: no check on the data can.
@@ -98,13 +107,19 @@ def methods(
         before: pd.DataFrame | str = outcome_before(bank, name, org_id=org_id)
     except Refused as refusal:
         before = str(refusal)
+    after: pd.DataFrame | str | None = None
+    if later is not None:
+        try:
+            after = later_exposure(bank, name, later, org_id=org_id)
+        except Refused as refusal:
+            after = str(refusal)
     if outcomes is None:
         known = [o for o in BEFORE if frame[o].notna().all()]
         outcomes = known if plan.outcome in known else [plan.outcome, *known]
     noted = plan.assignment != "open" and bool(frame["propensity"].notna().all())
     return compare_methods(
-        frame, outcomes, before=before, truth=truth_of(bank, name), months=plan.months, made=made, recorded=noted,
-        learner=learner, seed=seed, k=k,
+        frame, outcomes, before=before, later=after, truth=truth_of(bank, name), months=plan.months, made=made,
+        recorded=noted, learner=learner, seed=seed, k=k,
     )  # fmt: skip
 
 
@@ -113,6 +128,7 @@ def compare_methods(
     outcomes: Sequence[str],
     *,
     before: pd.DataFrame | str = "there is no panel of the time before",
+    later: pd.DataFrame | str | None = None,
     truth: pd.DataFrame | None = None,
     months: int = 1,
     made: pd.DataFrame | None = None,
@@ -133,6 +149,8 @@ def compare_methods(
         Its columns.
     before
         Of :func:`bankmkt.experiment.outcome_before`, or why there is none.
+    later
+        Of :func:`bankmkt.experiment.later_exposure`, or why there is none; None if it is not asked for.
     truth
         Of :func:`bankmkt.experiment.truth_of`.
     months
@@ -158,7 +176,7 @@ def compare_methods(
         refuse is a row with the reason.
     """
     frame = local(panel)
-    _check(outcomes, covariates, before, recorded)
+    _check(outcomes, covariates, {"before": before, "later": "" if later is None else later}, recorded)
     kinds, months = check_kinds(kinds, covariates), whole("months", months, 1)
     truth = None if truth is None else check_truth(truth)
     known = _made(made, outcomes)
@@ -168,9 +186,10 @@ def compare_methods(
         _estimate, outcomes=outcomes, months=months, recorded=recorded, covariates=covariates, fitted=fitted, k=k
     )
     found = known | use(frame, skip=known)
-    controls: Mapping[tuple[str, str], Estimate | str] = (
-        use(before) if isinstance(before, pd.DataFrame) else dict.fromkeys(found, before)
-    )
+    controls = {"negative": use(before) if isinstance(before, pd.DataFrame) else dict.fromkeys(found, before)}
+    if later is not None:
+        others = use(later, recorded=False) if isinstance(later, pd.DataFrame) else dict.fromkeys(found, later)
+        controls["later"] = dict.fromkeys(found, NOT_RECORDED) | others
     learnable = min(joined.sum(), (~joined).sum()) >= 2 * fitted["folds"] and _done(found, outcomes)
     odds = odds_without(frame, covariates, kinds, clip=CLIP, **fitted) if learnable else {}
     resting = {key: rests_on_few(e) for key, e in found.items() if isinstance(e, Estimate)} | _resting(made)
@@ -179,12 +198,10 @@ def compare_methods(
         done = _done(found, [outcome])
         strength = _strength(frame, done[-1], odds, covariates, kinds, fitted) if done and odds else None
         order = (NAIVE, *MOVES, *ALIKE, *([RECORDED] if recorded else []))
-        rows += [_row(m, outcome, found[m, outcome], controls[m, outcome], strength) for m in order]
+        rows += [_row(m, outcome, found[m, outcome], strength) for m in order]
     table = pd.DataFrame(rows)
     table["rests_on"] = [resting.get((r["method"], r["outcome"]), "") for r in rows]
-    table["negative_p"] = holm(table["negative_p"])
-    beyond = table["negative_p"] < 1 - LEVEL
-    table["negative_found"] = beyond.astype(object).where(table["negative_p"].notna(), None)
+    table = with_controls(table, controls)
     if truth is not None:
         table = _beside(table, [e for e in found.values() if isinstance(e, Estimate)], frame, truth)
     plain = table.loc[table["method"] == NAIVE].set_index("outcome")["se"]
@@ -193,7 +210,7 @@ def compare_methods(
     return table.drop(columns="refused")
 
 
-def _check(outcomes: Any, covariates: Any, before: Any, recorded: Any) -> None:
+def _check(outcomes: Any, covariates: Any, controls: Mapping[str, Any], recorded: Any) -> None:
     """Refuse arguments of :func:`compare_methods` that are not what it says."""
     if isinstance(outcomes, str) or not isinstance(outcomes, Collection) or len(outcomes) == 0:
         raise ParameterError("outcomes", outcomes, "a list of columns", "name what the campaign may have changed")
@@ -201,9 +218,10 @@ def _check(outcomes: Any, covariates: Any, before: Any, recorded: Any) -> None:
         raise ParameterError("outcomes", outcomes, "each once", "name it once")
     for outcome in outcomes:
         check_covariates(covariates, outcome)
-    if not isinstance(before, pd.DataFrame | str):
-        expected = "a panel in memory, or why there is none"
-        raise ParameterError("before", before, expected, "pass experiment.outcome_before(bank, name)")
+    for name, control in controls.items():
+        if not isinstance(control, pd.DataFrame | str):
+            expected = "a panel in memory, or why there is none"
+            raise ParameterError(name, control, expected, "see outcome_before and later_exposure")
     if not isinstance(recorded, bool):
         raise ParameterError("recorded", recorded, "True or False", "leave it out")
 
@@ -301,21 +319,13 @@ def _resting(made: pd.DataFrame | None) -> dict[tuple[str, str], str]:
     return {(r["method"], r["outcome"]): r["rests_on"] for r in rows.to_dict("records")}
 
 
-def _row(
-    method: str, outcome: str, found: Estimate | str, control: Estimate | str, strength: Sensitivity | None
-) -> dict[str, Any]:
+def _row(method: str, outcome: str, found: Estimate | str, strength: Sensitivity | None) -> dict[str, Any]:
     missing = dict.fromkeys(("estimate", "se", "ci_low", "ci_high", "treated", "control"), np.nan)
     row: dict[str, Any] = {"method": method, "outcome": outcome, "target": "ATT", **missing, "refused": found}
-    row |= {"negative": np.nan, "negative_low": np.nan, "negative_high": np.nan, "negative_p": np.nan}
-    row |= {"no_control": "", "robustness_value": np.nan, "times": np.nan, "yardstick": ""}
+    row |= {"robustness_value": np.nan, "times": np.nan, "yardstick": ""}
     if not isinstance(found, Estimate):
         return row
     row |= {name: getattr(found, name) for name in missing} | {"refused": ""}
-    if isinstance(control, Estimate):
-        row |= {"negative": control.estimate, "negative_low": control.ci_low, "negative_high": control.ci_high}
-        row["negative_p"] = 2 * NormalDist().cdf(-abs(control.estimate) / control.se) if control.se > 0 else np.nan
-    else:
-        row["no_control"] = control
     if method in ALIKE and strength is not None:
         row |= strength.of(found.estimate)
     return row

@@ -48,32 +48,46 @@ def _without_truth(row: Mapping[str, Any]) -> str:
     method, unsigned = row["method"], row["ci_low"] <= 0 <= row["ci_high"]
     if method == NAIVE:
         return "a description, not an effect"
-    if row["negative_found"] is True:
-        before = "doubtful: it finds an effect before the campaign"
-        return f"{before}, so the chances may not be as recorded" if method == RECORDED else before
+    if warning := _warning(row):
+        doubt = f"doubtful: it finds {warning}"
+        return f"{doubt}, so the chances may not be as recorded" if method == RECORDED else doubt
     if unsigned:
         return "cannot tell the sign"
     if method == RECORDED:
         said = "an effect, if the chances are as recorded"
     elif method in MOVES:
         said = "an effect only if both groups would have moved alike"
+    elif np.isnan(row["robustness_value"]):
+        said = "not proven: too little is left open to say what a hidden cause could do"
     else:
         share = f"{row['robustness_value']:.0%}"
         said = f"not proven: a hidden cause that explains {share} of what the data leave open would undo it"
-    return f"{said}; no control could be run" if row["no_control"] else said
+    return f"{said}; no control could be run" if _unchecked(row) else said
+
+
+def _warning(row: Mapping[str, Any]) -> str:
+    """Return what a negative control finds that cannot be; nothing if none does."""
+    if row["negative_found"] is True:
+        return "an effect before the campaign"
+    return "an effect of a campaign that came later" if row.get("later_found") is True else ""
+
+
+def _unchecked(row: Mapping[str, Any]) -> bool:
+    """Return whether no negative control could be run."""
+    return bool(row["no_control"] and row.get("no_later", "not asked for"))
 
 
 def _against_truth(row: Mapping[str, Any]) -> str:
-    warned, method = row["negative_found"] is True, row["method"]
+    warning, method = _warning(row), row["method"]
     if row["covers"]:
         if row["ci_low"] <= 0 <= row["ci_high"]:
             return "holds the truth, but cannot tell its sign"
-        return "holds the truth, though it finds an effect before the campaign" if warned else "holds the truth"
-    if warned:
+        return f"holds the truth, though it finds {warning}" if warning else "holds the truth"
+    if warning:
         return "wrong, and its negative control warns"
     if method == RECORDED:
         return "wrong by chance, or because the chances are not as recorded"
     if method in ALIKE:
-        check = "no control could be run" if row["no_control"] else "no check tells"
+        check = "no control could be run" if _unchecked(row) else "no check tells"
         return f"wrong: it does not see all that decides who joins, and {check}"
     return "wrong: nothing is done about who joins" if method == NAIVE else "wrong: the groups moved apart"

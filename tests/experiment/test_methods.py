@@ -9,7 +9,7 @@ from simulations import sim_observational
 
 from bankmkt import demo_bank, open_bank
 from bankmkt.confidence import Z, holm
-from bankmkt.experiment import compare_methods, evaluate, methods
+from bankmkt.experiment import compare_methods, doubly_robust, evaluate, later_exposure, methods
 from bankmkt.experiment.few import REASONS
 from bankmkt.experiment.methods import ALIKE, MOVES, NAIVE, RECORDED
 from bankmkt.experiment.sensitivity import KNOWN
@@ -98,6 +98,44 @@ def test_without_truth_the_verdict_rests_on_the_diagnostics():
     hidden, earlier, _ = made_up(5, hidden=1.0)
     found = compare_methods(hidden, ["y"], before=earlier, covariates=X, kinds=KINDS).set_index("method")
     assert found.loc["matching", "verdict"] == "doubtful: it finds an effect before the campaign"
+
+
+@pytest.mark.parametrize("hidden", [0.0, 1.0])
+def test_later_campaign_shows_the_hidden_cause_that_escapes_the_control_before(hidden):
+    """The trait first acts in the campaign's own months; those left alone who join later have more of it."""
+    rng = np.random.default_rng(4)
+    x1, x2, u = rng.normal(size=(3, 6000))
+    odds = -0.3 + 0.7 * x1 - 0.5 * x2 + hidden * u
+    joined, again = rng.random((2, 6000)) < 1 / (1 + np.exp(-odds))
+    y, before = x1 - x2 + rng.normal(size=(2, 6000))
+    frame = pd.DataFrame({"participated": joined, "x1": x1, "x2": x2, "y": y + hidden * u + joined})
+    how = {"covariates": X, "kinds": KINDS, "before": frame.assign(y=before)}
+    alone = frame.assign(participated=again)[~joined].reset_index(drop=True)
+    found = compare_methods(frame, ["y"], later=alone, **how).set_index("method").loc[list(ALIKE)]
+    assert found["negative_found"].eq(False).all()
+    assert found["later_found"].eq(hidden > 0).all()
+    warned = found["verdict"] == "doubtful: it finds an effect of a campaign that came later"
+    assert warned.eq(hidden > 0).all()
+    plain = compare_methods(frame, ["y"], **how).set_index("method").loc[list(ALIKE)]
+    assert plain["verdict"].str.startswith("not proven").all()
+    assert not plain.columns.str.contains("later").any()
+    only = compare_methods(frame, ["y"], later=alone, **how | {"before": "no past"}).set_index("method")
+    assert not only["verdict"].str.contains("no control").any(), "the later one could be run"
+
+
+def test_later_campaign_of_a_bank_is_its_negative_control(journey_frames):
+    """Half the pilot's customers are let into the journey as well, those of even numbers by lot."""
+    part = journey_frames["assignments"]
+    pilot = part[part["campaign_id"] == 1]
+    again = pilot.iloc[::2].assign(campaign_id=2, arm="open", participated=lambda t: t["customer_id"] % 4 < 2)
+    again["participated_on"] = pd.Series(pd.Timestamp("2026-01-01"), again.index).where(again["participated"])
+    again["assigned_on"] = pd.Timestamp("2026-01-01")
+    bank = open_bank({**journey_frames, "assignments": pd.concat([part, again], ignore_index=True)})
+    found = methods(bank, "pilot", outcomes=["logins"], later="journey").set_index("method")
+    own = doubly_robust(later_exposure(bank, "pilot", "journey"), "logins", learner="linear")
+    assert found.loc["doubly robust", ["later", "later_low"]].tolist() == pytest.approx([own.estimate, own.ci_low])
+    assert found.loc[RECORDED, "no_later"].startswith("the chances that the bank noted")
+    assert found.loc[list(ALIKE), "later_found"].eq(False).all()
 
 
 def test_without_truth_nothing_is_called_proven_where_the_truth_shows_it_wrong():
