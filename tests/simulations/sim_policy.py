@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.uplift import Study, policy_or_reason
+from bankmkt.uplift.learners import level
 
 VALUE, COST = 100.0, 3.0
+Z = 1.959964
 FEW, MANY = 1500, 24000
 
 
@@ -31,8 +33,11 @@ def noisy(rng, study, models):
     return {f"model {number}": x + rng.normal(size=x.shape) for number in range(models)}
 
 
-def learned(study, columns=0, folds=2, rng=None):
-    """Out-of-fold scores by a straight line per arm, of what is known and of columns that mean nothing."""
+def learned(study, columns=0, folds=2, rng=None, levelled=True):
+    """Out-of-fold scores by a straight line per arm, of what is known and of columns that mean nothing.
+
+    As ``cross_fit`` makes them, without causalml's time; ``levelled=False``: folds pooled as they are.
+    """
     x = np.column_stack([np.ones(len(study)), study.X.to_numpy()])
     x = x if not columns else np.column_stack([x, rng.normal(size=(len(study), columns))])
     y, fold, out = study.outcome, np.arange(len(study)) % folds, np.empty((len(study), len(study.treated)))
@@ -42,6 +47,9 @@ def learned(study, columns=0, folds=2, rng=None):
             for arm in range(len(study.arms))
         ]
         out[fold == part] = x[fold == part] @ np.column_stack([line - lines[0] for line in lines[1:]])
+    if levelled:
+        parts = [np.flatnonzero(fold == part) for part in range(folds)]
+        out = np.column_stack([level(scores, parts) for scores in out.T])
     return {"T": out}
 
 
@@ -58,11 +66,16 @@ def lists(rng, repeats, n, spread, models=4, arms=1, crossed=False, **options):
             low, high = found.interval
             true = of["value_true"].iloc[0]
             apart = true - of["value_true"]["at random"]
-            row |= {"value": low <= true <= high, "error": found.value - true, "width": high - low}
-            row |= {"difference": of.difference_ci_lower["at random"] <= apart <= of.difference_ci_upper["at random"]}
-            row |= {"gain": of.difference["at random"] - apart}
+            se = {
+                "value": (high - low) / (2 * Z),
+                "gain": (of.difference_ci_upper - of.difference_ci_lower)["at random"],
+            }
+            row |= {"value": low <= true <= high, "error": (found.value - true) / se["value"]}
+            low, high = of.loc["at random", ["difference_ci_lower", "difference_ci_upper"]]
+            row |= {"difference": low <= apart <= high}
+            row |= {"gain": 2 * Z * (of.difference["at random"] - apart) / (high - low)}
         rows.append(row)
-    return pd.DataFrame(rows).reindex(columns=["accepted", "value", "error", "width", "difference", "gain"])
+    return pd.DataFrame(rows).reindex(columns=["accepted", "value", "error", "difference", "gain"])
 
 
 def share(setting, figure, hits, wanted, least=None, most=None):
@@ -78,11 +91,16 @@ def share(setting, figure, hits, wanted, least=None, most=None):
 
 
 def unbiased(setting, figure, errors):
-    """Return a row of the table: a mean error in yuan, and whether it is 0 but for chance."""
+    """Return a row of the table: a mean error in standard errors, and whether it is 0 but for chance.
+
+    A figure too high by a quarter of its standard error costs an interval of 95 % less than a point of coverage; that
+    is what 3 standard errors of the mean come to with 150 lists.
+    """
     errors = errors.dropna().astype(float)
+    error = sem(errors)
     return {
-        "subject": "policy", "setting": setting, "figure": figure, "value": errors.mean(), "mc_se": sem(errors),
-        "wanted": "0", "ok": bool(abs(errors.mean()) <= 3 * sem(errors)),
+        "subject": "policy", "setting": setting, "figure": figure, "value": errors.mean(), "mc_se": error,
+        "wanted": "0", "ok": bool(abs(errors.mean()) <= 3 * error),
     }  # fmt: skip
 
 
@@ -93,23 +111,25 @@ SETTINGS = {
     "2 offers, 4 models, capacity": (0.08, {"arms": 2, "capacity": {"offer 1": 1000}}),
     "models of each other's folds": (0.1, {"crossed": True}),
     "models of each other's folds, small differences": (0.07, {"crossed": True}),
+    "2 offers, models of each other's folds": (0.1, {"arms": 2, "crossed": True}),
 }
 """How much effects differ, and the rest of it."""
 
 
-def simulate(repeats: int = 150, seed: int = 11) -> pd.DataFrame:
+def simulate(repeats: int = 180, seed: int = 11) -> pd.DataFrame:
     """Return coverage and bias of the list's value, how often gates err, and regret by size of the experiment."""
     rng, rows = np.random.default_rng(seed), []
     for setting, (spread, options) in SETTINGS.items():
         found = lists(rng, repeats, 5000, spread, **options)
         if "small" not in setting:
-            rows.append(share(setting, "power of the gates", found.accepted, "≥ 60 %", least=0.6))
+            least = 0.6 if "2 offers" in setting else 0.85
+            rows.append(share(setting, "power of the gates", found.accepted, f"≥ {least:.0%}", least=least))
         rows.append(share(setting, "coverage of the value's 95 % interval", found.value, "≥ 93 %", least=0.93))
         rows.append(
             share(setting, "coverage of the gain on lots' 95 % interval", found.difference, "≥ 93 %", least=0.93)
         )
-        rows.append(unbiased(setting, "value less truth, yuan, where a list was made", found.error))
-        rows.append(unbiased(setting, "gain on lots less truth, yuan, where a list was made", found.gain))
+        rows.append(unbiased(setting, "value less truth / se, where a list was made", found.error))
+        rows.append(unbiased(setting, "gain on lots less truth / se, where a list was made", found.gain))
     for models, crossed, name in ((1, False, "1 model"), (7, False, "7 models"), (1, True, "each other's folds")):
         found = lists(rng, repeats, 5000, 0.0, models, crossed=crossed)
         rows.append(share(f"all changed alike, {name}", "lists not refused", found.accepted, "≤ 2.5 %", most=0.025))

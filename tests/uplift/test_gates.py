@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression
 
 from bankmkt import datasets
 from bankmkt.errors import ParameterError, Refused
-from bankmkt.uplift import Study, expected_outcomes, policy, policy_or_reason
+from bankmkt.uplift import Study, effect_scores, expected_outcomes, policy, policy_or_reason
 from bankmkt.uplift.gates import critical, list_gate
 from bankmkt.uplift.learners import _scored, matrix
 
@@ -89,10 +89,11 @@ def test_an_arm_whose_order_is_chance_changes_everybody_alike():
     study = Study(pd.DataFrame({"x": x}), arm, y, dict.fromkeys(["control", "flat", "steep"], 1 / 3))
     found = policy(study, {"m": np.column_stack([rng.normal(size=6000), x])})
     assert found.gates.set_index("arm").passed[["flat", "steep"]].tolist() == [False, True]
-    assert [line.slope for line in found.lines] == [0.0, pytest.approx(1, abs=0.15)]
+    se = effect_scores(study).std(axis=0) / np.sqrt(len(study) / 2)  # found on half; x has a standard deviation of 1
+    assert [line.slope for line in found.lines] == [0.0, pytest.approx(1, abs=4 * se[1])]
     assert "flat" in found.notes[0]
     given = found.customers.arm.to_numpy()
-    assert x[given == "steep"].min() == pytest.approx(0.4, abs=0.15)
+    assert x[given == "steep"].min() == pytest.approx(0.4, abs=4 * np.hypot(*se))
     assert set(given[x < 0]) == {"flat"}
 
 
@@ -149,6 +150,9 @@ def hillstrom(real_data):
     found = datasets.load_hillstrom(real_data)
     people = found.customers.merge(found.assignments, on="customer_id").merge(found.outcomes, on="customer_id")
     answers = {}
+    chances = dict.fromkeys(["control", "treatment", "treatment_b"], 1 / 3)
+    three = Study(people[KNOWN], people.arm, people.visit, propensity=chances)
+    answers["both"] = [held_out(three, seed, ["T"]) for seed in range(5)]
     for name, arm in (("men", "treatment"), ("women", "treatment_b")):
         mine = people[people.arm.isin(["control", arm])].reset_index(drop=True)
         study = Study(mine[KNOWN], (mine.arm == arm).astype(int), mine.visit, propensity=0.5)
@@ -156,12 +160,17 @@ def hillstrom(real_data):
     return answers
 
 
-def held_out(study, seed):
+def held_out(study, seed, learners=LEARNERS):
     """Learn from 70 %, and choose, value or refuse on the other 30 %."""
     place = np.random.default_rng(seed).permutation(len(study))
     train, test = np.split(place, [int(0.7 * len(place))])
-    X = matrix(study.X)
-    scores = {name: _scored(X, study, LinearRegression(), seed, name, 1, train, test) for name in LEARNERS}
+    X, places = matrix(study.X), range(1, len(study.arms))
+    scores = {
+        name: np.column_stack(
+            [_scored(X, study, LinearRegression(), seed, name, place, train, test) for place in places]
+        )
+        for name in learners
+    }
     return policy_or_reason(study.of(test), scores, held_out=True)
 
 
@@ -171,3 +180,9 @@ def test_hillstroms_mens_mail_is_refused_and_womens_is_not(hillstrom):
     assert refused["men"] >= 0.8, refused
     assert refused["women"] <= 0.2, refused
     assert all("cannot be told from chance" in reason for found, reason in hillstrom["men"] if found is None)
+
+
+def test_a_mix_of_both_mails_is_refused_because_an_order_is_chance(hillstrom):
+    reasons = [reason for found, reason in hillstrom["both"] if found is None]
+    assert len(reasons) >= 4, reasons
+    assert all("no better than chance" in reason or "cannot be told from chance" in reason for reason in reasons)

@@ -100,7 +100,7 @@ def test_limits_are_kept_and_regret_is_small_for_a_good_model():
     of = found.comparison.set_index("policy")
     assert of.value_true["the best in hindsight"] >= of.value_true.drop("the best in hindsight").max()
     assert found.regret == of.value_true["the best in hindsight"] - of.value_true["by good"]
-    assert found.regret < 0.25 * of.value_true["the best in hindsight"]
+    assert found.regret < of.value_true["the best in hindsight"] - of.value_true["at random"]
 
 
 def test_the_value_is_the_mean_of_effect_scores_over_the_chosen_of_those_kept_apart():
@@ -142,8 +142,11 @@ def test_several_arms_go_to_whom_they_move():
     study, scores = offers(24_000)
     chosen = policy(study, scores, model="good").chosen
     X = study.X.set_axis(study.index)
-    assert X.loc[chosen.index[chosen.arm == "sms"], "age"].max() < 62
-    assert X.loc[chosen.index[chosen.arm == "call"], "money"].min() > -0.4
+    # A message is worth it below 45 years, a call above 0.625; both are blurred by the score's noise of 0.02 and by the
+    # error of the lines, found on half.
+    blur = 4 * np.hypot(0.02, effect_scores(study).std() / np.sqrt(len(study) / 2))
+    assert X.loc[chosen.index[chosen.arm == "sms"], "age"].max() < 45 + blur / 0.004
+    assert X.loc[chosen.index[chosen.arm == "call"], "money"].min() > 0.625 - blur / 0.08
     best = study.truth.argmax(axis=1)
     given = pd.Series(
         study.treated.index("call") * (chosen.arm == "call") + study.treated.index("sms") * (chosen.arm == "sms")
@@ -240,3 +243,5 @@ def test_what_simulations_say_holds(monkeypatch):
     monkeypatch.setattr(sim_policy, "SETTINGS", {name: sim_policy.SETTINGS[name] for name in kept})
     found = sim_policy.simulate(8, seed=3)
     assert found.ok.all(), found[~found.ok].to_string()
+    power = found[found.figure == "power of the gates"].value
+    assert (power >= 0.5).all()  # in full 94 of 100: fewer than 4 of 8 in one of 30,000
