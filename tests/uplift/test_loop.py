@@ -53,7 +53,8 @@ def test_a_list_without_gain_is_not_filled(world):
         .set_index(["policy", "round"])
         .contacted
     )
-    assert found["oracle", 2] < 0.5 * found["random", 2]
+    explored = 0.2 * 1_500  # by lot, like the others
+    assert found["oracle", 2] < explored + 3.5 * np.sqrt(1_500) < found["random", 2]
 
 
 def test_regret_is_what_the_best_list_would_have_brought_more(played):
@@ -66,10 +67,14 @@ def test_regret_is_what_the_best_list_would_have_brought_more(played):
 
 
 def test_who_knows_the_truth_loses_by_exploring_only(played):
-    """The pilot's share of the lots costs it that share of what random contacts give away, and no more."""
-    later = played[played["round"] > 1].set_index(["policy", "round"]).regret
-    assert (later["oracle"] < 0.3 * later["random"]).all()
-    assert later["thompson"][3] < later["random"][3]  # in the second round luck still decides
+    """The pilot's fifth of the lots costs it a fifth of what random contacts give away, but for who is drawn.
+
+    A list's value is a sum over some 1,500 contacts drawn by lot: its standard deviation is near value / √1,500.
+    """
+    later = played[played["round"] > 1].set_index(["policy", "round"])
+    luck = 4 * later.oracle["oracle"] / np.sqrt(1_500)
+    assert (later.regret["oracle"] < 0.2 * later.regret["random"] + luck).all()
+    assert later.regret["thompson"][3] < later.regret["random"][3]  # in the second round luck still decides
 
 
 def test_the_same_seed_plays_the_same_and_other_luck_another(world, played):
@@ -107,6 +112,7 @@ def test_policies_find_what_they_look_for():
         assert (found >= 0).all(), name
     wealth = {name: np.average(now.X.wealth, weights=found.sum(axis=1)) for name, found in lists.items()}
     habit = {name: np.average(now.X.habit, weights=found.sum(axis=1)) for name, found in lists.items()}
+    # The 400 with most of a standard normal have a mean of 1.40, those above 0.5 one of 1.14, by lot it is 0 ± 0.05.
     assert wealth["oracle"] > 0.9
     assert wealth["uplift"] > 0.8
     assert wealth["thompson"] > 0.7
