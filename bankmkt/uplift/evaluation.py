@@ -12,7 +12,7 @@ from bankmkt.errors import DataError, ParameterError, SchemaError
 from bankmkt.experiment.estimate import standard_error
 from bankmkt.uplift.qini import crossed, effect_scores, places, qini
 from bankmkt.uplift.study import Floats, Study
-from bankmkt.uplift.study_checks import check_index
+from bankmkt.uplift.study_checks import check_index, numbers
 
 AT = (0.1, 0.2, 0.3)
 """Parts of the customers, best first, whose mean effect is shown."""
@@ -168,7 +168,13 @@ def check_scores(study: Study, scores: Any) -> pd.DataFrame:
         columns: dict[tuple[str, str], Floats] = {}
         for model, values in scores.items():
             check_index(f"scores of {model}", values, study.index)
-            array = _array(f"scores of {model}", values)
+            named = isinstance(values, pd.DataFrame) and set(study.treated) <= set(values.columns)
+            by_place = isinstance(values, pd.DataFrame) and not named and len(study.treated) > 1
+            if by_place or (str(model), study.treated[0]) in columns:
+                todo = "name each model once, and its columns by the arms"
+                raise SchemaError("scores", model, f"columns {', '.join(study.treated)} of each model", todo)
+            values = values[list(study.treated)] if named else values
+            array = numbers(f"scores of {model}", values)
             array = array[:, None] if array.ndim == 1 else array
             if array.shape != (len(study), len(study.treated)):
                 shape = f"{len(study):,} rows and a column for each of {', '.join(study.treated)}"
@@ -193,16 +199,9 @@ def check_scores(study: Study, scores: Any) -> pd.DataFrame:
         for arm in study.treated:
             if (model, arm) not in table.columns:
                 raise SchemaError(f"scores of {model} for arm", arm, "all treated arms", "score every arm")
-            if not np.isfinite(_array(f"scores of {model}", table[model, arm])).all():
+            if not np.isfinite(numbers(f"scores of {model}", table[model, arm])).all():
                 raise DataError(f"scores of {model}", "missing or infinite", "a number for every customer", "fill them")
     return table[[(model, arm) for model in models for arm in study.treated]].astype(float)
-
-
-def _array(name: str, values: Any) -> Floats:
-    try:
-        return np.asarray(values, float)
-    except (TypeError, ValueError) as error:
-        raise SchemaError(name, type(values).__name__, "numbers", "pass the scores themselves") from error
 
 
 def _rank_correlation(one: Floats, other: Floats) -> float:

@@ -13,7 +13,7 @@ from bankmkt.uplift.evaluation import check_scores
 from bankmkt.uplift.fairness import named
 from bankmkt.uplift.qini import crossed, effect_scores, places
 from bankmkt.uplift.study import Floats, Study
-from bankmkt.uplift.study_checks import check_index
+from bankmkt.uplift.study_checks import check_index, numbers
 
 RATES = ["rate_treated", "rate_control"]
 
@@ -262,10 +262,9 @@ def _score(study: Study, score: Any) -> Floats:
     if not isinstance(study, Study):
         raise ParameterError("study", type(study).__name__, "a bm.uplift.Study", "make one")
     check_index("score", score, study.index)
-    try:
-        values = np.asarray(score, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ParameterError("score", score, "a number for every customer", "pass one column of the scores") from error
+    if np.ndim(score) != 1:
+        raise ParameterError("score", type(score).__name__, "a number for every customer", "pass one column of scores")
+    values = numbers("score", score)
     if values.shape != (len(study),) or not np.isfinite(values).all():
         raise ParameterError("score", values.shape, f"a number for each of {len(study):,} customers", "pass one column")
     return values

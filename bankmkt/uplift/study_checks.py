@@ -144,3 +144,25 @@ def floats(name: str, series: pd.Series) -> Floats:
     if not np.isfinite(values).all():
         raise DataError(name, "infinity", "numbers", "replace it")
     return values
+
+
+def numbers(name: str, values: Any) -> Floats:
+    """Return scores as floats, missing ones as such; texts, dates and complex numbers are refused.
+
+    Examples
+    --------
+    >>> numbers("score", pd.array([1, None], dtype="Int64")).tolist()
+    [1.0, nan]
+    """
+    try:
+        frame = pd.DataFrame(values).infer_objects()
+    except (TypeError, ValueError) as error:
+        raise SchemaError(name, type(values).__name__, "numbers", "pass the scores themselves") from error
+    for kind in frame.dtypes if frame.shape[1] else [type(values).__name__]:
+        if not frame.shape[1] or not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind):
+            raise SchemaError(name, str(kind), "numbers", "pass the scores themselves")
+    found = frame.to_numpy(dtype=float, na_value=np.nan)
+    size = float(np.nanmax(np.abs(found), initial=0.0))
+    if 1e100 < size < np.inf or 0 < size < 1e-100:
+        raise DataError(name, f"{size:.2g} at most", "0, or from 1e-100 to 1e100", "multiply all by the same number")
+    return found if np.ndim(values) > 1 else found[:, 0]

@@ -7,7 +7,16 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError
-from bankmkt.uplift import Study, cross_fit, effect_scores, expected_outcomes, policy, policy_or_reason
+from bankmkt.uplift import (
+    Study,
+    cross_fit,
+    effect_scores,
+    evaluate,
+    expected_outcomes,
+    groups,
+    policy,
+    policy_or_reason,
+)
 
 N = 400
 X = pd.DataFrame({"age": np.arange(N) % 60 + 20.0}, index=pd.Index([f"c{i}" for i in range(N)], name="customer_id"))
@@ -174,3 +183,24 @@ def test_what_is_no_list_of_learners_or_no_study():
         expected_outcomes(X)
     made = cross_fit(study(), ["T"], model=LinearRegression(), folds=np.int64(2), seed=np.int64(1))
     assert made.notna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [X.age.astype(kind) for kind in ("datetime64[ns]", complex, str)] + [X.age * 1e200, X.age * 1e-200, None, "a"],
+)
+def test_scores_that_are_no_numbers(score):
+    for ask in (lambda: evaluate(study(), {"m": score}), lambda: groups(study(), score)):
+        with pytest.raises((SchemaError, DataError, ParameterError), match="score"):
+            ask()
+
+
+def test_scores_of_several_arms_go_by_the_arms_names():
+    arm = np.array(["control", "call", "sms"])[np.arange(N) % 3]
+    made = study(treatment=arm, propensity=dict.fromkeys(["control", "call", "sms"], 1 / 3))
+    scores = pd.DataFrame({"sms": X.age, "call": -X.age})
+    wanted = evaluate(made, {"m": scores[["call", "sms"]].to_numpy()})
+    pd.testing.assert_frame_equal(evaluate(made, {"m": scores}), wanted)
+    for wrong in ({"m": scores.set_axis(["a", "b"], axis=1)}, {1: scores, "1": scores}):
+        with pytest.raises(SchemaError, match="scores"):
+            evaluate(made, wrong)
