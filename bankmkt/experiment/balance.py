@@ -36,7 +36,8 @@ def balance(assigned: Any, covariates: Sequence[str] = ()) -> pd.DataFrame:
     ParameterError
         If ``covariates`` is no list.
     DataError
-        If there are fewer than two arms, or the chance of an arm differs between customers or is not given.
+        If there are fewer than two arms, a covariate is infinite, or the chance of an arm differs between customers or
+        is not given.
 
     References
     ----------
@@ -67,12 +68,16 @@ def balance(assigned: Any, covariates: Sequence[str] = ()) -> pd.DataFrame:
     }  # fmt: skip
     for number, column in enumerate(covariates):
         x = inside[column].cast("float64")
+        sums[f"e{number}"] = x.isinf().any()
         sums |= {f"n{number}": x.count(), f"s{number}": x.sum(), f"q{number}": x.var(how="pop")}
     found = fetch(inside.group_by("arm").aggregate(**sums).order_by("arm")).to_pandas()
     if len(found) < 2:
         raise DataError("arms", found["arm"].tolist(), "two or more", "draw them with bm.experiment.assign")
     if (found["known"] < found["n"]).any() or (found["high"] - found["low"] > 1e-9).any():
         raise DataError("propensity", None, "one number per arm", "keep what assign wrote")
+    for number, column in enumerate(covariates):
+        if found[f"e{number}"].fillna(value=False).any():
+            raise DataError(column, "infinity", "numbers", "replace it")
     total = found["n"].sum()
     planned = total * found["low"] / found["low"].sum()
     size = float(chisquare(found["n"], planned).pvalue)

@@ -177,6 +177,8 @@ def test_bad_input_of_balance():
         balance(frame, ["tier"])
     with pytest.raises(DataError, match="propensity"):
         balance(frame.assign(propensity=np.linspace(0.1, 0.9, 50)))
+    with pytest.raises(DataError, match="infinity"):
+        balance(frame.assign(aum=np.inf), ["aum"])
     with pytest.raises(DataError, match="two or more"):
         balance(frame[frame.arm == "control"])
 
