@@ -22,6 +22,10 @@ TARGETS = {
 """What an estimate is of, by its usual abbreviation."""
 
 
+LARGEST = 1e100
+"""Larger numbers are taken for infinite: sums of their squares are."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """An effect of a campaign on one outcome.
@@ -187,7 +191,8 @@ def yes_no(frame: pd.DataFrame, name: str) -> np.ndarray:
         raise DataError(name, "missing for some customers", expected, "fill it in, or leave these customers out")
     for value in values.unique():
         if not isinstance(value, Real | np.bool_) or value not in (0, 1):
-            raise DataError(name, value, expected, f"turn it into them, as by frame[{name!r}] == ...")
+            plain = value.item() if isinstance(value, np.generic) else value
+            raise DataError(name, plain, expected, f"turn it into them, as by frame[{name!r}] == ...")
     return values.to_numpy(dtype=bool)
 
 
@@ -199,7 +204,7 @@ def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
     SchemaError
         If it holds anything but numbers and yes/no.
     DataError
-        If a number is infinite.
+        If a number is infinite, or so large that its square nearly is.
 
     Examples
     --------
@@ -212,8 +217,8 @@ def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
     if not known and (not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_complex_dtype(values)):
         raise SchemaError(f"column {name} is {kind or values.dtype}", None, "numbers or yes/no", "convert it")
     found = values.to_numpy(dtype=float, na_value=np.nan)
-    if np.isinf(found).any():
-        raise DataError(name, "infinite for some customers", "finite numbers", "correct it")
+    if (np.abs(found) > LARGEST).any():
+        raise DataError(name, "infinite for some customers", f"numbers within ±{LARGEST:g}", "correct it")
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
+from bankmkt.experiment.estimate import LARGEST, numbers
 from bankmkt.experiment.given import SEEDS, check_covariates, whole
 
 LEARNERS = ("boosted", "linear")
@@ -60,7 +61,7 @@ def design(frame: pd.DataFrame, covariates: Sequence[str], outcome: str | None =
     SchemaError, DataError
         If a column holds dates or the like, or infinity.
     Refused
-        If no column varies.
+        If no column varies, or one repeats the outcome or ``participated`` under another name.
 
     Examples
     --------
@@ -69,6 +70,7 @@ def design(frame: pd.DataFrame, covariates: Sequence[str], outcome: str | None =
     """
     check_covariates(covariates, outcome)
     columns: dict[str, np.ndarray] = {}
+    tell = {name: numbers(frame, name) for name in ("participated", outcome) if name and name in frame}
     for name in covariates:
         if name not in list(frame.columns):
             raise ParameterError("covariate", name, one_of(frame.columns), "name columns of the frame")
@@ -78,8 +80,12 @@ def design(frame: pd.DataFrame, covariates: Sequence[str], outcome: str | None =
             raise SchemaError(f"covariate {name} is {values.dtype}", None, "numbers, yes/no or names", todo)
         if pd.api.types.is_numeric_dtype(values):
             number = values.to_numpy(dtype=float, na_value=np.nan)
-            if np.isinf(number).any():
-                raise DataError(f"covariate {name}", "infinite for some customers", "finite numbers", "correct it")
+            if (np.abs(number) > LARGEST).any():
+                expected = f"numbers within ±{LARGEST:g}"
+                raise DataError(f"covariate {name}", "infinite for some customers", expected, "correct it")
+            for other, told in tell.items():
+                if np.array_equal(number, told) and np.ptp(told):
+                    raise Refused(f"covariate {name} repeats {other}", todo="leave it out: it was not known before")
             missing = np.isnan(number)
             columns[name] = np.where(missing, np.median(number[~missing]) if (~missing).any() else 0.0, number)
             if missing.any():

@@ -97,6 +97,7 @@ def test_yes_and_no_may_be_written_in_any_type(kind):
     [({"logins": "many"}, SchemaError, "column logins is"),
      ({"logins": pd.Timestamp("2026-01-01")}, SchemaError, "logins"),
      ({"logins": some(np.inf, [1.0] * N)}, DataError, "logins = 'infinite"),
+     ({"logins": some(1e200, [1.0] * N)}, DataError, "logins = 'infinite"),
      ({"logins": some(np.nan, [1.0] * N)}, Refused, "logins is missing"),
      ({"customer_id": some(5, list(range(N)))}, DataError, "customer_id = 'twice")],
 )  # fmt: skip
@@ -123,6 +124,14 @@ def test_two_columns_of_a_name_are_refused(use):
 def test_covariates_were_known_before(use, covariates, message):
     with pytest.raises(ParameterError, match=message):
         ALL[use](people(), covariates=covariates)
+
+
+@pytest.mark.parametrize("use", RIGHT)
+def test_covariates_that_repeat_what_is_explained_are_refused(use):
+    frame = people()
+    for name in ("logins", "participated"):
+        with pytest.raises(Refused, match=f"covariate x2 repeats {name}"):
+            RIGHT[use](frame.assign(x2=frame[name].astype(float)))
 
 
 @pytest.mark.parametrize(
