@@ -83,7 +83,7 @@ def check_texts(name: str, labels: pd.Index) -> None:
 def check_labels(index: pd.Index) -> None:
     """Raise DataError if a customer has no label, or two have the same."""
     check_texts("index of X", index)
-    if index.hasnans:
+    if not isinstance(index, pd.MultiIndex) and index.hasnans:
         raise DataError("index of X", "missing labels", "one per customer", "leave these customers out")
     if twice := int(index.duplicated().sum()):
         todo = "leave the second out: what is counted twice looks surer than it is"

@@ -62,6 +62,8 @@ def test_numbers_of_numpy_are_numbers_and_zero_is_a_control():
     assert (made.cost.tolist(), made.value, made.arms) == ([0.0, 2.0], 3.0, ("control", "treatment"))
     several = study(treatment=np.arange(N) % 4, control=0, propensity=dict.fromkeys(range(4), 0.25))
     assert several.arms == ("0", "1", "2", "3")
+    pairs = pd.MultiIndex.from_arrays([X.index, range(N)])
+    assert study(X=X.set_axis(pairs)).index.equals(pairs)
     with pytest.raises(Refused, match="arm"):
         study(propensity=0.2)
 
