@@ -688,6 +688,9 @@ ASKED = [
     (DataError, "two or more", lambda f: best_arm(arm_means(f, "y").iloc[:1], checks=None)),
     (DataError, "each once", lambda f: best_arm(pd.concat([arm_means(f, "y")] * 2), checks=None)),
     (ParameterError, "override", lambda f: dose_effect(f, ["y"], "x", override=3)),
+    (SchemaError, "x", lambda f: dose_effect(f.assign(x=pd.Timestamp("2026-01-01")), ["y"], "x")),
+    (SchemaError, "tier", lambda f: dose_effect(f, ["tier"], "x")),
+    (SchemaError, "tier", lambda f: dose_by(f, "tier", "x", ["yes"])),
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ def test_experiments_keep_their_word():
 
 
 def test_effects_of_taking_part_and_of_doses_keep_their_word():
-    found = sim_taking_part.simulate(repeats=30, seed=5)
+    found = sim_taking_part.simulate(repeats=20, seed=5)
     assert found["ok"].all(), found[~found["ok"]].to_string()
 
 
