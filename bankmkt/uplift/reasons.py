@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import ParameterError
+from bankmkt.privacy import K
 from bankmkt.uplift.study import Floats
 
 MOST = 3
@@ -20,6 +21,8 @@ LEARN, BATCH = 100_000, 50_000
 
 def contrast(X: pd.DataFrame, here: Any) -> list[str]:
     """Say how some customers differ from the others, the clearest first.
+
+    A value that fewer than 10 of them have is not told.
 
     Parameters
     ----------
@@ -39,7 +42,8 @@ def contrast(X: pd.DataFrame, here: Any) -> list[str]:
         for suffix, x in _sides(column):
             spread = float(np.nanstd(x))
             inside, outside = x[here & ~np.isnan(x)], x[~here & ~np.isnan(x)]
-            if spread > 0 and len(inside) and len(outside):
+            few = bool(suffix) and inside.sum() < K
+            if spread > 0 and len(inside) and len(outside) and not few:
                 apart = float(inside.mean() - outside.mean()) / spread
                 word = suffix or ("high" if apart > 0 else "low")
                 if not suffix or apart > 0:  # "is not in the north" is told by where else they are

@@ -14,6 +14,7 @@ from bankmkt.uplift import Study, effect_scores
 from bankmkt.uplift.policy import _kept_apart
 from bankmkt.uplift.policy_effects import line
 from bankmkt.uplift.policy_solver import Limit, solve, used
+from bankmkt.uplift.reasons import contrast
 
 policy, policy_or_reason = (  # no score here is learned from the study
     partial(ask, held_out=True) for ask in (uplift.policy, uplift.policy_or_reason)
@@ -236,6 +237,14 @@ def test_small_groups_have_no_figures():
     assert found.loc["other values", ["customers", "chosen", "rate", "effect"]].isna().all()
     assert found.suppressed.sum() >= 2  # else the rest would tell
     assert found.customers.isna().sum() == 2  # 12,000 less the sizes of x and y are the 4
+
+
+def test_a_place_that_few_live_in_does_not_tell_a_group():
+    place = np.arange(100)
+    X = pd.DataFrame(
+        {"village": pd.Categorical(np.where(place < 4, "Hamlet", np.where(place < 50, "Upton", "Downton")))}
+    )
+    assert contrast(X, place < 40) == ["village is Upton"]  # all four of Hamlet are among them
 
 
 def test_what_simulations_say_holds(monkeypatch):
