@@ -11,7 +11,7 @@ from bankmkt.confidence import LEVEL
 from bankmkt.errors import ParameterError, Refused
 from bankmkt.experiment.arms import differences, few_of, moments
 from bankmkt.experiment.check import check
-from bankmkt.experiment.estimate import Estimate, column, groups, local, outcome_values
+from bankmkt.experiment.estimate import Estimate, groups, local, outcome_values, yes_no
 from bankmkt.experiment.few import rests_on_few
 from bankmkt.experiment.metric import Metric
 from bankmkt.privacy import K
@@ -149,7 +149,7 @@ def complier_effect(
     lots: dict[str, Any] = {"strata": strata, "cluster": cluster}
     how = {**lots, "reached": reached, "units": units, "k": k}
     despite = _checked(frame, covariate, planned_share, override, how)
-    joined = column(frame, "participated").to_numpy(dtype=bool)
+    joined = yes_no(frame, "participated")
     if (joined & ~treated).any():
         todo = "correct participated, or use the effect of the invitation"
         raise Refused("customers took part without being invited", todo=todo)

@@ -8,6 +8,7 @@ from bankmkt.errors import BankmktError, DataError, ParameterError, Refused, Sch
 from bankmkt.experiment import (
     compare,
     compare_methods,
+    complier_effect,
     decompose,
     difference_in_differences,
     doubly_robust,
@@ -44,6 +45,7 @@ OTHERS = {
     "overlap": lambda frame: overlap(frame, np.full(len(frame), 0.5), **X),
     "compare": compare,
     "methods": lambda frame: compare_methods(frame, ["logins"], **X, kinds={}),
+    "compliers": lambda frame: complier_effect(frame, "logins", planned_share=0.5, override=["sizes", "balance"]),
     "true effect": lambda frame: true_effect(frame, truth(), "logins", "ATT"),
 }
 
