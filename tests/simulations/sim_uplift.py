@@ -189,7 +189,9 @@ def _observational(rng, repeats, n=5_000):
     return [
         row(f"{of}chances and outcomes modelled", figure, hits["both"], repeats),
         row(f"{of}chances modelled", figure, hits["chances"], repeats),
-        row(f"{of}outcomes modelled", figure, hits["outcomes"], repeats),
+        too_few(
+            f"{of}outcomes modelled", figure, hits["outcomes"], repeats, "right on average, an interval needs both"
+        ),
         too_few(f"{of}neither", figure, hits["neither"], repeats, "a policy is refused"),
     ]
 
