@@ -16,6 +16,7 @@ import pandas as pd
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
 from bankmkt.experiment.estimate import LARGEST, numbers
 from bankmkt.experiment.given import SEEDS, check_covariates, whole
+from bankmkt.experiment.panel import COVARIATES
 
 LEARNERS = ("boosted", "linear")
 """``boosted``: linear model, then trees; ``linear``: the linear model alone, for small groups and for speed."""
@@ -61,7 +62,8 @@ def design(frame: pd.DataFrame, covariates: Sequence[str], outcome: str | None =
     SchemaError, DataError
         If a column holds dates or the like, or infinity.
     Refused
-        If no column varies, or one repeats the outcome or ``participated`` under another name.
+        If no column varies, or one of one's own repeats the outcome or ``participated`` under another
+        name (the panel's covariates were known before).
 
     Examples
     --------
@@ -83,7 +85,7 @@ def design(frame: pd.DataFrame, covariates: Sequence[str], outcome: str | None =
             if (np.abs(number) > LARGEST).any():
                 expected = f"numbers within ±{LARGEST:g}"
                 raise DataError(f"covariate {name}", "infinite for some customers", expected, "correct it")
-            for other, told in tell.items():
+            for other, told in tell.items() if name not in COVARIATES else ():
                 if np.array_equal(number, told) and np.ptp(told):
                     raise Refused(f"covariate {name} repeats {other}", todo="leave it out: it was not known before")
             missing = np.isnan(number)
