@@ -205,7 +205,7 @@ def test_a_file_whose_columns_cannot_be_told_is_named_on_opening(own_folder, eng
         open_bank(own_folder, engine=engine)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LONG_ON_SPARK)
 def test_a_damaged_file_is_named_when_it_is_read(folder, engine, request):
     start(engine, request)
     damage(folder / "balances" / "part-00000.parquet")
@@ -235,7 +235,7 @@ def test_a_damaged_file_is_named_by_the_evaluation_of_a_campaign(folder, table):
         bm.experiment.monthly_path(open_bank(folder), "growth", k=2)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LONG_ON_SPARK)
 def test_a_damaged_file_is_named_when_the_bank_is_saved(folder, tmp_path, engine, request):
     """The place to save to is not to blame, and nothing is left there."""
     start(engine, request)
@@ -508,6 +508,7 @@ def test_a_bank_of_the_past_is_saved_as_of_then(tiny_bank, tmp_path):
 
 
 @pytest.mark.spark
+@pytest.mark.slow
 def test_spark_saves_the_same(spark_bank, expected, tmp_path):
     saved = spark_bank.save(tmp_path / "bank")
     assert contents(saved) == expected

@@ -33,7 +33,7 @@ def test_there_is_a_start_page_that_leads_to_every_report():
     assert [name for name in reports if f"({name})" not in shown] == []
 
 
-@pytest.mark.parametrize(("stored", "code"), [("42", 0), ("41", 1)])
+@pytest.mark.parametrize(("stored", "code"), [pytest.param("42", 0, marks=pytest.mark.slow), ("41", 1)])
 def test_nbval_notices_a_figure_that_changed(tmp_path, stored, code):
     output = nbformat.v4.new_output("execute_result", data={"text/plain": stored}, execution_count=1)
     cell = nbformat.v4.new_code_cell("6 * 7", outputs=[output], execution_count=1)

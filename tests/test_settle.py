@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 import tiny
-from test_bank import ENGINES, LONG_ON_SPARK, contents, schema, start, types
+from test_bank import LONG_ON_SPARK, contents, schema, start, types
 from test_conform import faults
 
 import bankmkt as bm
@@ -50,7 +50,7 @@ def test_it_can_be_saved_and_opened_again(text_bank, tmp_path):
     assert contents(text_bank.save(tmp_path / "bank")) == contents(text_bank)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LONG_ON_SPARK)
 def test_faults_of_text_ids_are_found(engine, request):
     start(engine, request)
     frames = tiny.with_text_ids(tiny.frames())
@@ -208,7 +208,7 @@ def test_a_mapping_casts_no_type_that_would_change_its_meaning(tmp_path, engine,
     assert str(bank.fetch(bank.customers.opened_on)[0]) == "2019-03-04"
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LONG_ON_SPARK)
 def test_empty_text_is_missing_under_a_mapping(tmp_path, engine, request):
     start(engine, request)
     units = pd.DataFrame({"org_id": [1, 2], "parent_id": [None, 1], "level": ["head_office", "branch"]})

@@ -247,6 +247,7 @@ def test_an_engines_table_gives_the_same():
 
 
 @pytest.mark.spark
+@pytest.mark.slow
 def test_spark_gives_the_same(tiny_bank, spark_bank):
     def found(bank):
         people = bank.customers.mutate(arm=bank.customers.customer_id % 2 == 0)

@@ -263,7 +263,7 @@ def leaks(shown, true, frames, k=K):
     return found
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 8))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
 def test_nothing_shown_gives_a_few_customers_away(seed):
     frames = planted(seed, one_product=seed == 7)
     bank = bm.open_bank(frames)

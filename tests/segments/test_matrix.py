@@ -108,7 +108,7 @@ def random_cells(seed):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
 def test_what_is_hidden_cannot_be_worked_out_from_sums_over_an_axis(seed):
     """Along an axis the hidden are two cells or more with ten customers or more, or all: then their sum is small."""
     exact = random_cells(seed)

@@ -12,7 +12,7 @@ import growth_journey
 import pandas as pd
 import pytest
 
-SEEDS = range(1, 1 + int(os.environ.get("BANKMKT_SEEDS", "2")))
+SEEDS = range(1, 1 + int(os.environ.get("BANKMKT_SEEDS", "1")))
 BLOCKS = 24
 
 

@@ -135,7 +135,7 @@ def benchmark():
     return module
 
 
-@pytest.mark.parametrize("day", ["2026-06-30", "2026-05-17"])
+@pytest.mark.parametrize("day", [pytest.param("2026-06-30", marks=pytest.mark.slow), "2026-05-17"])
 def test_every_feature_equals_the_sql_written_by_hand(busy_bank, day):
     import duckdb
 
