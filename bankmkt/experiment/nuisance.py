@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 
 from bankmkt.errors import DataError, ParameterError, Refused, SchemaError, one_of
-from bankmkt.experiment.estimate import LARGEST, numbers
+from bankmkt.experiment.estimate import LARGEST
 from bankmkt.experiment.given import SEEDS, check_covariates, whole
-from bankmkt.experiment.panel import COVARIATES
 
 LEARNERS = ("boosted", "linear")
 """``boosted``: linear model, then trees; ``linear``: the linear model alone, for small groups and for speed."""
@@ -62,8 +61,7 @@ def design(frame: pd.DataFrame, covariates: Sequence[str], outcome: str | None =
     SchemaError, DataError
         If a column holds dates or the like, or infinity.
     Refused
-        If no column varies, or one of one's own repeats the outcome or ``participated`` under another
-        name (the panel's covariates were known before).
+        If no column varies.
 
     Examples
     --------
@@ -72,7 +70,6 @@ def design(frame: pd.DataFrame, covariates: Sequence[str], outcome: str | None =
     """
     check_covariates(covariates, outcome)
     columns: dict[str, np.ndarray] = {}
-    tell = {name: numbers(frame, name) for name in ("participated", outcome) if name and name in frame}
     for name in covariates:
         if name not in list(frame.columns):
             raise ParameterError("covariate", name, one_of(frame.columns), "name columns of the frame")
@@ -85,9 +82,6 @@ def design(frame: pd.DataFrame, covariates: Sequence[str], outcome: str | None =
             if (np.abs(number) > LARGEST).any():
                 expected = f"numbers within ±{LARGEST:g}"
                 raise DataError(f"covariate {name}", "infinite for some customers", expected, "correct it")
-            for other, told in tell.items() if name not in COVARIATES else ():
-                if np.array_equal(number, told) and np.ptp(told):
-                    raise Refused(f"covariate {name} repeats {other}", todo="leave it out: it was not known before")
             missing = np.isnan(number)
             columns[name] = np.where(missing, np.median(number[~missing]) if (~missing).any() else 0.0, number)
             if missing.any():

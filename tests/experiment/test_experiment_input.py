@@ -128,14 +128,6 @@ def test_covariates_were_known_before(use, covariates, message):
         ALL[use](people(), covariates=covariates)
 
 
-@pytest.mark.parametrize("use", RIGHT)
-def test_covariates_that_repeat_what_is_explained_are_refused(use):
-    frame = people()
-    for name in ("logins", "participated"):
-        with pytest.raises(Refused, match=f"covariate x2 repeats {name}"):
-            RIGHT[use](frame.assign(x2=frame[name].astype(float)))
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [(np.inf, "covariate x1 = 'infinite"), (pd.Timestamp("2026-01-01"), "covariate x1 is datetime")],
